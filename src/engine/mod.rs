@@ -1,0 +1,1 @@
+//! Do: connect, look, decide, change, look again.

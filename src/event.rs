@@ -1,0 +1,197 @@
+//! The words between the engine and everything that tells of it: pure data, one stream for every display.
+
+use serde::Serialize;
+
+/// Something that happened in a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The first event.
+    RunStarted {
+        /// Names this run in locks, journals and frames.
+        run: String,
+        /// The playbook's name.
+        playbook: String,
+        /// The hosts it will touch, in inventory order.
+        hosts: Vec<String>,
+        /// How many steps will be taken.
+        steps: usize,
+        /// Whether this only shows what would be done.
+        plan: bool,
+    },
+    /// A connection is being made.
+    HostConnecting {
+        /// The host.
+        host: String,
+        /// What it waits for, where it has to.
+        waiting: Option<String>,
+    },
+    /// A host can be commanded.
+    HostConnected {
+        /// The host.
+        host: String,
+        /// Milliseconds from the first try.
+        ms: u64,
+    },
+    /// A host left the run.
+    HostLost {
+        /// The host.
+        host: String,
+        /// Why, and where.
+        why: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// What steps need to know was read from a host with one command.
+    Looked {
+        /// The host.
+        host: String,
+        /// How many readings came back.
+        readings: usize,
+        /// Milliseconds it took.
+        ms: u64,
+    },
+    /// A step begins.
+    StepStarted {
+        /// The play's name.
+        play: String,
+        /// The step's id.
+        step: String,
+        /// The step's name.
+        name: String,
+        /// The hosts it has jobs on.
+        hosts: Vec<String>,
+    },
+    /// A job begins to plan.
+    JobStarted {
+        /// The step's id.
+        step: String,
+        /// The host.
+        host: String,
+        /// The loop's item, where there is one.
+        item: Option<String>,
+    },
+    /// A job waits for something, and is planned again.
+    JobWaiting {
+        /// The step's id.
+        step: String,
+        /// The host.
+        host: String,
+        /// What it waits for.
+        waiting: String,
+    },
+    /// A change is, or (in a plan) would be, made.
+    Change {
+        /// The step's id.
+        step: String,
+        /// The host whose job it is.
+        host: String,
+        /// Why: what was not as asked.
+        why: String,
+        /// The command, masked.
+        command: String,
+        /// Field by field, what is and what is asked for.
+        differs: Vec<Difference>,
+        /// In a plan: the step whose change may make this one differ or needless.
+        after: Option<String>,
+        /// Whether something is removed or replaced.
+        removes: bool,
+    },
+    /// A line of output from a command under way.
+    Line {
+        /// The step's id.
+        step: String,
+        /// The host.
+        host: String,
+        /// The line, masked.
+        line: String,
+    },
+    /// A job ended.
+    JobFinished {
+        /// The step's id.
+        step: String,
+        /// The host.
+        host: String,
+        /// How.
+        outcome: Outcome,
+        /// Why it failed or was skipped, what a settled one shows, on one or several lines.
+        message: Option<String>,
+        /// What to do about a failure.
+        hint: Option<String>,
+        /// Milliseconds from its start.
+        ms: u64,
+    },
+    /// A step ended on all its hosts.
+    StepFinished {
+        /// The step's id.
+        step: String,
+        /// Milliseconds from its start.
+        ms: u64,
+    },
+    /// The first Ctrl-C came: nothing new starts.
+    Interrupted,
+    /// The last event.
+    RunFinished {
+        /// Per host: how many jobs ended how.
+        hosts: Vec<Tally>,
+        /// Milliseconds from the run's start.
+        ms: u64,
+        /// The exit code.
+        code: u8,
+    },
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// As asked already.
+    Unchanged,
+    /// Made as asked; in a plan: would be.
+    Changed,
+    /// Not as asked.
+    Failed,
+    /// Not meant for this host, by its condition.
+    Skipped,
+    /// The host could not be reached.
+    Unreachable,
+}
+
+/// One field that is not as asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The field, as the playbook names it.
+    pub field: String,
+    /// What it is.
+    pub is: String,
+    /// What is asked for.
+    pub asked: String,
+}
+
+/// How one host fared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// The host.
+    pub host: String,
+    /// Jobs that were as asked.
+    pub unchanged: usize,
+    /// Jobs that changed something, or would.
+    pub changed: usize,
+    /// Jobs that failed.
+    pub failed: usize,
+    /// Jobs that were not for it.
+    pub skipped: usize,
+    /// Whether it could not be reached.
+    pub unreachable: bool,
+    /// Milliseconds its jobs took.
+    pub ms: u64,
+}
+
+/// Takes the events of a run, one after another, in order.
+pub trait Reporter: Send {
+    /// Tells of one event.
+    ///
+    /// # Errors
+    /// What it writes to may fail; the run goes on.
+    fn on_event(&mut self, event: &Event) -> std::io::Result<()>;
+}

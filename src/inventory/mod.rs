@@ -1,0 +1,44 @@
+//! Who: hosts, groups and patterns, from YAML.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use crate::yaml::Node;
+
+/// One machine, with what its groups and `vars` say about it already merged in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Host {
+    /// The name it goes by, unique in the inventory.
+    pub name: String,
+    /// Where SSH connects: an address or a name that resolves; the host's name where none is given.
+    pub address: String,
+    /// SSH's port.
+    pub port: u16,
+    /// Who logs in; the workstation's user where none is given.
+    pub user: Option<String>,
+    /// The private key to offer, `~` expanded.
+    pub identity_file: Option<PathBuf>,
+    /// Hosts to go through, as `ssh -J` takes them.
+    pub jump: Option<String>,
+    /// Pinned host keys, each as a line of `known_hosts` without its first field (`ssh-ed25519 AAAA…`).
+    pub host_keys: Vec<String>,
+    /// Whether commands run through sudo (default true; nothing is put in front where root logs in).
+    pub become_root: bool,
+    /// Who sudo becomes; `root` where none is given.
+    pub become_user: String,
+    /// How the other nodes reach it, where the inventory says so.
+    pub private_address: Option<Private>,
+    /// The groups it is in, `all` left out, in the inventory's order.
+    pub groups: Vec<String>,
+    /// Its variables: the host's own over its groups' over `all`'s.
+    pub vars: Vec<(String, Node)>,
+}
+
+/// The `private_address` (or `advertise`) of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Private {
+    /// An address.
+    Address(IpAddr),
+    /// The address of a network interface.
+    Interface(String),
+}

@@ -1,0 +1,1 @@
+//! What is to be true, in which order.

@@ -1,0 +1,1 @@
+//! See: what can be read on a host.

@@ -1,0 +1,1 @@
+//! Tell: what people and programs see of a run.

@@ -1,0 +1,2 @@
+//! Black-box tests and tests on real machines, in one binary so that linking stays cheap.
+mod support;
