@@ -57,3 +57,23 @@ pub enum Value {
     /// A mapping, in the order it was written; keys are strings.
     Map(Vec<(Node, Node)>),
 }
+
+/// What is wrong with a text, where, and what would be right.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// What is wrong.
+    pub message: String,
+    /// Where.
+    pub at: Option<At>,
+    /// What would be right.
+    pub hint: Option<String>,
+}
+
+/// Reads a value out of a node.
+///
+/// # Errors
+/// At the innermost node that does not fit.
+pub fn from_node<T: serde::de::DeserializeOwned>(_node: &Node) -> Result<T, Error> {
+    Err(Error { message: "not written yet".into(), at: None, hint: None })
+}

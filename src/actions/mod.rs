@@ -1,1 +1,310 @@
-//! What: the actions.
+//! What can be asked for: one file per action, listed in one table.
+//!
+//! To add one: write its file, and its row in [`TABLE`]. Its parameters are a struct that denies unknown fields; the doc
+//! comments of that struct are the user's reference page.
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema};
+use serde::de::DeserializeOwned;
+
+use crate::event::Difference;
+use crate::inventory::Host;
+use crate::reads::{Read, Readings};
+use crate::remote::{Command, User};
+use crate::yaml::{self, Node};
+
+/// What an action does, as pure functions of what was asked and what was read.
+pub trait Action: Debug + Send + Sync {
+    /// In a few words, for people: `network sparknet (overlay)`.
+    fn describe(&self) -> String;
+
+    /// What it owns on its host. Two steps may not own the same one with different parameters.
+    fn object(&self) -> Option<Object> {
+        None
+    }
+
+    /// What must be read to plan. Asked again, with what was read so far, until it wants nothing new.
+    fn reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask>;
+
+    /// Compares what was read with what was asked.
+    fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan;
+
+    /// What `register` keeps, and what a settled step shows: the output of a read.
+    fn shows(&self, _on: &Target, _seen: &Readings<'_>) -> Option<crate::remote::Output> {
+        None
+    }
+
+    /// How long its rounds may take together, where the step does not say.
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(600)
+    }
+
+    /// Takes the step keys that `shell` and `docker` know.
+    fn set_line(&mut self, _line: LineOptions) {}
+}
+
+/// The step keys that `shell` and `docker` know beside their parameters.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LineOptions {
+    /// `changes: false` declares a read.
+    pub changes: Option<bool>,
+    /// Settled where this path exists.
+    pub creates: Option<String>,
+    /// Settled where this line of shell ends with 0.
+    pub unless: Option<String>,
+    /// The step's environment.
+    pub environment: Vec<(String, String)>,
+}
+
+/// A thing on a host that one step owns: `container spark-master`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Object {
+    /// The sort of thing.
+    pub kind: &'static str,
+    /// Its name among those.
+    pub name: String,
+}
+
+/// A read on the job's own host or on a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// The host's name, or [`crate::reads::WORKSTATION`].
+    pub host: String,
+    /// What.
+    pub read: Read,
+}
+
+/// Where a job runs, and whom it may look at.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The job's host.
+    pub host: Arc<Host>,
+    /// Every host of the inventory, in its order.
+    pub hosts: Vec<Arc<Host>>,
+    /// The host that the swarm is commanded from, once one is known.
+    pub leader: Option<String>,
+    /// The folder that local paths are relative to: the playbook's.
+    pub folder: PathBuf,
+}
+
+impl Target {
+    /// A read on the job's own host.
+    pub fn ask(&self, read: Read) -> Ask {
+        Ask { host: self.host.name.clone(), read }
+    }
+
+    /// The hosts of a group, in inventory order.
+    pub fn group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a Arc<Host>> {
+        self.hosts.iter().filter(move |host| group == "all" || host.groups.iter().any(|g| g == group))
+    }
+}
+
+/// What an action answers.
+#[derive(Debug, PartialEq)]
+pub enum Plan {
+    /// As asked.
+    Settled,
+    /// Not as asked; these would make it so. They run in order; the first that fails ends them.
+    Change(Vec<Change>),
+    /// Cannot be known beforehand; its exit codes decide. A bare shell line.
+    Always(Vec<Change>),
+    /// Cannot be told yet.
+    Wait(Wait),
+    /// Cannot be done.
+    Refused(Refusal),
+}
+
+/// What is waited for.
+#[derive(Debug, PartialEq)]
+pub struct Wait {
+    /// `node1 to start the swarm`: ends the sentence "waiting for …".
+    pub what: String,
+    /// The hosts it depends on: if they are all lost, waiting is over.
+    pub on: Vec<String>,
+    /// What would be done then, as far as it can be told: for a plan.
+    pub then: Vec<Change>,
+}
+
+/// Why a job cannot be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is the matter, and where.
+    pub why: String,
+    /// What to do about it, with the exact command where there is one.
+    pub hint: Option<String>,
+}
+
+impl Plan {
+    /// Refuses, with a hint.
+    pub fn refused(why: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Refused(Refusal { why: why.into(), hint: Some(hint.into()) })
+    }
+
+    /// Refuses because something could not be read.
+    pub fn unread(what: &str, why: &str) -> Self {
+        Self::Refused(Refusal { why: format!("cannot read {what}: {why}"), hint: None })
+    }
+}
+
+/// One command, and why.
+#[derive(Debug, PartialEq)]
+pub struct Change {
+    /// What is not as asked: `the image is not here`.
+    pub why: String,
+    /// What would make it so.
+    pub does: Does,
+    /// The host it runs on, where that is not the job's own.
+    pub on: Option<String>,
+    /// Field by field, what is and what is asked for.
+    pub differs: Vec<Difference>,
+    /// Whether it removes or replaces something that a person may miss: asked about first.
+    pub removes: bool,
+    /// How long it may take.
+    pub deadline: Duration,
+}
+
+impl Change {
+    /// A command on the job's host.
+    pub fn run(why: impl Into<String>, command: Command) -> Self {
+        Self::new(why, Does::Run(command))
+    }
+
+    /// Any doing on the job's host.
+    pub fn new(why: impl Into<String>, does: Does) -> Self {
+        let deadline = Duration::from_secs(1800);
+        Self { why: why.into(), does, on: None, differs: Vec::new(), removes: false, deadline }
+    }
+
+    /// The same on another host.
+    #[must_use]
+    pub fn on(mut self, host: impl Into<String>) -> Self {
+        self.on = Some(host.into());
+        self
+    }
+
+    /// The same, with the fields that differ.
+    #[must_use]
+    pub fn differing(mut self, differs: Vec<Difference>) -> Self {
+        self.differs = differs;
+        self
+    }
+
+    /// The same, known to remove or replace something.
+    #[must_use]
+    pub fn removing(mut self) -> Self {
+        self.removes = true;
+        self
+    }
+}
+
+/// What a change does. Commands without a user of their own run as the step's.
+#[derive(Debug, PartialEq)]
+pub enum Does {
+    /// Runs a command.
+    Run(Command),
+    /// Writes a file, all of it or nothing: beside the old one, then in its place.
+    Put(Put),
+    /// Streams something from the workstation into a command.
+    Send {
+        /// What is sent.
+        parcel: Parcel,
+        /// What reads it on standard input.
+        to: Command,
+    },
+    /// Streams one command's output into another's input, through memory only: a join token, an image.
+    Pipe {
+        /// The host it comes from.
+        from: String,
+        /// What prints it.
+        source: Command,
+        /// What reads it on standard input, on the change's host.
+        to: Command,
+    },
+    /// Makes a value up on the host where the file is not there yet: random, mode 0600 or as said.
+    Generate {
+        /// The file.
+        path: String,
+        /// Random bytes, written as hexadecimal digits.
+        bytes: usize,
+        /// Its mode, octal.
+        mode: String,
+        /// `user` or `user:group`, names or numbers.
+        owner: Option<String>,
+    },
+    /// Logs in anew: a group was joined, a machine restarted.
+    Reconnect,
+}
+
+/// A file to write.
+#[derive(Debug, PartialEq)]
+pub struct Put {
+    /// Where, absolute.
+    pub path: String,
+    /// What.
+    pub content: Parcel,
+    /// Its mode, octal; the old file's, or 0644.
+    pub mode: Option<String>,
+    /// `user` or `user:group`; the old file's, or who writes.
+    pub owner: Option<String>,
+}
+
+/// Bytes that the workstation has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Parcel {
+    /// These.
+    Bytes(Vec<u8>),
+    /// Those of a file.
+    File(PathBuf),
+    /// A folder as a tar archive, what its `.dockerignore` names left out, with more files put in.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Name in the archive, and where it comes from.
+        extra: Vec<(String, PathBuf)>,
+    },
+}
+
+/// A row of the table of actions.
+pub struct Kind {
+    /// The YAML key, which is the file's stem.
+    pub name: &'static str,
+    /// Reads parameters that have no holes left.
+    pub parse: fn(&Node) -> Result<Box<dyn Action>, yaml::Error>,
+    /// The JSON schema of the parameters.
+    pub schema: fn() -> Schema,
+    /// Whether `changes`, `creates`, `unless`, `retries` and `environment` belong to it.
+    pub line: bool,
+}
+
+/// Every action.
+pub const TABLE: &[Kind] = &[];
+
+/// The action of that name.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    TABLE.iter().find(|kind| kind.name == name)
+}
+
+#[allow(dead_code, reason = "each row of the table uses it")]
+const fn row<T: Action + DeserializeOwned + JsonSchema + 'static>(name: &'static str) -> Kind {
+    Kind { name, parse: parse::<T>, schema: schema::<T>, line: false }
+}
+
+fn parse<T: Action + DeserializeOwned + 'static>(node: &Node) -> Result<Box<dyn Action>, yaml::Error> {
+    Ok(Box::new(yaml::from_node::<T>(node)?))
+}
+
+fn schema<T: JsonSchema>() -> Schema {
+    schemars::SchemaGenerator::default().into_root_schema_for::<T>()
+}
+
+/// The user that works for a step on a host: root through sudo, unless the host or the step says otherwise.
+pub fn works_as(host: &Host, step_become: Option<bool>, step_user: Option<&str>) -> User {
+    match step_become.unwrap_or(host.become_root) || step_user.is_some() {
+        true => User::Sudo(step_user.unwrap_or(&host.become_user).to_owned()),
+        false => User::Login,
+    }
+}

@@ -1,1 +1,122 @@
-//! See: what can be read on a host.
+//! What can be looked at on a host: typed questions, their scripts, and answers that never guess.
+//!
+//! A [`Read`] is a value. Reads of one kind are merged into one [`Part`] of a script, the parts of a host into one
+//! [`batch`], and the answers kept in a [`Store`] until something may have changed them.
+
+pub mod batch;
+mod store;
+
+use std::path::PathBuf;
+
+pub use store::{Readings, Store, Wanted};
+
+use crate::remote::Output;
+
+/// Stands for the workstation among the hosts that can be read: its files, its clock.
+pub const WORKSTATION: &str = "<workstation>";
+
+/// What is to be read. Equal reads are read once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Read {
+    /// Any command that only looks, as a line of shell.
+    Probe(Probe),
+}
+
+/// A line of shell that only looks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Probe {
+    /// The line, run by `sh` with nothing on its standard input.
+    pub line: String,
+    /// Variables of its environment.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Probe {
+    /// A line with no environment of its own.
+    pub fn new(line: impl Into<String>) -> Self {
+        Self { line: line.into(), environment: Vec::new() }
+    }
+}
+
+/// What a read came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen<T> {
+    /// It is there, and this is what it is like.
+    Is(T),
+    /// It is not there, on positive evidence: a list that was read whole lacks it, or what would hold it is not installed.
+    Absent,
+    /// Nothing is known, and why: a daemon that does not answer, a refused permission, a deadline.
+    Unread(String),
+}
+
+impl<T> Seen<T> {
+    /// The value, where there is one.
+    pub fn is(self) -> Option<T> {
+        match self {
+            Self::Is(value) => Some(value),
+            Self::Absent | Self::Unread(_) => None,
+        }
+    }
+
+    /// A view of the same.
+    pub fn as_ref(&self) -> Seen<&T> {
+        match self {
+            Self::Is(value) => Seen::Is(value),
+            Self::Absent => Seen::Absent,
+            Self::Unread(why) => Seen::Unread(why.clone()),
+        }
+    }
+
+    /// The same with another value.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Seen<U> {
+        match self {
+            Self::Is(value) => Seen::Is(f(value)),
+            Self::Absent => Seen::Absent,
+            Self::Unread(why) => Seen::Unread(why),
+        }
+    }
+}
+
+/// An answer of any kind; the variant is that of the [`Read`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// How a probe ended: every exit code is an answer.
+    Output(Output),
+}
+
+/// How reads of one kind are asked and understood.
+pub struct Part {
+    /// A script for `sh`; its standard input is empty, its output is capped, it has a deadline.
+    pub script: String,
+    /// The reads it answers.
+    pub reads: Vec<Read>,
+    /// Understands the output: one answer for each read, in order.
+    pub understand: fn(&[Read], &Output) -> Vec<Seen<Value>>,
+    /// Seconds it may take.
+    pub deadline: u32,
+}
+
+/// Merges reads of a kind and gives the parts of the script that answers them all.
+pub fn parts(reads: impl IntoIterator<Item = Read>) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for read in reads {
+        match &read {
+            Read::Probe(probe) => parts.push(probe_part(probe)),
+        }
+    }
+    parts
+}
+
+fn probe_part(probe: &Probe) -> Part {
+    let exports: String =
+        probe.environment.iter().map(|(k, v)| format!("export {k}={}\n", crate::remote::quote(v))).collect();
+    Part {
+        script: exports + &probe.line,
+        reads: vec![Read::Probe(probe.clone())],
+        understand: |_, output| vec![Seen::Is(Value::Output(output.clone()))],
+        deadline: 10,
+    }
+}
+
+/// A path on the workstation that an action reads, absolute.
+pub type Local = PathBuf;

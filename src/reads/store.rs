@@ -1,0 +1,95 @@
+//! Readings, and how long they count.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::{Probe, Read, Seen, Value};
+use crate::remote::{Output, User};
+
+/// After this long a reading no longer counts, even where nothing was changed.
+pub const FRESH: Duration = Duration::from_secs(30);
+
+/// A read, where and as whom.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Wanted {
+    /// The host's name, or [`super::WORKSTATION`].
+    pub host: String,
+    /// Who reads.
+    pub user: User,
+    /// What.
+    pub read: Read,
+}
+
+#[derive(Clone, Debug)]
+struct Reading {
+    seen: Seen<Value>,
+    epoch: u64,
+    at: Instant,
+}
+
+/// All readings of a run. A reading counts while nothing was changed since it began, and for [`FRESH`].
+#[derive(Debug, Default)]
+pub struct Store {
+    epoch: u64,
+    readings: HashMap<Wanted, Reading>,
+}
+
+impl Store {
+    /// The epoch that now is. Remember it when a script starts.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Something may have changed: nothing read before counts any more.
+    pub fn turn(&mut self) {
+        self.epoch += 1;
+    }
+
+    /// Keeps an answer whose script began in `epoch` and ended just now.
+    pub fn keep(&mut self, wanted: Wanted, seen: Seen<Value>, epoch: u64) {
+        self.readings.insert(wanted, Reading { seen, epoch, at: Instant::now() });
+    }
+
+    /// Whether there is a reading that counts.
+    pub fn fresh(&self, wanted: &Wanted) -> bool {
+        self.counting(wanted).is_some()
+    }
+
+    fn counting(&self, wanted: &Wanted) -> Option<&Reading> {
+        self.readings.get(wanted).filter(|r| r.epoch == self.epoch && r.at.elapsed() < FRESH)
+    }
+}
+
+/// What an action may see: the readings that count, as the user that its step works as on each host.
+pub struct Readings<'a> {
+    store: &'a Store,
+    user: &'a dyn Fn(&str) -> User,
+}
+
+impl<'a> Readings<'a> {
+    /// The readings of `store` as `user` says for each host.
+    pub fn new(store: &'a Store, user: &'a dyn Fn(&str) -> User) -> Self {
+        Self { store, user }
+    }
+
+    /// Who reads on `host`.
+    pub fn user(&self, host: &str) -> User {
+        (self.user)(host)
+    }
+
+    /// Any reading; [`Seen::Unread`] where it was not asked for, or no longer counts.
+    pub fn get(&self, host: &str, read: &Read) -> Seen<&'a Value> {
+        let wanted = Wanted { host: host.into(), user: self.user(host), read: read.clone() };
+        match self.store.counting(&wanted) {
+            Some(reading) => reading.seen.as_ref(),
+            None => Seen::Unread("it was not read".into()),
+        }
+    }
+
+    /// How a probe ended.
+    pub fn probe(&self, host: &str, probe: &Probe) -> Seen<&'a Output> {
+        self.get(host, &Read::Probe(probe.clone())).map(|value| match value {
+            Value::Output(output) => output,
+        })
+    }
+}
