@@ -86,6 +86,8 @@ pub enum Event {
         step: String,
         /// The host whose job it is.
         host: String,
+        /// The host it runs on, where that is not the job's own.
+        on: Option<String>,
         /// Why: what was not as asked.
         why: String,
         /// The command, masked.
@@ -116,6 +118,10 @@ pub enum Event {
         outcome: Outcome,
         /// Why it failed or was skipped, what a settled one shows, on one or several lines.
         message: Option<String>,
+        /// The command that failed, masked.
+        command: Option<String>,
+        /// The end of its standard error, masked.
+        stderr: Option<String>,
         /// What to do about a failure.
         hint: Option<String>,
         /// Milliseconds from its start.
