@@ -3,6 +3,9 @@
 //! To add one: write its file, and its row in [`TABLE`]. Its parameters are a struct that denies unknown fields; the doc
 //! comments of that struct are the user's reference page.
 
+#[cfg(test)]
+pub mod testing;
+
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,6 +48,14 @@ pub trait Action: Debug + Send + Sync {
 
     /// Takes the step keys that `shell` and `docker` know.
     fn set_line(&mut self, _line: LineOptions) {}
+
+    /// A local file that is to be rendered with the step's variables before planning; relative to [`Target::folder`].
+    fn template(&self) -> Option<&str> {
+        None
+    }
+
+    /// Takes what [`Action::template`] came to.
+    fn set_rendered(&mut self, _text: String) {}
 }
 
 /// The step keys that `shell` and `docker` know beside their parameters.
@@ -291,6 +302,11 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 #[allow(dead_code, reason = "each row of the table uses it")]
 const fn row<T: Action + DeserializeOwned + JsonSchema + 'static>(name: &'static str) -> Kind {
     Kind { name, parse: parse::<T>, schema: schema::<T>, line: false }
+}
+
+#[allow(dead_code, reason = "`shell` and `docker` use it")]
+const fn line_row<T: Action + DeserializeOwned + JsonSchema + 'static>(name: &'static str) -> Kind {
+    Kind { name, parse: parse::<T>, schema: schema::<T>, line: true }
 }
 
 fn parse<T: Action + DeserializeOwned + 'static>(node: &Node) -> Result<Box<dyn Action>, yaml::Error> {

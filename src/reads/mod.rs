@@ -4,10 +4,12 @@
 //! [`batch`], and the answers kept in a [`Store`] until something may have changed them.
 
 pub mod batch;
+mod probe;
 mod store;
 
 use std::path::PathBuf;
 
+pub use probe::Probe;
 pub use store::{Readings, Store, Wanted};
 
 use crate::remote::Output;
@@ -20,22 +22,6 @@ pub const WORKSTATION: &str = "<workstation>";
 pub enum Read {
     /// Any command that only looks, as a line of shell.
     Probe(Probe),
-}
-
-/// A line of shell that only looks.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Probe {
-    /// The line, run by `sh` with nothing on its standard input.
-    pub line: String,
-    /// Variables of its environment.
-    pub environment: Vec<(String, String)>,
-}
-
-impl Probe {
-    /// A line with no environment of its own.
-    pub fn new(line: impl Into<String>) -> Self {
-        Self { line: line.into(), environment: Vec::new() }
-    }
 }
 
 /// What a read came to.
@@ -96,26 +82,13 @@ pub struct Part {
     pub deadline: u32,
 }
 
+/// Every kind of read that a script answers: each picks its own out of `reads`, and gives the parts that answer them.
+const KINDS: &[fn(&[Read]) -> Vec<Part>] = &[probe::parts];
+
 /// Merges reads of a kind and gives the parts of the script that answers them all.
 pub fn parts(reads: impl IntoIterator<Item = Read>) -> Vec<Part> {
-    let mut parts = Vec::new();
-    for read in reads {
-        match &read {
-            Read::Probe(probe) => parts.push(probe_part(probe)),
-        }
-    }
-    parts
-}
-
-fn probe_part(probe: &Probe) -> Part {
-    let exports: String =
-        probe.environment.iter().map(|(k, v)| format!("export {k}={}\n", crate::remote::quote(v))).collect();
-    Part {
-        script: exports + &probe.line,
-        reads: vec![Read::Probe(probe.clone())],
-        understand: |_, output| vec![Seen::Is(Value::Output(output.clone()))],
-        deadline: 10,
-    }
+    let reads: Vec<Read> = reads.into_iter().collect();
+    KINDS.iter().flat_map(|kind| kind(&reads)).collect()
 }
 
 /// A path on the workstation that an action reads, absolute.

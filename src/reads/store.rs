@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::{Probe, Read, Seen, Value};
-use crate::remote::{Output, User};
+use super::{Read, Seen, Value};
+use crate::remote::User;
 
 /// After this long a reading no longer counts, even where nothing was changed.
 pub const FRESH: Duration = Duration::from_secs(30);
@@ -86,10 +86,19 @@ impl<'a> Readings<'a> {
         }
     }
 
-    /// How a probe ended.
-    pub fn probe(&self, host: &str, probe: &Probe) -> Seen<&'a Output> {
-        self.get(host, &Read::Probe(probe.clone())).map(|value| match value {
-            Value::Output(output) => output,
-        })
+    /// A reading whose value is of one kind, which `of` takes out.
+    pub fn value<T: ?Sized>(
+        &self,
+        host: &str,
+        read: &Read,
+        of: impl FnOnce(&'a Value) -> Option<&'a T>,
+    ) -> Seen<&'a T> {
+        match self.get(host, read) {
+            Seen::Is(value) => {
+                of(value).map_or_else(|| Seen::Unread("it was answered with another kind".into()), Seen::Is)
+            }
+            Seen::Absent => Seen::Absent,
+            Seen::Unread(why) => Seen::Unread(why),
+        }
     }
 }
