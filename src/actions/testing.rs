@@ -129,14 +129,6 @@ fn parse_host(entry: &str) -> Arc<Host> {
     host(name, &groups.split(',').filter(|g| !g.is_empty()).collect::<Vec<_>>())
 }
 
-/// Runs a part's script here, by `sh`, and understands what it printed.
-pub fn ran(part: &Part) -> Vec<Seen<Value>> {
-    let mut sh = std::process::Command::new("sh");
-    let ran = sh.arg("-c").arg(&part.script).stdin(std::process::Stdio::null()).output().expect("sh runs");
-    let output = Output { code: ran.status.code().unwrap_or(-1), stdout: ran.stdout, stderr: ran.stderr };
-    (part.understand)(&part.reads, &output)
-}
-
 fn understood(part: &Part, output: &Output) -> Vec<(Read, Seen<Value>)> {
     let seen = (part.understand)(&part.reads, output);
     assert_eq!(seen.len(), part.reads.len(), "one answer for each read");

@@ -4,11 +4,17 @@
 //! [`batch`], and the answers kept in a [`Store`] until something may have changed them.
 
 pub mod batch;
+mod file;
+mod machine;
 mod probe;
 mod store;
+#[cfg(test)]
+pub mod testing;
 
 use std::path::PathBuf;
 
+pub use file::{File, FileKind};
+pub use machine::{Interface, Machine, Route};
 pub use probe::Probe;
 pub use store::{Readings, Store, Wanted};
 
@@ -22,6 +28,15 @@ pub const WORKSTATION: &str = "<workstation>";
 pub enum Read {
     /// Any command that only looks, as a line of shell.
     Probe(Probe),
+    /// The machine: system, clock, size, disks, network.
+    Machine,
+    /// A file, folder or link.
+    File {
+        /// Where, absolute.
+        path: String,
+        /// Whether what is in it is wanted too, up to 64 KiB. Never where it may be a secret.
+        content: bool,
+    },
 }
 
 /// What a read came to.
@@ -68,6 +83,10 @@ impl<T> Seen<T> {
 pub enum Value {
     /// How a probe ended: every exit code is an answer.
     Output(Output),
+    /// What the machine is like.
+    Machine(Box<Machine>),
+    /// What a file is like.
+    File(Box<File>),
 }
 
 /// How reads of one kind are asked and understood.
@@ -83,12 +102,23 @@ pub struct Part {
 }
 
 /// Every kind of read that a script answers: each picks its own out of `reads`, and gives the parts that answer them.
-const KINDS: &[fn(&[Read]) -> Vec<Part>] = &[probe::parts];
+const KINDS: &[fn(&[Read]) -> Vec<Part>] = &[probe::parts, machine::parts, file::parts];
 
 /// Merges reads of a kind and gives the parts of the script that answers them all.
 pub fn parts(reads: impl IntoIterator<Item = Read>) -> Vec<Part> {
     let reads: Vec<Read> = reads.into_iter().collect();
     KINDS.iter().flat_map(|kind| kind(&reads)).collect()
+}
+
+/// One line of output for each read, in order; what has no line is unread.
+fn lines(reads: &[Read], output: &Output, parse: fn(&Read, &str) -> Seen<Value>) -> Vec<Seen<Value>> {
+    let text = output.text();
+    let mut lines = text.lines();
+    let mut answer = |read| match lines.next() {
+        Some(line) => parse(read, line),
+        None => Seen::Unread(format!("no answer: {}", output.errors())),
+    };
+    reads.iter().map(&mut answer).collect()
 }
 
 /// A path on the workstation that an action reads, absolute.
