@@ -1,0 +1,135 @@
+//! What happened, kept: one file a run, one event a line, each written before the next one happens.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+use crate::event::{Event, Reporter};
+
+/// How many journals are kept.
+pub const KEPT: usize = 50;
+
+/// The journal of one run: `.skep/runs/<time>-<run>.jsonl`.
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    at: String,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+impl Journal {
+    /// Begins the journal of `run` under `folder/.skep`, readable by its owner only and ignored by git; the oldest
+    /// journals beyond [`KEPT`] go.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be made.
+    pub fn begin(folder: &Path, run: &str) -> io::Result<Self> {
+        let runs = hidden(folder)?.join("runs");
+        private(&runs)?;
+        let stamp = OffsetDateTime::now_utc()
+            .format(format_description!("[year][month][day]T[hour][minute][second]Z"))
+            .map_err(io::Error::other)?;
+        let path = runs.join(format!("{stamp}-{run}.jsonl"));
+        let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(&path)?;
+        prune(&runs)?;
+        Ok(Self { file, path })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Reporter for Journal {
+    fn on_event(&mut self, event: &Event) -> io::Result<()> {
+        let at = OffsetDateTime::now_utc().format(&Rfc3339).map_err(io::Error::other)?;
+        let mut line = serde_json::to_vec(&Entry { at, event })?;
+        line.push(b'\n');
+        // One write, unbuffered: when this returns the kernel has the whole line, and a kill loses nothing.
+        self.file.write_all(&line)
+    }
+}
+
+/// `folder/.skep`, made if need be: for its owner only, and ignored by git.
+///
+/// # Errors
+/// It cannot be made.
+pub fn hidden(folder: &Path) -> io::Result<PathBuf> {
+    let hidden = folder.join(".skep");
+    private(&hidden)?;
+    let ignore = hidden.join(".gitignore");
+    if !ignore.exists() {
+        fs::write(ignore, "*\n")?;
+    }
+    Ok(hidden)
+}
+
+fn private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+fn prune(runs: &Path) -> io::Result<()> {
+    let mut old: Vec<_> = fs::read_dir(runs)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    old.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    old.sort();
+    let surplus = old.len().saturating_sub(KEPT);
+    old[..surplus].iter().try_for_each(fs::remove_file)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use super::*;
+    use crate::report::story;
+
+    #[test]
+    fn each_event_is_on_disk_when_it_was_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::begin(folder.path(), "7f3a").unwrap();
+        for (count, event) in story::failing().iter().enumerate() {
+            journal.on_event(event).unwrap();
+            let text = fs::read_to_string(journal.path()).unwrap();
+            let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+            assert_eq!(text.lines().count(), count + 1);
+            assert_eq!(last["event"], serde_json::to_value(event).unwrap()["event"]);
+            assert!(last["at"].as_str().unwrap().ends_with('Z'));
+        }
+    }
+
+    #[test]
+    fn only_its_owner_reads_it_and_git_does_not_see_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::begin(folder.path(), "7f3a").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let hidden = folder.path().join(".skep");
+        assert_eq!((mode(&hidden), mode(&hidden.join("runs")), mode(journal.path())), (0o700, 0o700, 0o600));
+        assert_eq!(fs::read_to_string(hidden.join(".gitignore")).unwrap(), "*\n");
+    }
+
+    #[test]
+    fn the_oldest_go_and_nothing_else_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = hidden(folder.path()).unwrap().join("runs");
+        fs::create_dir_all(&runs).unwrap();
+        (0..60).for_each(|n| fs::write(runs.join(format!("20200101T0000{n:02}Z-x.jsonl")), "").unwrap());
+        fs::write(runs.join("notes.txt"), "mine").unwrap();
+        let journal = Journal::begin(folder.path(), "new").unwrap();
+        let left = fs::read_dir(&runs).unwrap().count();
+        assert_eq!(left, KEPT + 1);
+        assert!(journal.path().exists() && runs.join("notes.txt").exists());
+        assert!(!runs.join("20200101T000010Z-x.jsonl").exists() && runs.join("20200101T000011Z-x.jsonl").exists());
+    }
+}

@@ -1,0 +1,214 @@
+//! The end: how each host fared, what failed and what to do about it, and how to go on.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use super::fold::fold;
+use super::lines::{Detail, Job, Told, grouped};
+use super::plural;
+use super::style::{Paint, elapsed};
+use crate::event::{Event, Outcome, Reporter, Tally};
+use crate::remote::quote;
+
+/// What to type to go on from a failure.
+#[derive(Clone, Debug, Default)]
+pub struct GoOn {
+    /// The command of this run, word by word, without what selects steps.
+    pub command: Vec<String>,
+    /// The journal, to look things up in.
+    pub journal: Option<PathBuf>,
+}
+
+/// Writes the closing table when the run ends.
+pub struct Summary<W> {
+    out: W,
+    paint: Paint,
+    detail: Detail,
+    go_on: GoOn,
+    plan: bool,
+    steps: Vec<(String, String)>,
+    failed: Vec<(String, Job)>,
+    lost: Vec<Job>,
+    interrupted: bool,
+}
+
+impl<W: Write> Summary<W> {
+    /// Writes to `out`.
+    pub fn new(out: W, paint: Paint, detail: Detail, go_on: GoOn) -> Self {
+        let (steps, failed, lost) = (vec![], vec![], vec![]);
+        Self { out, paint, detail, go_on, plan: false, steps, failed, lost, interrupted: false }
+    }
+
+    fn finish(&mut self, hosts: &[Tally], ms: u64, code: u8) -> io::Result<()> {
+        let changed: usize = hosts.iter().map(|tally| tally.changed).sum();
+        let quiet = changed == 0 && code == 0 && self.detail == Detail::Steps;
+        if !self.plan && !quiet {
+            self.table(hosts)?;
+        }
+        self.failures()?;
+        if !self.plan {
+            let line = closing(hosts, ms, code);
+            let line = if code == 0 { self.paint.good(&line) } else { self.paint.bad(&line) };
+            writeln!(self.out, "\n{line}")?;
+        }
+        self.go_on(code)?;
+        self.out.flush()
+    }
+
+    fn table(&mut self, hosts: &[Tally]) -> io::Result<()> {
+        let rows = folded(hosts);
+        let width = rows.iter().map(|row| console::measure_text_width(&row.0)).max().unwrap_or(0).max(4);
+        let head = format!("{:width$}  ok  changed  failed  unreachable  skipped  time", "host");
+        writeln!(self.out, "\n{}", self.paint.strong(&head))?;
+        for (name, tally) in &rows {
+            let pad = " ".repeat(width - console::measure_text_width(name));
+            writeln!(self.out, "{name}{pad}  {}", self.row(tally))?;
+        }
+        Ok(())
+    }
+
+    fn row(&self, tally: &Tally) -> String {
+        let cell = |count: usize, width: usize, outcome| {
+            let text = format!("{count:>width$}");
+            if count == 0 { self.paint.quiet(&text) } else { self.paint.by(outcome, &text) }
+        };
+        let cells = [
+            cell(tally.unchanged, 2, Outcome::Unchanged),
+            cell(tally.changed, 7, Outcome::Changed),
+            cell(tally.failed, 6, Outcome::Failed),
+            cell(usize::from(tally.unreachable), 11, Outcome::Unreachable),
+            cell(tally.skipped, 7, Outcome::Skipped),
+            elapsed(tally.ms),
+        ];
+        cells.join("  ")
+    }
+
+    fn failures(&mut self) -> io::Result<()> {
+        let mut steps: Vec<&str> = self.failed.iter().map(|(step, _)| step.as_str()).collect();
+        steps.dedup();
+        let mut blocks: Vec<(String, Told)> = Vec::new();
+        for step in steps {
+            let jobs: Vec<Job> = self.failed.iter().filter(|(id, _)| id == step).map(|(_, job)| job.clone()).collect();
+            let name = self.steps.iter().find(|(id, _)| id == step).map_or(step, |(_, name)| name);
+            blocks
+                .extend(grouped(&jobs).iter().map(|group| (format!("{name}  {}", who(group)), group[0].told.clone())));
+        }
+        let lost = grouped(&self.lost);
+        blocks.extend(lost.iter().map(|group| (format!("{}  cannot be reached", who(group)), group[0].told.clone())));
+        for (title, told) in blocks {
+            writeln!(self.out, "\n{:>11}  {title}", self.paint.bad("     failed"))?;
+            told.lines(self.paint).iter().try_for_each(|line| writeln!(self.out, "{line}"))?;
+        }
+        Ok(())
+    }
+
+    fn go_on(&mut self, code: u8) -> io::Result<()> {
+        if code == 0 || code == 10 || self.go_on.command.is_empty() {
+            return Ok(());
+        }
+        let mut command: Vec<_> = self.go_on.command.iter().map(|word| quote(word).into_owned()).collect();
+        let from = self.failed.first().map(|(step, _)| step.clone());
+        let from = from.filter(|_| !self.plan && self.lost.is_empty() && !self.interrupted);
+        command.extend(from.into_iter().flat_map(|step| ["--from".to_owned(), step]));
+        writeln!(self.out, "{}: {}", self.paint.hint("To go on"), command.join(" "))?;
+        match &self.go_on.journal {
+            Some(path) => writeln!(self.out, "{}", self.paint.quiet(&format!("Journal:  {}", path.display()))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn who(jobs: &[&Job]) -> String {
+    fold(&jobs.iter().map(|job| job.host.as_str()).collect::<Vec<_>>())
+}
+
+/// One line for how it ended.
+fn closing(hosts: &[Tally], ms: u64, code: u8) -> String {
+    let changed: usize = hosts.iter().map(|tally| tally.changed).sum();
+    let on = hosts.iter().filter(|tally| tally.changed > 0).count();
+    let changes = format!("{} on {}", plural(changed, "change"), plural(on, "host"));
+    let time = elapsed(ms);
+    match code {
+        0 if changed == 0 && hosts.len() == 1 => format!("Nothing to do: 1 host is as asked ({time})"),
+        0 if changed == 0 => format!("Nothing to do: {} are as asked ({time})", plural(hosts.len(), "host")),
+        0 => format!("Done: {changes} ({time})"),
+        130 => format!("Interrupted after {changes} ({time})"),
+        _ => format!("Not all is as asked; {changes} ({time})"),
+    }
+}
+
+/// Hosts that fared alike in one row, with the longest of their times.
+fn folded(hosts: &[Tally]) -> Vec<(String, Tally)> {
+    let mut groups: Vec<(Vec<&str>, Tally)> = Vec::new();
+    let counts = |tally: &Tally| Tally { host: String::new(), ms: 0, ..tally.clone() };
+    for tally in hosts {
+        match groups.iter_mut().find(|(_, group)| counts(group) == counts(tally)) {
+            Some((names, group)) => {
+                names.push(&tally.host);
+                group.ms = group.ms.max(tally.ms);
+            }
+            None => groups.push((vec![&tally.host], tally.clone())),
+        }
+    }
+    groups.into_iter().map(|(names, tally)| (super::style::cut(&fold(&names), 40), tally)).collect()
+}
+
+impl<W: Write + Send> Reporter for Summary<W> {
+    fn on_event(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::RunStarted { plan, .. } => self.plan = *plan,
+            Event::StepStarted { step, name, .. } => self.steps.push((step.clone(), name.clone())),
+            Event::JobFinished { step, outcome: Outcome::Failed, .. } => {
+                self.failed.extend(Job::of(event).map(|job| (step.clone(), job)));
+            }
+            Event::HostLost { host, why, hint } => {
+                let told = Told { message: Some(why.clone()), hint: hint.clone(), ..Told::default() };
+                self.lost.push(Job { host: host.clone(), outcome: Outcome::Unreachable, told, ms: 0 });
+            }
+            Event::Interrupted => self.interrupted = true,
+            Event::RunFinished { hosts, ms, code } => return self.finish(hosts, *ms, *code),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::story;
+
+    fn told(events: &[Event]) -> String {
+        let mut out = Vec::new();
+        let command = ["skep", "run", "my plays/spark.yml", "-i", "inventory/lab.yml"].map(Into::into).to_vec();
+        let go_on = GoOn { command, journal: Some(".skep/runs/20261123T031500Z-7f3a.jsonl".into()) };
+        let mut summary = Summary::new(&mut out, Paint::new(false), Detail::Steps, go_on);
+        events.iter().for_each(|event| summary.on_event(event).expect("memory"));
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn failures_come_again_with_their_hints_and_the_way_on() {
+        insta::assert_snapshot!(told(&story::failing()));
+    }
+
+    #[test]
+    fn a_single_failed_step_is_where_to_go_on_from() {
+        let mut events = story::failing();
+        events.retain(|event| !matches!(event, Event::HostLost { .. }));
+        assert!(told(&events).contains("To go on: skep run 'my plays/spark.yml' -i inventory/lab.yml --from swarm\n"));
+    }
+
+    #[test]
+    fn nothing_to_do_is_one_line() {
+        assert_eq!(told(&story::settled()), "\nNothing to do: 3 hosts are as asked (0.4 s)\n");
+    }
+
+    #[test]
+    fn hosts_that_fared_alike_share_a_row() {
+        insta::assert_snapshot!(told(&[
+            story::started(2, false),
+            story::finish(&[(1, 1), (0, 2), (0, 2)], 126_000, 0)
+        ]));
+    }
+}
