@@ -4,6 +4,7 @@
 //! [`batch`], and the answers kept in a [`Store`] until something may have changed them.
 
 pub mod batch;
+pub mod docker;
 mod file;
 mod machine;
 mod probe;
@@ -37,6 +38,8 @@ pub enum Read {
         /// Whether what is in it is wanted too, up to 64 KiB. Never where it may be a secret.
         content: bool,
     },
+    /// Something that Docker knows: all of a host's are asked with one call.
+    Docker(docker::Look),
 }
 
 /// What a read came to.
@@ -87,6 +90,8 @@ pub enum Value {
     Machine(Box<Machine>),
     /// What a file is like.
     File(Box<File>),
+    /// What Docker knows.
+    Docker(docker::Found),
 }
 
 /// How reads of one kind are asked and understood.
@@ -102,7 +107,7 @@ pub struct Part {
 }
 
 /// Every kind of read that a script answers: each picks its own out of `reads`, and gives the parts that answer them.
-const KINDS: &[fn(&[Read]) -> Vec<Part>] = &[probe::parts, machine::parts, file::parts];
+const KINDS: &[fn(&[Read]) -> Vec<Part>] = &[probe::parts, machine::parts, file::parts, docker::parts];
 
 /// Merges reads of a kind and gives the parts of the script that answers them all.
 pub fn parts(reads: impl IntoIterator<Item = Read>) -> Vec<Part> {

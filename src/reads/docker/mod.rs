@@ -1,0 +1,160 @@
+//! What Docker knows on a host. However many objects are asked for, one host answers them all with one call of `curl` to the
+//! engine's socket (about 10 ms an object, where the `docker` command takes 50), or through the command where there is no curl.
+//!
+//! `Absent` is told from lists that were read whole (`GET /containers/json?all=1`) or from there being no Docker at all,
+//! never from a 404 alone: an engine that is down or a socket that is denied is [`Seen::Unread`].
+
+mod answers;
+mod container;
+mod engine;
+mod image;
+mod network;
+mod nodes;
+mod script;
+#[cfg(test)]
+mod tests;
+
+use sha2::{Digest, Sha256};
+
+pub use container::*;
+pub use engine::{Cluster, Engine, Flavour, Info, Member, Swarm};
+pub use image::{Image, Layers, normal_reference};
+pub use network::{Network, Subnet, User};
+pub use nodes::Node;
+
+use super::{Part, Read, Readings, Seen, Value};
+use crate::remote::Output;
+use answers::Answers;
+
+/// One thing to look at through a host's Docker engine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Look {
+    /// The engine itself, and what it says about the swarm.
+    Engine,
+    /// A container, by name.
+    Container(String),
+    /// A network, by name. Workers know an overlay only while they use it.
+    Network(String),
+    /// An image, by reference or id.
+    Image(String),
+    /// The layers of every image: what need not be carried there.
+    Layers,
+    /// The nodes of the swarm. Absent where the host does not control one.
+    Nodes,
+}
+
+/// What a [`Look`] found; the variant is that of the look.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// The engine.
+    Engine(Engine),
+    /// A container.
+    Container(Box<Container>),
+    /// A network.
+    Network(Network),
+    /// An image.
+    Image(Image),
+    /// All layers.
+    Layers(Layers),
+    /// All nodes.
+    Nodes(Vec<Node>),
+}
+
+/// The one part that answers all looks among the reads.
+pub(super) fn parts(reads: &[Read]) -> Vec<Part> {
+    let looks: Vec<Look> = reads.iter().filter_map(look).cloned().collect();
+    if looks.is_empty() {
+        return Vec::new();
+    }
+    let script = script::script(&looks);
+    vec![Part { script, reads: looks.into_iter().map(Read::Docker).collect(), understand, deadline: 10 }]
+}
+
+fn look(read: &Read) -> Option<&Look> {
+    match read {
+        Read::Docker(look) => Some(look),
+        _ => None,
+    }
+}
+
+fn understand(reads: &[Read], output: &Output) -> Vec<Seen<Value>> {
+    let answers = Answers::read(output);
+    reads.iter().filter_map(look).map(|look| found(look, &answers).map(Value::Docker)).collect()
+}
+
+fn found(look: &Look, answers: &Answers) -> Seen<Found> {
+    if let Look::Engine = look {
+        return engine::engine(answers).map(Found::Engine);
+    }
+    let info = match engine::usable(answers) {
+        Seen::Is(info) => info,
+        Seen::Absent => return Seen::Absent,
+        Seen::Unread(why) => return Seen::Unread(why),
+    };
+    match look {
+        Look::Engine => Seen::Unread("it was answered above".into()),
+        Look::Container(name) => {
+            container::container(name, &info, answers).map(|found| Found::Container(Box::new(found)))
+        }
+        Look::Network(name) => network::network(name, answers).map(Found::Network),
+        Look::Image(reference) => image::image(reference, answers).map(Found::Image),
+        Look::Layers => image::layers(answers).map(Found::Layers),
+        Look::Nodes => nodes::nodes(&info, answers).map(Found::Nodes),
+    }
+}
+
+/// A value that must not be shown, as something that can only be compared: environment values of containers.
+pub fn fingerprint(value: &str) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(value.as_bytes())[..8])
+}
+
+macro_rules! accessor {
+    ($(#[$doc:meta])* $name:ident($($key:ident)?) -> $variant:ident($type:ty)) => {
+        $(#[$doc])*
+        pub fn $name(&self, host: &str $(, $key: &str)?) -> Seen<&'a $type> {
+            self.value(host, &Read::Docker(Look::$variant $(($key.to_owned()))?), |value| match value {
+                Value::Docker(Found::$variant(found)) => Some(found),
+                _ => None,
+            })
+        }
+    };
+}
+
+impl<'a> Readings<'a> {
+    accessor! {
+        /// The engine of a host: absent where no Docker is installed.
+        engine() -> Engine(Engine)
+    }
+    /// A container of a host.
+    pub fn container(&self, host: &str, name: &str) -> Seen<&'a Container> {
+        self.value(host, &Read::Docker(Look::Container(name.into())), |value| match value {
+            Value::Docker(Found::Container(found)) => Some(&**found),
+            _ => None,
+        })
+    }
+    accessor! {
+        /// A network that a host knows.
+        network(name) -> Network(Network)
+    }
+    accessor! {
+        /// An image of a host.
+        image(reference) -> Image(Image)
+    }
+    accessor! {
+        /// All layers of a host's images.
+        layers() -> Layers(Layers)
+    }
+    accessor! {
+        /// The swarm's nodes, as a host knows them.
+        nodes() -> Nodes(Vec<Node>)
+    }
+
+    /// What the running daemon of a host says of itself: absent where no Docker is installed.
+    pub fn daemon(&self, host: &str) -> Seen<&'a Info> {
+        match self.engine(host) {
+            Seen::Is(engine) => engine.daemon.as_ref(),
+            Seen::Absent => Seen::Absent,
+            Seen::Unread(why) => Seen::Unread(why),
+        }
+    }
+}

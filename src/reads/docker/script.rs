@@ -1,0 +1,125 @@
+//! The script that asks a host's engine. Every answer ends with a line `@skep CODE PATH`; a JSON answer of the engine is one
+//! line, so nothing in it can be taken for such an end.
+
+use super::Look;
+
+use crate::remote::quote;
+
+/// What to ask of the engine: the path of its API, and the command that says the same where there is no curl.
+struct Question {
+    path: String,
+    command: String,
+}
+
+const PRELUDE: &str = r#"s=/var/run/docker.sock
+d=$(command -v docker) || d=
+if [ -z "$d" ] && [ ! -S "$s" ]; then echo '@skep 404 docker'; exit 0; fi
+echo
+echo "@skep 200 binary:$(readlink -f "$d")"
+if [ -n "$d" ] && [ "$(head -c 2 "$d" | tr -d '\0')" = '#!' ] && grep -q podman "$d"; then echo '@skep 200 podman'; fi
+a() { p=$1; shift; "$@" 2>&1; c=$?; [ $c = 0 ] && c=200; echo; echo "@skep $c $p"; }
+"#;
+
+pub(super) fn script(looks: &[Look]) -> String {
+    let questions = questions(looks);
+    let urls: String = questions.iter().map(|q| format!(" {}", quote(&format!("http://d{}", q.path)))).collect();
+    let commands: String = questions.iter().map(|q| format!("a {} {}\n", quote(&q.path), q.command)).collect();
+    let layers =
+        if looks.contains(&Look::Layers) { format!("a {LAYERS} sh -c {}\n", quote(ALL_LAYERS)) } else { String::new() };
+    format!(
+        "{PRELUDE}api() {{ curl -gsS --max-time 8 --unix-socket \"$s\" -w '\\n@skep %{{http_code}} %{{url_effective}}\\n'{urls} 2>&1; }}\n\
+         cli() {{\n{commands}}}\n\
+         if command -v curl >/dev/null 2>&1 && api; then :; elif [ -n \"$d\" ]; then cli; fi\n{layers}exit 0\n"
+    )
+}
+
+fn questions(looks: &[Look]) -> Vec<Question> {
+    let mut all = vec![Question::new(INFO, "docker info --format '{{json .}}'")];
+    let names = |pick: fn(&Look) -> Option<&String>| looks.iter().filter_map(pick).collect::<Vec<_>>();
+    containers(&mut all, &names(|look| if let Look::Container(name) = look { Some(name) } else { None }));
+    networks(&mut all, &names(|look| if let Look::Network(name) = look { Some(name) } else { None }));
+    images(&mut all, &names(|look| if let Look::Image(name) = look { Some(name) } else { None }));
+    if looks.contains(&Look::Nodes) {
+        let list = "docker node ls -q | xargs -r docker node inspect --format '{{json .}}'";
+        all.push(Question::new(NODES, &format!("sh -c {}", quote(list))));
+    }
+    all
+}
+
+fn containers(all: &mut Vec<Question>, names: &[&String]) {
+    if names.is_empty() {
+        return;
+    }
+    let list = r#"docker ps -a --no-trunc --format '{"Id":"{{.ID}}","Names":["/{{.Names}}"]}'"#;
+    all.push(Question::new(&container_list(names), list));
+    for name in names {
+        let command = format!("docker inspect --type container --format '{{{{json .}}}}' {}", quote(name));
+        all.push(Question::new(&container_path(name), &command));
+    }
+}
+
+fn networks(all: &mut Vec<Question>, names: &[&String]) {
+    if names.is_empty() {
+        return;
+    }
+    let list = r#"docker network ls --no-trunc --format '{"Id":"{{.ID}}","Name":"{{.Name}}"}'"#;
+    all.push(Question::new(NETWORKS, list));
+    for name in names {
+        let command = format!("docker network inspect --verbose --format '{{{{json .}}}}' {}", quote(name));
+        all.push(Question::new(&network_path(name), &command));
+    }
+}
+
+fn images(all: &mut Vec<Question>, names: &[&String]) {
+    if names.is_empty() {
+        return;
+    }
+    let list = r#"docker images -a --no-trunc --format '{"Id":"{{.ID}}","RepoTags":["{{.Repository}}:{{.Tag}}"]}'"#;
+    all.push(Question::new(IMAGES, list));
+    for name in names {
+        let command = format!("docker inspect --type image --format '{{{{json .}}}}' {}", quote(name));
+        all.push(Question::new(&image_path(name), &command));
+    }
+}
+
+impl Question {
+    fn new(path: &str, command: &str) -> Self {
+        Self { path: path.into(), command: command.into() }
+    }
+}
+
+pub(super) const NETWORKS: &str = "/networks";
+pub(super) const IMAGES: &str = "/images/json";
+pub(super) const NODES: &str = "/nodes";
+pub(super) const INFO: &str = "/info";
+pub(super) const LAYERS: &str = "layers";
+
+/// The engine's API gives layers image by image only; this is one answer for all.
+const ALL_LAYERS: &str =
+    "docker images -aq --no-trunc | sort -u | xargs -r docker image inspect --format '{{json .RootFS.Layers}}'";
+
+/// All containers; the engine picks those whose name is like one of `names`, for a host may have hundreds.
+pub(super) const CONTAINERS: &str = "/containers/json";
+
+fn container_list(names: &[&String]) -> String {
+    let filter = serde_json::json!({ "name": names }).to_string();
+    format!("{CONTAINERS}?all=1&filters={}", encoded(&filter))
+}
+
+pub(super) fn container_path(name: &str) -> String {
+    format!("/containers/{}/json", encoded(name))
+}
+
+pub(super) fn network_path(name: &str) -> String {
+    format!("/networks/{}?verbose=true", encoded(name))
+}
+
+pub(super) fn image_path(reference: &str) -> String {
+    format!("/images/{}/json", encoded(reference))
+}
+
+/// Percent-encodes what a path cannot carry as it is; references keep their slashes and colons.
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/:@".contains(&byte);
+    text.bytes().map(|b| if plain(b) { (b as char).to_string() } else { format!("%{b:02X}") }).collect()
+}
