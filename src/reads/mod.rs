@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod docker;
 mod file;
+pub mod local;
 mod machine;
 mod probe;
 mod store;
@@ -15,6 +16,7 @@ pub mod testing;
 use std::path::PathBuf;
 
 pub use file::{File, FileKind};
+pub use local::Local;
 pub use machine::{Interface, Machine, Route};
 pub use probe::Probe;
 pub use store::{Readings, Store, Wanted};
@@ -40,6 +42,8 @@ pub enum Read {
     },
     /// Something that Docker knows: all of a host's are asked with one call.
     Docker(docker::Look),
+    /// A file on the workstation, absolute; asked of [`WORKSTATION`], answered by [`local::answer`].
+    Local(PathBuf),
 }
 
 /// What a read came to.
@@ -92,6 +96,8 @@ pub enum Value {
     File(Box<File>),
     /// What Docker knows.
     Docker(docker::Found),
+    /// What a local file is like.
+    Local(Local),
 }
 
 /// How reads of one kind are asked and understood.
@@ -106,8 +112,11 @@ pub struct Part {
     pub deadline: u32,
 }
 
-/// Every kind of read that a script answers: each picks its own out of `reads`, and gives the parts that answer them.
-const KINDS: &[fn(&[Read]) -> Vec<Part>] = &[probe::parts, machine::parts, file::parts, docker::parts];
+/// Picks the reads of one kind, and gives the parts that answer them.
+type Parts = fn(&[Read]) -> Vec<Part>;
+
+/// Every kind of read that a script answers.
+const KINDS: &[Parts] = &[probe::parts, machine::parts, file::parts, docker::parts];
 
 /// Merges reads of a kind and gives the parts of the script that answers them all.
 pub fn parts(reads: impl IntoIterator<Item = Read>) -> Vec<Part> {
@@ -125,6 +134,3 @@ fn lines(reads: &[Read], output: &Output, parse: fn(&Read, &str) -> Seen<Value>)
     };
     reads.iter().map(&mut answer).collect()
 }
-
-/// A path on the workstation that an action reads, absolute.
-pub type Local = PathBuf;

@@ -1,0 +1,294 @@
+//! `shell`: a line of shell, as typed.
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+
+use super::{Action, Ask, Change, LineOptions, Plan, Refusal, Target};
+use crate::reads::{File, Probe, Read, Readings, Seen};
+use crate::remote::{Command, Output, quote};
+
+/// Runs a line or a script of POSIX shell.
+///
+/// `shell: LINE` is short for `shell: { line: LINE }`. Whether it has to run cannot be known beforehand, so it runs each
+/// time, unless the step says `creates`, `unless`, or `changes: false`.
+#[derive(Debug)]
+pub struct Shell(Line);
+
+/// The parameters of [`Shell`] when written out.
+#[derive(serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// One line, run by `sh`.
+    line: Option<String>,
+    /// Several lines, run by `sh`; they end at the first command that fails (`set -e`).
+    script: Option<String>,
+    /// The folder on the host to run it in; the user's home where none is given.
+    chdir: Option<String>,
+}
+
+impl TryFrom<Parameters> for Shell {
+    type Error = String;
+
+    fn try_from(asked: Parameters) -> Result<Self, String> {
+        let text = match (asked.line, asked.script) {
+            (Some(line), None) => line,
+            (None, Some(script)) => format!("set -e\n{script}"),
+            _ => return Err("`shell` takes either `line` or `script`".into()),
+        };
+        Ok(Self(Line::new(text, asked.chdir)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Shell {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ShellVisitor)
+    }
+}
+
+struct ShellVisitor;
+
+impl<'de> Visitor<'de> for ShellVisitor {
+    type Value = Shell;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a line of shell, or `line` or `script`")
+    }
+
+    fn visit_str<E: de::Error>(self, line: &str) -> Result<Shell, E> {
+        Ok(Shell(Line::new(line.to_owned(), None)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Shell, A::Error> {
+        let asked = Parameters::deserialize(MapAccessDeserializer::new(map))?;
+        Shell::try_from(asked).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Shell {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Shell".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "oneOf": [{ "type": "string" }, generator.subschema_for::<Parameters>()] })
+    }
+}
+
+impl Action for Shell {
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    fn reads(&self, on: &Target, _seen: &Readings<'_>) -> Vec<Ask> {
+        self.0.reads(on)
+    }
+
+    fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan {
+        self.0.plan(on, seen)
+    }
+
+    fn shows(&self, on: &Target, seen: &Readings<'_>) -> Option<Output> {
+        self.0.shows(on, seen)
+    }
+
+    fn set_line(&mut self, options: LineOptions) {
+        self.0.with(options);
+    }
+}
+
+/// What `shell` and `docker` have in common: a line, and what says whether it has to run.
+#[derive(Debug)]
+pub(super) struct Line {
+    text: String,
+    options: LineOptions,
+}
+
+impl Line {
+    pub(super) fn new(text: String, chdir: Option<String>) -> Self {
+        let enter = chdir.map(|folder| format!("cd {} || exit\n", quote(&folder))).unwrap_or_default();
+        Self { text: enter + text.trim_end(), options: LineOptions::default() }
+    }
+
+    pub(super) fn with(&mut self, options: LineOptions) {
+        self.options = options;
+    }
+
+    /// The first line, for people.
+    pub(super) fn describe(&self) -> String {
+        let known = |line: &&str| *line != "set -e" && !line.starts_with("cd ");
+        let mut lines = self.text.lines().filter(known);
+        let first = lines.next().unwrap_or(&self.text).to_owned();
+        if lines.next().is_some() { first + " …" } else { first }
+    }
+
+    fn probe(&self, line: &str) -> Probe {
+        Probe { line: line.to_owned(), environment: self.options.environment.clone() }
+    }
+
+    fn only_looks(&self) -> bool {
+        self.options.changes == Some(false)
+    }
+
+    pub(super) fn reads(&self, on: &Target) -> Vec<Ask> {
+        if self.only_looks() {
+            return vec![on.ask(Read::Probe(self.probe(&self.text)))];
+        }
+        let creates = self.options.creates.iter().map(|path| Read::File { path: path.clone(), content: false });
+        let unless = self.options.unless.iter().map(|line| Read::Probe(self.probe(line)));
+        creates.chain(unless).map(|read| on.ask(read)).collect()
+    }
+
+    pub(super) fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan {
+        if self.only_looks() {
+            return self.looked(seen.probe(&on.host.name, &self.probe(&self.text)));
+        }
+        match self.guards(on, seen) {
+            Err(refused) => refused,
+            Ok(guards) if guards.is_empty() => Plan::Always(vec![self.change("it runs each time".into())]),
+            Ok(guards) => match guards.into_iter().collect::<Option<Vec<String>>>() {
+                None => Plan::Settled,
+                Some(why) => Plan::Change(vec![self.change(why.join(", "))]),
+            },
+        }
+    }
+
+    /// A line that only looks is as asked when it ends well.
+    fn looked(&self, seen: Seen<&Output>) -> Plan {
+        match seen {
+            Seen::Is(output) if output.ok() => Plan::Settled,
+            Seen::Is(output) => Plan::Refused(Refusal { why: self.ended(output), hint: None }),
+            Seen::Absent => Plan::unread(&self.describe(), "it is absent"),
+            Seen::Unread(why) => Plan::unread(&format!("what `{}` says", self.describe()), &why),
+        }
+    }
+
+    fn ended(&self, output: &Output) -> String {
+        let told = [output.errors(), output.text()].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+        format!("`{}` ended with exit code {}\n{told}", self.describe(), output.code).trim_end().to_owned()
+    }
+
+    /// What `creates` and `unless` say: nothing where it need not run, else why it has to.
+    fn guards(&self, on: &Target, seen: &Readings<'_>) -> Result<Vec<Option<String>>, Plan> {
+        let creates = self.options.creates.iter().map(|path| creates(path, seen.file(&on.host.name, path)));
+        let unless = |line: &String| unless(line, seen.probe(&on.host.name, &self.probe(line)));
+        creates.chain(self.options.unless.iter().map(unless)).collect()
+    }
+
+    fn change(&self, why: String) -> Change {
+        let command = Command::sh(&self.text);
+        Change::run(why, self.options.environment.iter().fold(command, |c, (name, value)| c.env(name, value)))
+    }
+
+    pub(super) fn shows(&self, on: &Target, seen: &Readings<'_>) -> Option<Output> {
+        let looked = self.only_looks().then(|| seen.probe(&on.host.name, &self.probe(&self.text)))?;
+        looked.is().cloned()
+    }
+}
+
+fn creates(path: &str, seen: Seen<&File>) -> Result<Option<String>, Plan> {
+    match seen {
+        Seen::Is(_) => Ok(None),
+        Seen::Absent => Ok(Some(format!("{path} is not there"))),
+        Seen::Unread(why) => Err(Plan::unread(path, &why)),
+    }
+}
+
+fn unless(line: &str, seen: Seen<&Output>) -> Result<Option<String>, Plan> {
+    match seen {
+        Seen::Is(output) if output.ok() => Ok(None),
+        Seen::Is(output) => Ok(Some(format!("`{line}` ended with exit code {}", output.code))),
+        Seen::Absent => Err(Plan::unread(line, "it is absent")),
+        Seen::Unread(why) => Err(Plan::unread(&format!("what `{line}` says"), &why)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::actions::testing::{Case, action, mistake};
+
+    fn shell(parameters: serde_json::Value, options: LineOptions) -> Shell {
+        let mut shell: Shell = action(parameters);
+        shell.set_line(options);
+        shell
+    }
+
+    fn probe(line: &str) -> [Read; 1] {
+        [Read::Probe(Probe::new(line))]
+    }
+
+    fn marker() -> [Read; 1] {
+        [Read::File { path: "/opt/done".into(), content: false }]
+    }
+
+    #[test]
+    fn a_bare_line_runs_each_time() {
+        let case = Case::new(&["node1"]);
+        let asked = shell(json!("echo 'a  b' | tr a c"), LineOptions::default());
+        assert_eq!(case.plan(&asked), "always\n  it runs each time\n    $ echo 'a  b' | tr a c");
+    }
+
+    #[test]
+    fn a_script_ends_at_its_first_failure_and_enters_its_folder() {
+        let asked = shell(json!({"script": "false\necho no\n", "chdir": "/opt/my app"}), LineOptions::default());
+        let script = "cd '/opt/my app' || exit\nset -e\nfalse\necho no";
+        assert_eq!(Case::new(&["node1"]).plan(&asked), format!("always\n  it runs each time\n    $ {script}"));
+        assert_eq!(asked.describe(), "false …");
+    }
+
+    #[test]
+    fn changes_false_makes_it_a_read_whose_output_is_shown() {
+        let asked = shell(json!("uptime"), LineOptions { changes: Some(false), ..LineOptions::default() });
+        let case = Case::new(&["node1"]).answers("node1", &probe("uptime"), "up 3 days\n");
+        assert_eq!(case.plan(&asked), "settled");
+        assert_eq!(case.readings(|seen| asked.shows(&case.target, seen)).unwrap().text(), "up 3 days");
+        let case = Case::new(&["node1"]).ended("node1", &probe("uptime"), 127, "", "sh: uptime: not found\n");
+        assert_eq!(case.plan(&asked), "refused: `uptime` ended with exit code 127\nsh: uptime: not found");
+    }
+
+    #[test]
+    fn creates_settles_it() {
+        let options = LineOptions { creates: Some("/opt/done".into()), ..LineOptions::default() };
+        let asked = shell(json!("make"), options);
+        let there = "file 644 0 0 root root 3 17.5 - -\n";
+        assert_eq!(Case::new(&["node1"]).answers("node1", &marker(), there).plan(&asked), "settled");
+        let case = Case::new(&["node1"]).answers("node1", &marker(), "absent\n");
+        assert_eq!(case.plan(&asked), "change\n  /opt/done is not there\n    $ make");
+        let case = Case::new(&["node1"]).answers("node1", &marker(), "unread permission denied in /opt\n");
+        assert_eq!(case.plan(&asked), "refused: cannot read /opt/done: permission denied in /opt");
+    }
+
+    #[test]
+    fn unless_settles_it_where_its_line_ends_well() {
+        let asked = shell(json!("make"), LineOptions { unless: Some("test -e it".into()), ..LineOptions::default() });
+        let case = |code| Case::new(&["node1"]).ended("node1", &probe("test -e it"), code, "", "").plan(&asked);
+        assert_eq!(case(0), "settled");
+        assert_eq!(case(1), "change\n  `test -e it` ended with exit code 1\n    $ make");
+    }
+
+    #[test]
+    fn either_of_creates_and_unless_settles_it() {
+        let both =
+            LineOptions { creates: Some("/opt/done".into()), unless: Some("ok".into()), ..LineOptions::default() };
+        let asked = shell(json!("make"), both);
+        let case = |file: &str, code| {
+            let case = Case::new(&["node1"]).answers("node1", &marker(), file);
+            case.ended("node1", &probe("ok"), code, "", "").plan(&asked)
+        };
+        assert_eq!(case("absent\n", 0), "settled");
+        assert_eq!(case("file 644 0 0 root root 3 17.5 - -\n", 1), "settled");
+        assert_eq!(case("absent\n", 1), "change\n  /opt/done is not there, `ok` ended with exit code 1\n    $ make");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        assert!(mistake::<Shell>(json!({"line": "a", "script": "b"})).contains("either `line` or `script`"));
+        assert!(mistake::<Shell>(json!({})).contains("either `line` or `script`"));
+        assert!(mistake::<Shell>(json!({"lines": "a"})).contains("unknown field `lines`"));
+    }
+}
