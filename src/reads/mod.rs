@@ -4,22 +4,30 @@
 //! [`batch`], and the answers kept in a [`Store`] until something may have changed them.
 
 pub mod batch;
+mod cloud_init;
 pub mod docker;
 mod file;
 pub mod local;
+mod locks;
 mod machine;
+mod package;
 mod probe;
 mod store;
 #[cfg(test)]
 pub mod testing;
+mod unit;
 
 use std::path::PathBuf;
 
+pub use cloud_init::CloudInit;
 pub use file::{File, FileKind};
 pub use local::Local;
+pub use locks::Lock;
 pub use machine::{Interface, Machine, Route};
+pub use package::Package;
 pub use probe::Probe;
 pub use store::{Readings, Store, Wanted};
+pub use unit::Unit;
 
 use crate::remote::Output;
 
@@ -44,6 +52,14 @@ pub enum Read {
     Docker(docker::Look),
     /// A file on the workstation, absolute; asked of [`WORKSTATION`], answered by [`local::answer`].
     Local(PathBuf),
+    /// A package of dpkg.
+    Package(String),
+    /// A unit of systemd: `docker.service`.
+    Unit(String),
+    /// Who holds the package manager's locks.
+    Locks,
+    /// Whether cloud-init is done.
+    CloudInit,
 }
 
 /// What a read came to.
@@ -98,6 +114,14 @@ pub enum Value {
     Docker(docker::Found),
     /// What a local file is like.
     Local(Local),
+    /// What dpkg says of a package.
+    Package(Package),
+    /// What systemd says of a unit.
+    Unit(Unit),
+    /// The locks that are held.
+    Locks(Vec<Lock>),
+    /// How far cloud-init is.
+    CloudInit(CloudInit),
 }
 
 /// How reads of one kind are asked and understood.
@@ -116,7 +140,17 @@ pub struct Part {
 type Parts = fn(&[Read]) -> Vec<Part>;
 
 /// Every kind of read that a script answers.
-const KINDS: &[Parts] = &[probe::parts, machine::parts, file::parts, docker::parts];
+const KINDS: &[Parts] = &[
+    probe::parts,
+    file::parts,
+    docker::parts,
+    package::parts,
+    unit::parts,
+    locks::parts,
+    cloud_init::parts,
+    // Last: its clock is compared with when the answers come.
+    machine::parts,
+];
 
 /// Merges reads of a kind and gives the parts of the script that answers them all.
 pub fn parts(reads: impl IntoIterator<Item = Read>) -> Vec<Part> {
