@@ -3,11 +3,14 @@
 //! To add one: write its file, and its row in [`TABLE`]. Its parameters are a struct that denies unknown fields; the doc
 //! comments of that struct are the user's reference page.
 
+pub mod container;
 mod docker;
 mod file;
+mod network;
 mod shell;
 #[cfg(test)]
 pub mod testing;
+mod values;
 
 use std::fmt::Debug;
 use std::path::PathBuf;
@@ -295,8 +298,13 @@ pub struct Kind {
 }
 
 /// Every action.
-pub const TABLE: &[Kind] =
-    &[line_row::<docker::Docker>("docker"), row::<file::File>("file"), line_row::<shell::Shell>("shell")];
+pub const TABLE: &[Kind] = &[
+    row::<container::Container>("container"),
+    row::<network::Network>("network"),
+    line_row::<docker::Docker>("docker"),
+    row::<file::File>("file"),
+    line_row::<shell::Shell>("shell"),
+];
 
 /// The action of that name.
 pub fn kind(name: &str) -> Option<&'static Kind> {

@@ -39,6 +39,8 @@ pub struct Container {
     /// How long it has been up, by its host's clock.
     #[serde(skip)]
     pub up: Option<Duration>,
+    #[serde(skip)]
+    ended_at_once: bool,
 }
 
 /// How a container is.
@@ -55,6 +57,7 @@ pub struct State {
     #[serde(rename = "OOMKilled")]
     pub oom: bool,
     started_at: String,
+    finished_at: String,
     /// What its health check says, where it has one.
     pub health: Option<Health>,
 }
@@ -254,10 +257,20 @@ impl Container {
         self.state.status == "running"
     }
 
-    fn up(&self, info: &Info) -> Option<Duration> {
-        let now = OffsetDateTime::parse(&info.system_time, &Rfc3339).ok()?;
-        let start = OffsetDateTime::parse(&self.state.started_at, &Rfc3339).ok()?;
-        self.running().then(|| Duration::try_from(now - start).unwrap_or_default())
+    /// Whether it ended by itself, within 10 s of its start and in the last minute: what starts it again sees the same.
+    pub fn ended_at_once(&self) -> bool {
+        self.ended_at_once
+    }
+
+    fn timed(mut self, info: &Info) -> Self {
+        let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
+        let between = |from: &str, to: &str| Duration::try_from(time(to)? - time(from)?).ok();
+        let (start, end, now) = (&self.state.started_at, &self.state.finished_at, &info.system_time);
+        let within =
+            |from: &str, to: &str, seconds| between(from, to).is_some_and(|d| d < Duration::from_secs(seconds));
+        self.ended_at_once = self.state.status == "exited" && within(start, end, 10) && within(end, now, 60);
+        self.up = if self.running() { between(start, now).or(Some(Duration::ZERO)) } else { None };
+        self
     }
 }
 
@@ -274,7 +287,7 @@ pub(super) fn container(name: &str, info: &Info, answers: &Answers) -> Seen<Cont
         Seen::Unread(why) => return Seen::Unread(why),
     };
     match serde_json::from_value::<Container>(row.clone()) {
-        Ok(found) => Seen::Is(Container { up: found.up(info), ..found }),
+        Ok(found) => Seen::Is(found.timed(info)),
         Err(e) => Seen::Unread(format!("docker inspect was not understood: {e}")),
     }
 }

@@ -1,0 +1,138 @@
+//! The commands that make a container.
+
+use super::DIGEST;
+use super::parameters::{Attach, Container, Healthcheck};
+use crate::actions::Change;
+use crate::actions::values::{Text, Words};
+use crate::remote::Command;
+
+/// Variables that would change the `docker` command itself if they were handed to the container through its environment.
+const OWN: [&str; 9] = ["PATH", "HOME", "IFS", "ENV", "PWD", "SHELL", "TMPDIR", "USER", "XDG_RUNTIME_DIR"];
+
+impl Container {
+    /// Makes and starts it.
+    pub(super) fn run(&self, why: &str) -> Vec<Change> {
+        let (first, others) = match self.networks.split_first() {
+            Some((first, others)) => (Some(first), others),
+            None => (None, &[][..]),
+        };
+        if others.is_empty() {
+            return vec![Change::run(why, self.command(&["run", "-d"], first))];
+        }
+        // Engines before 25 take one network when a container is made; it must not run before it has all.
+        let mut changes = vec![Change::run(why, self.command(&["create"], first))];
+        changes
+            .extend(others.iter().map(|network| Change::run("it belongs to this network too", self.connect(network))));
+        changes.push(Change::run("it has all its networks", Command::new("docker").args(["start", &self.name])));
+        changes
+    }
+
+    fn connect(&self, network: &Attach) -> Command {
+        let command = Command::new("docker").args(["network", "connect"]);
+        let command = command.args(network.aliases.iter().flat_map(|alias| ["--alias", alias]));
+        let command = command.args(network.ip.iter().flat_map(|ip| ["--ip", ip]));
+        command.args([&network.name, &self.name])
+    }
+
+    fn command(&self, verb: &[&str], network: Option<&Attach>) -> Command {
+        let mut command = Command::new("docker").args(verb.iter().copied()).args(["--name", &self.name]);
+        command = command.args(["--label".to_owned(), format!("{DIGEST}={}", self.digest())]);
+        command = command.args(self.flags());
+        if let Some(network) = network {
+            command = command.args(["--network", &network.name]);
+            command = command.args(network.aliases.iter().flat_map(|alias| ["--network-alias", alias]));
+            command = command.args(network.ip.iter().flat_map(|ip| ["--ip", ip]));
+        }
+        command = self.environment(command);
+        let (entrypoint, arguments) = self.words();
+        command = command.args(entrypoint.iter().flat_map(|program| ["--entrypoint", program]));
+        command.args(self.image.clone()).args(arguments)
+    }
+
+    /// Values go through the environment of `docker`, so that no process list shows them.
+    fn environment(&self, mut command: Command) -> Command {
+        for (name, Text(value)) in &self.env {
+            let own = OWN.contains(&name.as_str()) || name.starts_with("DOCKER_") || name.starts_with("LD_");
+            command = match own {
+                true => command.args(["-e".to_owned(), format!("{name}={value}")]),
+                false => command.args(["-e", name]).env(name, value),
+            };
+        }
+        command.args(self.env_files.iter().flat_map(|file| ["--env-file", file]))
+    }
+
+    /// What goes behind `--entrypoint`, which takes one word, and what behind the image.
+    pub(super) fn words(&self) -> (Option<String>, Vec<String>) {
+        let arguments = self.command.iter().flat_map(|Words(words)| words.clone());
+        let Some(Words(entrypoint)) = &self.entrypoint else {
+            return (None, arguments.collect());
+        };
+        let more = entrypoint.iter().skip(1).cloned();
+        (Some(entrypoint.first().cloned().unwrap_or_default()), more.chain(arguments).collect())
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let mut flags = Flags::default();
+        flags.one("--hostname", self.hostname.as_ref());
+        flags.each("-p", self.ports.iter().map(|Text(port)| port));
+        flags.each("-v", &self.volumes);
+        flags.each("--tmpfs", &self.tmpfs);
+        flags.one("--restart", self.restart.as_ref());
+        flags.pairs("--label", self.labels.iter().map(|(name, Text(value))| (name, value)));
+        flags.one("--memory", self.memory.as_ref().map(|size| &size.text));
+        flags.one("--cpus", self.cpus.map(|cpus| cpus.to_string()).as_ref());
+        flags.one("--shm-size", self.shm_size.as_ref().map(|size| &size.text));
+        flags.one("--user", self.user.as_ref().map(|Text(user)| user));
+        flags.each("--add-host", &self.extra_hosts);
+        flags.switch("-t", self.tty);
+        flags.switch("-i", self.stdin);
+        flags.switch("--init", self.init);
+        flags.one(
+            "--stop-timeout",
+            self.stop_timeout.as_ref().map(|span| (span.nanos / 1_000_000_000).to_string()).as_ref(),
+        );
+        flags.each("--cap-add", &self.cap_add);
+        flags.switch("--read-only", self.read_only);
+        flags.one("--workdir", self.workdir.as_ref());
+        if let Some(log) = &self.log {
+            flags.one("--log-driver", Some(&log.driver));
+            flags.pairs("--log-opt", log.options.iter().map(|(name, Text(value))| (name, value)));
+        }
+        if let Some(check) = &self.healthcheck {
+            health(check, &mut flags);
+        }
+        flags.0
+    }
+}
+
+fn health(check: &Healthcheck, flags: &mut Flags) {
+    if check.test == "none" {
+        return flags.switch("--no-healthcheck", true);
+    }
+    flags.one("--health-cmd", Some(&check.test));
+    flags.one("--health-interval", check.interval.as_ref().map(|span| &span.text));
+    flags.one("--health-timeout", check.timeout.as_ref().map(|span| &span.text));
+    flags.one("--health-start-period", check.start_period.as_ref().map(|span| &span.text));
+    flags.one("--health-retries", check.retries.map(|retries| retries.to_string()).as_ref());
+}
+
+#[derive(Default)]
+struct Flags(Vec<String>);
+
+impl Flags {
+    fn one(&mut self, flag: &str, value: Option<&String>) {
+        self.each(flag, value);
+    }
+
+    fn each<'a>(&mut self, flag: &str, values: impl IntoIterator<Item = &'a String>) {
+        self.0.extend(values.into_iter().flat_map(|value| [flag.to_owned(), value.clone()]));
+    }
+
+    fn pairs<'a>(&mut self, flag: &str, values: impl Iterator<Item = (&'a String, &'a String)>) {
+        self.0.extend(values.flat_map(|(name, value)| [flag.to_owned(), format!("{name}={value}")]));
+    }
+
+    fn switch(&mut self, flag: &str, on: bool) {
+        self.0.extend(on.then(|| flag.to_owned()));
+    }
+}

@@ -1,0 +1,175 @@
+use super::*;
+use crate::actions::testing::{Case, action, mistake};
+use serde_json::{Value as Json, json};
+
+const INFO: &str = "@skep 200 binary:/usr/bin/docker\n{\"ServerVersion\":\"29\",\"SystemTime\":\"2026-01-01T00:10:00Z\"}\n@skep 200 /info\n";
+
+fn image(id: &str, layers: &[&str]) -> String {
+    let row = json!({"Id": id, "Architecture": "amd64", "RootFS": {"Layers": layers}});
+    format!("{row}\n@skep 200 /images/{}/json\n", if id == "i1" { "img" } else { id })
+}
+
+fn reads() -> Vec<Read> {
+    vec![look(Look::Container("web".into())), look(Look::Image("img".into()))]
+}
+
+fn case(container: &str) -> Case {
+    Case::new(&["node1"]).answers("node1", &reads(), &format!("{INFO}{container}{}", image("i1", &["a"])))
+}
+
+fn absent() -> Case {
+    case("[]\n@skep 200 /containers/json?all=1&filters=x\n")
+}
+
+fn inspect(row: &Json) -> String {
+    format!("{row}\n@skep 200 /containers/web/json\n")
+}
+
+/// A container as `web` makes it, with changes merged in.
+fn found(web: &Container, change: &Json) -> String {
+    let mut row = json!({
+        "Id": "c1", "Name": "/web", "Image": "i1", "RestartCount": 0,
+        "State": {"Status": "running", "StartedAt": "2026-01-01T00:00:00Z"},
+        "Config": {"Image": "img", "Labels": {DIGEST: web.digest()}},
+        "HostConfig": {"NetworkMode": "sparknet", "RestartPolicy": {"Name": "no"}},
+        "NetworkSettings": {"Networks": {"sparknet": {"EndpointID": "e1", "NetworkID": "n1"}}}});
+    merge(&mut row, change);
+    inspect(&row)
+}
+
+fn merge(row: &mut Json, change: &Json) {
+    for (key, value) in change.as_object().unwrap() {
+        match value {
+            Json::Object(_) if row.get(key).is_some_and(Json::is_object) => merge(&mut row[key], value),
+            _ => row[key] = value.clone(),
+        }
+    }
+}
+
+fn web() -> Container {
+    action(json!({"name": "web", "image": "img", "networks": ["sparknet"]}))
+}
+
+#[test]
+fn one_that_is_not_there_is_run_and_no_value_of_its_environment_shows() {
+    let web: Container = action(json!({
+        "name": "web", "image": "img", "command": "sh -c 'sleep 9'", "hostname": "sparkmaster", "ports": ["127.0.0.1:8080:8080", 7077],
+        "networks": [{"name": "sparknet", "aliases": ["m"]}], "env": {"TOKEN": "s3cret", "PATH": "/bin"}, "volumes": ["v:/v"],
+        "restart": "unless-stopped", "memory": "1g", "cpus": 1.5, "tty": true, "healthcheck": {"test": "true", "interval": 5},
+        "log": {"driver": "json-file", "options": {"max-size": "10m"}}}));
+    let plan = absent().plan(&web);
+    let expected = format!(
+        "change\n  it is not there\n    $ docker run -d --name web --label 'skep.digest={}' --hostname sparkmaster -p 127.0.0.1:8080:8080 \
+         -p 7077 -v v:/v --restart unless-stopped --memory 1g --cpus 1.5 -t --log-driver json-file --log-opt 'max-size=10m' \
+         --health-cmd true --health-interval 5s --network sparknet --network-alias m -e 'PATH=/bin' -e TOKEN img sh -c 'sleep 9'",
+        web.digest()
+    );
+    assert_eq!(plan, expected);
+}
+
+#[test]
+fn one_that_is_as_asked_is_settled_or_waited_for() {
+    let plan = |change: Json| case(&found(&web(), &change)).plan(&web());
+    assert_eq!(plan(json!({})), "settled");
+    assert_eq!(plan(json!({"State": {"Health": {"Status": "healthy"}}})), "settled");
+    assert_eq!(plan(json!({"State": {"Health": {"Status": "starting"}}})), "wait for container web to be healthy");
+    let young = json!({"State": {"StartedAt": "2026-01-01T00:09:58Z"}});
+    assert_eq!(plan(young), "wait for container web to stay up for 5 s");
+    assert_eq!(plan(json!({"RestartCount": 7})), "settled", "it died before, and is up now");
+}
+
+#[test]
+fn a_lost_network_is_a_difference_that_makes_it_anew_by_id() {
+    let lost = json!({"NetworkSettings": {"Networks": {"sparknet": {"EndpointID": ""}}}});
+    let plan = case(&found(&web(), &lost)).plan(&web());
+    let head = "change\n  it differs from what is asked (removes)\n    networks.sparknet: its attachment was lost -> attached\n    \
+                $ docker stop c1 && docker rm c1\n  in place of the one removed\n    $ docker run -d --name web";
+    assert!(plan.starts_with(head), "{plan}");
+    let gone = json!({"State": {"Status": "exited", "Error": "network sparknet not found", "StartedAt": "2026-01-01T00:00:00Z",
+        "FinishedAt": "2026-01-01T00:05:00Z"}});
+    let plan = case(&found(&web(), &gone)).plan(&web());
+    assert!(plan.contains("it lost its network") && plan.contains("docker rm -f c1"), "{plan}");
+}
+
+#[test]
+fn differences_are_shown_field_by_field_without_values_of_the_environment() {
+    let asked: Container = action(
+        json!({"name": "web", "image": "img", "env": {"A": "new", "B": "x"}, "ports": ["8080:80"], "memory": "1g"}),
+    );
+    let row = json!({"Config": {"Env": ["A=old"], "Labels": {DIGEST: "other"}}, "HostConfig": {"Memory": 5}});
+    let plan = case(&found(&asked, &row)).plan(&asked);
+    for line in ["memory: 5 -> 1073741824", "env.A: set -> changed", "env.B: none -> set", "ports: none -> 8080:80/tcp"]
+    {
+        assert!(plan.contains(line), "{line} is not in {plan}");
+    }
+    assert!(!plan.contains("old"), "{plan}");
+}
+
+#[test]
+fn one_that_someone_else_made_is_compared_in_the_fields_asked_for_only() {
+    let row = json!({"Config": {"Labels": null, "Hostname": "abc", "Env": ["X=1"]}, "HostConfig": {"Memory": 5}});
+    assert_eq!(case(&found(&web(), &row)).plan(&web()), "settled");
+}
+
+#[test]
+fn parameters_that_leave_no_trace_still_make_a_difference() {
+    let row = json!({"Config": {"Labels": {DIGEST: "other"}}});
+    assert!(case(&found(&web(), &row)).plan(&web()).contains("parameters: other -> "));
+}
+
+#[test]
+fn the_same_content_under_another_id_is_the_same_image() {
+    let case = |layers: &[&str]| {
+        let two = found(&web(), &json!({"Image": "i0"}));
+        let own = look(Look::Image("i0".into()));
+        let mut reads = reads();
+        reads.push(own);
+        let out = format!("{INFO}{two}{}{}", image("i1", &["a"]), image("i0", layers));
+        Case::new(&["node1"]).answers("node1", &reads, &out).plan(&web())
+    };
+    assert_eq!(case(&["a"]), "settled");
+    assert!(case(&["b"]).contains("image: img (i0) -> img (i1)"));
+}
+
+#[test]
+fn one_that_keeps_dying_is_refused_with_its_last_lines() {
+    let row = json!({"RestartCount": 4, "State": {"Status": "restarting", "ExitCode": 1}});
+    let probe = Probe::new("docker logs --tail 20 c1 2>&1");
+    let plan = case(&found(&web(), &row)).answers("node1", &[Read::Probe(probe)], "no such master\n").plan(&web());
+    assert!(
+        plan.starts_with("refused: container web on node1 keeps dying: exit code 1, started again 4 times"),
+        "{plan}"
+    );
+    assert!(plan.contains("no such master"));
+}
+
+#[test]
+fn who_holds_the_port_is_named() {
+    let web: Container = action(json!({"name": "web", "image": "img", "ports": ["8080:80"]}));
+    let row = json!({"State": {"Status": "created", "Error": "Bind for 0.0.0.0:8080 failed: port is already allocated"},
+        "HostConfig": {"PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}}});
+    let case = case(&found(&web, &row));
+    let probe = Read::Probe(web.holders());
+    let free = case.answers("node1", &[probe.clone()], "");
+    assert!(free.plan(&web).contains("docker rm -f c1"));
+    let taken = free.answers("node1", &[probe], "port 8080: container other (0.0.0.0:8080->80/tcp)\n").plan(&web);
+    assert!(taken.starts_with("refused: container web cannot publish its ports on node1"), "{taken}");
+    assert!(taken.contains("container other"), "{taken}");
+}
+
+#[test]
+fn several_networks_are_all_there_before_it_starts() {
+    let web: Container =
+        action(json!({"name": "web", "image": "img", "networks": ["a", {"name": "b", "ip": "10.9.0.2"}]}));
+    let plan = absent().plan(&web);
+    let tail = "$ docker network connect --ip 10.9.0.2 b web\n  it has all its networks\n    $ docker start web";
+    assert!(plan.contains("$ docker create --name web") && plan.ends_with(tail), "{plan}");
+}
+
+#[test]
+fn mistakes_are_named() {
+    assert!(mistake::<Container>(json!({"name": "x"})).contains("image"));
+    assert!(mistake::<Container>(json!({"name": "x", "image": "i", "ports": ["http"]})).contains("ports"));
+    assert!(mistake::<Container>(json!({"name": "x", "image": "i", "env": {"a b": 1}})).contains("a b"));
+    assert!(mistake::<Container>(json!({"name": "x", "image": "i", "imag": 1})).contains("imag"));
+}

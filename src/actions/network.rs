@@ -1,0 +1,292 @@
+//! `network`: a Docker network, made, kept as asked, or removed.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::values::Text;
+use super::{Action, Ask, Change, Object, Plan, Target};
+use crate::event::Difference;
+use crate::reads::docker::{Look, Network as Found};
+use crate::reads::{Machine, Read, Readings, Seen};
+use crate::remote::Command;
+
+/// Makes a Docker network, or shows in what it differs from what is asked.
+///
+/// An overlay is made on a manager (`hosts: leader`) and belongs to the whole swarm. A worker does not list it until a
+/// container there uses it; that is Docker's way, and `docker run --network` works all the same. A network that differs is
+/// replaced only while nothing uses it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Its name.
+    name: String,
+    /// `overlay` for a network across the swarm's hosts, `bridge` (the default) for one on a single host, or another driver.
+    #[serde(default = "bridge")]
+    driver: String,
+    /// Whether containers that are not part of a service may join an overlay.
+    #[serde(default)]
+    attachable: bool,
+    /// Ranges of addresses in CIDR notation; Docker chooses one where none is given.
+    #[serde(default)]
+    subnets: Vec<String>,
+    /// The address of the gateway in the first subnet.
+    gateway: Option<String>,
+    /// Whether an overlay's traffic between hosts is encrypted (IPsec; costs throughput). Needed where hosts meet on public addresses.
+    #[serde(default)]
+    encrypted: bool,
+    /// Whether it has no way out of the hosts.
+    #[serde(default)]
+    internal: bool,
+    /// Whether it has IPv6 too.
+    #[serde(default)]
+    ipv6: bool,
+    /// Bytes that a packet of the network *below* may carry; Docker takes the overlay's own header off by itself. Without it, an
+    /// overlay takes what the network interface carries that the host is known by in the swarm (1460 on GCP, 1450 on Hetzner).
+    mtu: Option<u32>,
+    /// Options of the driver.
+    #[serde(default)]
+    options: BTreeMap<String, Text>,
+    /// Labels.
+    #[serde(default)]
+    labels: BTreeMap<String, Text>,
+    /// `present` (the default) or `absent`.
+    #[serde(default)]
+    state: Presence,
+}
+
+/// Whether a thing is to be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Presence {
+    #[default]
+    Present,
+    Absent,
+}
+
+const MTU: &str = "com.docker.network.driver.mtu";
+
+fn bridge() -> String {
+    "bridge".into()
+}
+
+impl Action for Network {
+    fn describe(&self) -> String {
+        format!("network {} ({})", self.name, self.driver)
+    }
+
+    fn object(&self) -> Option<Object> {
+        Some(Object { kind: "network", name: self.name.clone() })
+    }
+
+    fn reads(&self, on: &Target, _seen: &Readings<'_>) -> Vec<Ask> {
+        let mut asks = vec![on.ask(Read::Docker(Look::Engine)), on.ask(Read::Docker(Look::Network(self.name.clone())))];
+        if self.overlay() && self.mtu.is_none() {
+            asks.push(on.ask(Read::Machine));
+        }
+        asks
+    }
+
+    fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan {
+        let host = &on.host.name;
+        match (seen.network(host, &self.name), self.state) {
+            (Seen::Unread(why), _) => Plan::unread(&format!("network {} on {host}", self.name), &why),
+            (Seen::Absent, Presence::Absent) => Plan::Settled,
+            (Seen::Absent, Presence::Present) => self.make(on, seen),
+            (Seen::Is(found), Presence::Absent) => match self.in_use(found) {
+                Some(refused) => refused,
+                None => Plan::Change(vec![remove("it is to be absent", found)]),
+            },
+            (Seen::Is(found), Presence::Present) => self.compare(found, on, seen),
+        }
+    }
+}
+
+impl Network {
+    fn overlay(&self) -> bool {
+        self.driver == "overlay"
+    }
+
+    fn make(&self, on: &Target, seen: &Readings<'_>) -> Plan {
+        if let Seen::Is(info) = seen.daemon(&on.host.name)
+            && self.overlay()
+            && info.swarm.local_node_state == "active"
+            && !info.swarm.control_available
+        {
+            let why = format!(
+                "{} does not control its swarm, and overlay networks are made where it is controlled",
+                on.host.name
+            );
+            return Plan::refused(why, "let the step run there: `hosts: leader`");
+        }
+        Plan::Change(vec![Change::run("it is not there", self.create(self.underlay(on, seen)))])
+    }
+
+    /// What the interface carries that the swarm knows this host by, where that is not the usual 1500.
+    fn underlay(&self, on: &Target, seen: &Readings<'_>) -> Option<u32> {
+        if self.mtu.is_some() || !self.overlay() || self.options.contains_key(MTU) {
+            return self.mtu;
+        }
+        let machine: &Machine = seen.machine(&on.host.name).is()?;
+        let address = seen.daemon(&on.host.name).is()?.swarm.node_addr.parse().ok()?;
+        machine.interface_of(address).map(|nic| nic.mtu).filter(|mtu| *mtu != 1500)
+    }
+
+    fn compare(&self, found: &Found, on: &Target, seen: &Readings<'_>) -> Plan {
+        let differs = self.differs(found);
+        if differs.is_empty() {
+            return Plan::Settled;
+        }
+        let fields = differs.iter().map(|d| format!("{} is {}, asked {}", d.field, d.is, d.asked)).collect::<Vec<_>>();
+        if let Some(Plan::Refused(mut refusal)) = self.in_use(found) {
+            refusal.why = format!("{}; {}", fields.join(", "), refusal.why);
+            return Plan::Refused(refusal);
+        }
+        let create = Change::run("it is to be as asked", self.create(self.underlay(on, seen)));
+        Plan::Change(vec![remove("it differs, and nothing uses it", found).differing(differs), create])
+    }
+
+    fn in_use(&self, found: &Found) -> Option<Plan> {
+        let users = found.users();
+        let why = format!("network {} is used by {}", self.name, users.join(", "));
+        let hint = "remove what uses it first, or ask for the network as it is";
+        (!users.is_empty()).then(|| Plan::refused(why, hint))
+    }
+
+    fn differs(&self, found: &Found) -> Vec<Difference> {
+        let mut all = Vec::new();
+        let mut field = |name: &str, is: String, asked: String| {
+            if is != asked {
+                all.push(Difference { field: name.into(), is, asked });
+            }
+        };
+        field("driver", found.driver.clone(), self.driver.clone());
+        field("internal", found.internal.to_string(), self.internal.to_string());
+        field("ipv6", found.ipv6.to_string(), self.ipv6.to_string());
+        if self.overlay() {
+            field("attachable", found.attachable.to_string(), self.attachable.to_string());
+            field("encrypted", found.options.contains_key("encrypted").to_string(), self.encrypted.to_string());
+        }
+        if !self.subnets.is_empty() {
+            let is = found.subnets().iter().map(|s| s.subnet.as_str()).collect::<Vec<_>>().join(", ");
+            field("subnets", is, self.subnets.join(", "));
+        }
+        if let Some(gateway) = &self.gateway {
+            let is = found.subnets().first().map(|s| s.gateway.clone()).unwrap_or_default();
+            field("gateway", is, gateway.clone());
+        }
+        for (name, asked) in self.asked_options() {
+            field(&format!("options.{name}"), is_or_none(found.options.get(&name)), asked);
+        }
+        for (name, Text(asked)) in &self.labels {
+            field(&format!("labels.{name}"), is_or_none(found.labels.get(name)), asked.clone());
+        }
+        all
+    }
+
+    fn asked_options(&self) -> BTreeMap<String, String> {
+        let mut options: BTreeMap<_, _> =
+            self.options.iter().map(|(name, Text(v))| (name.clone(), v.clone())).collect();
+        options.extend(self.mtu.map(|mtu| (MTU.to_owned(), mtu.to_string())));
+        options
+    }
+
+    fn create(&self, mtu: Option<u32>) -> Command {
+        let flags =
+            [(self.attachable && self.overlay(), "--attachable"), (self.internal, "--internal"), (self.ipv6, "--ipv6")];
+        let mut options = self.asked_options();
+        options.extend(mtu.map(|mtu| (MTU.to_owned(), mtu.to_string())));
+        let mut command = Command::new("docker").args(["network", "create", "--driver", &self.driver]);
+        command = command.args(flags.iter().filter(|(on, _)| *on).map(|(_, flag)| *flag));
+        command = command.args(self.subnets.iter().flat_map(|subnet| ["--subnet", subnet]));
+        command = command.args(self.gateway.iter().flat_map(|gateway| ["--gateway", gateway]));
+        if self.encrypted {
+            command = command.args(["--opt", "encrypted"]);
+        }
+        command = command.args(options.iter().flat_map(|(k, v)| ["--opt".to_owned(), format!("{k}={v}")]));
+        command = command.args(self.labels.iter().flat_map(|(k, Text(v))| ["--label".to_owned(), format!("{k}={v}")]));
+        command.arg(&self.name)
+    }
+}
+
+fn remove(why: &str, found: &Found) -> Change {
+    Change::run(why, Command::new("docker").args(["network", "rm", &found.id])).removing()
+}
+
+fn is_or_none(value: Option<&String>) -> String {
+    value.cloned().unwrap_or_else(|| "none".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::testing::{Case, action};
+    use serde_json::json;
+
+    const INFO: &str = "@skep 200 binary:/usr/bin/docker\n{\"ServerVersion\":\"29\",\"Swarm\":{\"LocalNodeState\":\"active\",\"ControlAvailable\":true,\"NodeAddr\":\"10.0.0.1\"}}\n@skep 200 /info\n";
+
+    fn asks() -> [Read; 2] {
+        [Read::Docker(Look::Engine), Read::Docker(Look::Network("sparknet".into()))]
+    }
+
+    fn there(inspect: &str) -> Case {
+        case(&format!("{INFO}{inspect}\n@skep 200 /networks/sparknet?verbose=true\n"))
+    }
+
+    fn absent(info: &str) -> Case {
+        case(&format!("{info}[]\n@skep 200 /networks\n"))
+    }
+
+    fn case(stdout: &str) -> Case {
+        let mut machine = Machine::default();
+        machine.interfaces.push(crate::reads::Interface {
+            name: "eth0".into(),
+            mtu: 1460,
+            up: true,
+            addresses: vec![("10.0.0.1".parse().unwrap(), 24)],
+        });
+        let read = Seen::Is(crate::reads::Value::Machine(Box::new(machine)));
+        Case::new(&["node1"]).answers("node1", &asks(), stdout).seen("node1", Read::Machine, read)
+    }
+
+    fn sparknet() -> Network {
+        action(json!({"name": "sparknet", "driver": "overlay", "attachable": true}))
+    }
+
+    #[test]
+    fn an_overlay_is_made_with_the_mtu_of_what_lies_below() {
+        let plan = absent(INFO).plan(&sparknet());
+        let made = "change\n  it is not there\n    $ docker network create --driver overlay --attachable --opt 'com.docker.network.driver.mtu=1460' sparknet";
+        assert_eq!(plan, made);
+    }
+
+    #[test]
+    fn a_worker_makes_no_overlay() {
+        let plan = absent(&INFO.replace("true", "false")).plan(&sparknet());
+        assert!(plan.starts_with("refused: node1 does not control its swarm"), "{plan}");
+    }
+
+    #[test]
+    fn one_that_is_as_asked_is_settled() {
+        let plan = there(r#"{"Id":"n1","Name":"sparknet","Driver":"overlay","Attachable":true,"Options":{"x":"y"}}"#);
+        assert_eq!(plan.plan(&sparknet()), "settled");
+    }
+
+    #[test]
+    fn one_that_differs_is_replaced_by_id_only_while_nothing_uses_it() {
+        let unused = there(
+            r#"{"Id":"n1","Name":"sparknet","Driver":"overlay","Attachable":false,"Containers":{"lb-sparknet":{"Name":"sparknet-endpoint"}}}"#,
+        );
+        let expected = "change\n  it differs, and nothing uses it (removes)\n    attachable: false -> true\n    $ docker network rm n1\n  \
+                        it is to be as asked\n    $ docker network create --driver overlay --attachable --opt 'com.docker.network.driver.mtu=1460' sparknet";
+        assert_eq!(unused.plan(&sparknet()), expected);
+        let used = there(
+            r#"{"Id":"n1","Name":"sparknet","Driver":"overlay","Attachable":false,"Containers":{"c":{"Name":"spark-master"}}}"#,
+        );
+        assert!(
+            used.plan(&sparknet())
+                .starts_with("refused: attachable is false, asked true; network sparknet is used by spark-master")
+        );
+    }
+}
