@@ -1,2 +1,3 @@
 //! Black-box tests and tests on real machines, in one binary so that linking stays cheap.
+mod ssh;
 mod support;

@@ -1,0 +1,221 @@
+//! Our side's answers to what a server says of its own accord.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use russh::client::{ChannelOpenHandle, DisconnectReason, Handler, Msg, Session};
+use russh::keys::PublicKeyOrCertificate;
+use russh::{Channel, ChannelId, ChannelOpenFailure};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::time::{Duration, timeout};
+
+use super::hostkeys::HostKeys;
+use super::trust::{Answer, Keeper, Trust};
+use crate::inventory::Host;
+use crate::remote::Unreachable;
+
+/// How long a connection is held open while the user reads: sshd's `LoginGraceTime` is two minutes.
+const HOLD: Duration = Duration::from_secs(60);
+
+/// Why a host's key was turned down.
+pub(super) enum Refusal {
+    /// For good.
+    For(Unreachable),
+    /// For now: the user has not answered yet.
+    Unanswered(Answer),
+}
+
+/// What both sides of a connection know of it.
+pub(super) struct Facts {
+    host: Host,
+    keys: HostKeys,
+    keeper: Arc<Keeper>,
+    /// Set while the user is asked about this host's key.
+    pub asking: AtomicBool,
+    /// Room among the connections that have not logged in; given back while the user is asked.
+    pub room: Mutex<Option<OwnedSemaphorePermit>>,
+    refusal: Mutex<Option<Refusal>>,
+    gone: Mutex<Option<String>>,
+    undialled: Mutex<Vec<String>>,
+    /// Rung when [`Facts::undialled`] grows.
+    pub failure: Notify,
+}
+
+impl Facts {
+    pub fn new(host: Host, keys: HostKeys, keeper: Arc<Keeper>) -> Self {
+        Self {
+            host,
+            keys,
+            keeper,
+            asking: AtomicBool::new(false),
+            room: Mutex::default(),
+            refusal: Mutex::default(),
+            gone: Mutex::default(),
+            undialled: Mutex::default(),
+            failure: Notify::new(),
+        }
+    }
+
+    /// Why the host's key was turned down, if it was.
+    pub fn refusal(&self) -> Option<Refusal> {
+        lock(&self.refusal).take()
+    }
+
+    /// Why the connection ended, if it has and it is known.
+    pub fn gone(&self) -> Option<String> {
+        lock(&self.gone).clone()
+    }
+
+    /// The reasons given for forwarded connections that could not be opened, since last asked.
+    pub fn undialled(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.undialled))
+    }
+
+    /// Called once logged in.
+    pub fn is_in(&self) {
+        drop(lock(&self.room).take());
+    }
+
+    async fn trusts(&self, shown: &PublicKeyOrCertificate) -> bool {
+        let refusal = match self.keeper.judge(&self.host, &self.keys, shown) {
+            Trust::Yes => return true,
+            Trust::No(why) => Refusal::For(why),
+            Trust::Asking(answer) => match self.hold(answer).await {
+                Ok(()) => return true,
+                Err(refusal) => refusal,
+            },
+        };
+        *lock(&self.refusal) = Some(refusal);
+        false
+    }
+
+    async fn hold(&self, mut answer: Answer) -> Result<(), Refusal> {
+        self.asking.store(true, Ordering::Release);
+        drop(lock(&self.room).take());
+        let heard =
+            timeout(HOLD, answer.wait_for(Option::is_some)).await.map(|seen| seen.is_ok_and(|yes| *yes == Some(true)));
+        self.asking.store(false, Ordering::Release);
+        match heard {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refusal::For(Keeper::declined(&self.host))),
+            Err(_) => Err(Refusal::Unanswered(answer)),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The handler of one connection.
+pub(super) struct Client(pub Arc<Facts>);
+
+impl Handler for Client {
+    type Error = russh::Error;
+
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+        Ok(self.0.trusts(shown).await)
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<russh::Error>) -> Result<(), russh::Error> {
+        let (told, result) = match reason {
+            DisconnectReason::ReceivedDisconnect(info) => (info.message, Ok(())),
+            DisconnectReason::Error(russh::Error::KeepaliveTimeout) => {
+                ("the host does not answer any more".into(), Ok(()))
+            }
+            DisconnectReason::Error(error) => (error.to_string(), Err(error)),
+        };
+        lock(&self.0.gone).get_or_insert(told);
+        result
+    }
+
+    async fn channel_open_failure(
+        &mut self,
+        _: ChannelId,
+        _: ChannelOpenFailure,
+        description: &str,
+        _: &str,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        lock(&self.0.undialled).push(description.into());
+        self.0.failure.notify_waiters();
+        Ok(())
+    }
+
+    // Nothing was asked to be forwarded to us: whatever the server opens is turned down by dropping the reply handle.
+
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        Ok(())
+    }
+
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        Ok(())
+    }
+
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        _: Channel<Msg>,
+        _: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        Ok(())
+    }
+
+    async fn server_channel_open_session(
+        &mut self,
+        _: Channel<Msg>,
+        _: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        Ok(())
+    }
+
+    async fn server_channel_open_direct_tcpip(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        Ok(())
+    }
+
+    async fn server_channel_open_direct_streamlocal(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        Ok(())
+    }
+
+    async fn server_channel_open_x11(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        Ok(())
+    }
+}

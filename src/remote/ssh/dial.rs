@@ -1,0 +1,113 @@
+//! Connections from a host to somewhere else (RFC 4254 section 7.2).
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use russh::client::Msg;
+use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Error};
+use tokio::io::{AsyncWriteExt, DuplexStream, WriteHalf, copy, duplex, split};
+use tokio::sync::oneshot;
+use tokio::time::{Duration, timeout};
+
+use super::connection::Connection;
+use crate::remote::{Dial, Tunnel};
+
+/// How far its reader may fall behind before a tunnel is given up: a channel that nobody reads would hold up all others.
+const BEHIND: usize = 64 << 20;
+
+/// Opens a tunnel to `address:port` as the host sees it.
+pub(super) async fn dial(
+    connection: &Arc<Connection>,
+    address: &str,
+    port: u16,
+    within: Duration,
+) -> Result<Box<dyn Tunnel>, Dial> {
+    let opening = open(connection.clone(), address.to_owned(), port);
+    match timeout(within, opening).await {
+        Err(_) => Err(Dial::Silent(within)),
+        Ok(Err(_)) => Err(Dial::Lost(connection.lost())),
+        Ok(Ok(Ok(channel))) => Ok(Box::new(pump(channel))),
+        Ok(Ok(Err(error))) => Err(explain(connection, &error, within).await),
+    }
+}
+
+/// In a task of its own: what comes too late must still be closed.
+fn open(connection: Arc<Connection>, address: String, port: u16) -> oneshot::Receiver<Result<Channel<Msg>, Error>> {
+    let (tell, opened) = oneshot::channel();
+    tokio::spawn(async move {
+        let result = connection.handle.channel_open_direct_tcpip(address, port.into(), "127.0.0.1", 0).await;
+        if let Err(Ok(late)) = tell.send(result) {
+            let _ = late.close().await;
+        }
+    });
+    opened
+}
+
+async fn explain(connection: &Connection, error: &Error, within: Duration) -> Dial {
+    match error {
+        Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed) => because(&reason(connection).await, within),
+        Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited) => {
+            let _ = connection.facts.undialled();
+            Dial::Forbidden
+        }
+        Error::ChannelOpenFailure(other) => Dial::NoRoute(format!("{other:?}")),
+        _ => Dial::Lost(connection.lost()),
+    }
+}
+
+/// The words of sshd come on another way than its refusal, just after it.
+async fn reason(connection: &Connection) -> String {
+    let heard = connection.facts.failure.notified();
+    let reasons = connection.facts.undialled();
+    if !reasons.is_empty() {
+        return reasons.join(", ");
+    }
+    let _ = timeout(Duration::from_millis(200), heard).await;
+    connection.facts.undialled().join(", ")
+}
+
+/// Reads sshd's words, which are those of strerror(3).
+fn because(reason: &str, within: Duration) -> Dial {
+    if reason.contains("refused") {
+        Dial::Closed
+    } else if reason.contains("timed out") {
+        Dial::Silent(within)
+    } else {
+        Dial::NoRoute(if reason.is_empty() { "the host could not connect".into() } else { reason.to_owned() })
+    }
+}
+
+/// Drains the channel, whatever its reader does.
+fn pump(channel: Channel<Msg>) -> DuplexStream {
+    let (near, far) = duplex(BEHIND);
+    let (mut from, to) = split(far);
+    let (read, write) = channel.split();
+    tokio::spawn(async move {
+        let down = tokio::spawn(bring(read, to));
+        let mut up = Box::pin(write.make_writer());
+        let _ = copy(&mut from, &mut up).await;
+        let _ = up.shutdown().await;
+        let _ = down.await;
+        close(&write).await;
+    });
+    near
+}
+
+async fn close(write: &ChannelWriteHalf<Msg>) {
+    let _ = write.close().await;
+}
+
+async fn bring(mut read: ChannelReadHalf, mut to: WriteHalf<DuplexStream>) {
+    while let Some(message) = read.wait().await {
+        match message {
+            // The buffer takes it at once, or its reader is too far behind, or gone.
+            ChannelMsg::Data { data } => match to.write_all(&data).now_or_never() {
+                Some(Ok(())) => {}
+                _ => break,
+            },
+            ChannelMsg::Eof | ChannelMsg::Close => break,
+            _ => {}
+        }
+    }
+    let _ = to.shutdown().await;
+}

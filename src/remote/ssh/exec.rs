@@ -1,0 +1,294 @@
+//! One command on one channel.
+//!
+//! What is requested is always the same short line; the script comes on standard input, ahead of the command's own input.
+//! So neither the login shell's syntax (fish, csh), nor the kernel's limit for arguments, nor who reads `ps` matters.
+
+use futures::FutureExt;
+use russh::{ChannelMsg, Sig};
+use tokio::io::{AsyncWrite, AsyncWriteExt, BufReader, copy_buf};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Duration, Instant, sleep_until};
+
+use super::connection::Slot;
+use super::output::{Lines, Preface, Tail};
+use super::refusal;
+use crate::remote::{Command, Exec, Live, Lost, Output, Sink, Source, User};
+
+/// A command that has ended may leave a child that holds its output: after this long without a word from it, we go.
+const LINGER: Duration = Duration::from_secs(1);
+/// However much such a child has to say.
+const LONGEST_LINGER: Duration = Duration::from_secs(10);
+
+/// A command, ready to be sent.
+pub(super) struct Job {
+    pub user: User,
+    login: String,
+    line: String,
+    input: Vec<u8>,
+    mark: String,
+    stdin: Option<Source>,
+    stdout: Option<Sink>,
+    live: Option<Live>,
+    cap: usize,
+}
+
+impl Job {
+    /// `login` is who logged in; `mark` is a line that no command writes.
+    pub fn new(exec: Exec<'_>, login: &str, mark: &str) -> Result<Self, Lost> {
+        let script = script(exec.command, mark);
+        let line = request(exec.command.user(), login, script.len())?;
+        let mut input = script.into_bytes();
+        input.extend_from_slice(exec.command.input());
+        let (user, login, mark) = (exec.command.user().clone(), login.to_owned(), mark.to_owned());
+        let Exec { stdin, stdout, live, cap, .. } = exec;
+        Ok(Self { user, login, line, input, mark, stdin, stdout, live, cap })
+    }
+}
+
+/// The line for the login shell. `head -c` takes no byte more than the script from the input.
+fn request(user: &User, login: &str, length: usize) -> Result<String, Lost> {
+    let shell = format!("sh -c 'eval \"$(head -c {length})\"'");
+    match user {
+        User::Sudo(name) if name != login => Ok(format!("sudo -n -H -u {} -- {shell}", plain(name)?)),
+        _ => Ok(shell),
+    }
+}
+
+/// The login shell may be one that does not know our quoting.
+fn plain(user: &str) -> Result<&str, Lost> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "_-.#".contains(c);
+    if !user.is_empty() && !user.starts_with('-') && user.chars().all(fine) {
+        return Ok(user);
+    }
+    Err(Lost::Refused(format!("{user:?} is no user's name\n\nhint: correct become_user")))
+}
+
+/// Says on both outputs that it has started, and in which process session (proc(5), field 6 of `stat`), which is how it can be
+/// ended: sudo, `timeout` and job control make process groups of their own, but nothing here makes a session but sshd and sudo.
+/// Messages in English, and the programs of administrators are found whoever runs it.
+fn script(command: &Command, mark: &str) -> String {
+    format!(
+        "read -r REPLY </proc/$$/stat;set -- ${{REPLY##*) }};echo {mark};echo {mark} $4 >&2;shift $#;unset REPLY\n\
+         export LC_ALL=C.UTF-8 PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\"\n{}",
+        command.wire()
+    )
+}
+
+/// Runs `job` on `slot` to its end. `started` is told the process session.
+pub(super) async fn run(slot: Slot, mut job: Job, started: impl FnOnce(u32) + Send) -> Result<Output, Lost> {
+    if slot.write.exec(true, job.line.as_bytes()).await.is_err() {
+        return Err(slot.connection.lost());
+    }
+    let (feeder, trouble) = feed(&slot, &mut job);
+    let result = Follow::new(slot, job, started).to_the_end(trouble).await;
+    feeder.abort();
+    result
+}
+
+/// Sends the input from a task of its own, while the output is drained. An input that breaks off must not look like its end.
+fn feed(slot: &Slot, job: &mut Job) -> (JoinHandle<()>, oneshot::Receiver<std::io::Error>) {
+    let (tell, trouble) = oneshot::channel();
+    let (input, source) = (std::mem::take(&mut job.input), job.stdin.take());
+    let mut to = Box::pin(slot.write.make_writer());
+    let feeder = tokio::spawn(async move {
+        // Where the command takes no more, its exit status says the rest.
+        if to.write_all(&input).await.is_err() {
+            return;
+        }
+        match source {
+            Some(source) => match pour(source, &mut to).await {
+                Ok(()) => drop(to.shutdown().await),
+                Err(error) => drop(tell.send(error)),
+            },
+            None => drop(to.shutdown().await),
+        }
+    });
+    (feeder, trouble)
+}
+
+async fn pour(source: Source, to: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
+    let mut source = BufReader::with_capacity(256 << 10, source);
+    copy_buf(&mut source, to).await.map(drop)
+}
+
+/// What is known of a command under way.
+struct Follow<F> {
+    slot: Slot,
+    job: Job,
+    started: Option<F>,
+    out: Stream,
+    err: Stream,
+    code: Option<i32>,
+    ended: Option<Instant>,
+    heard: Instant,
+}
+
+/// One of its two outputs.
+struct Stream {
+    preface: Preface,
+    tail: Tail,
+    lines: Lines,
+}
+
+impl Stream {
+    fn new(job: &Job) -> Self {
+        Self { preface: Preface::new(&job.mark), tail: Tail::new(job.cap), lines: Lines::new(job.live.clone()) }
+    }
+}
+
+enum Next {
+    More,
+    Done,
+}
+
+impl<F: FnOnce(u32)> Follow<F> {
+    fn new(slot: Slot, job: Job, started: F) -> Self {
+        let (out, err) = (Stream::new(&job), Stream::new(&job));
+        Self { slot, job, started: Some(started), out, err, code: None, ended: None, heard: Instant::now() }
+    }
+
+    async fn to_the_end(mut self, trouble: oneshot::Receiver<std::io::Error>) -> Result<Output, Lost> {
+        let mut trouble = trouble.fuse();
+        loop {
+            let patience = self.patience();
+            let next = tokio::select! {
+                message = self.slot.read.wait() => match message {
+                    Some(message) => self.take(message).await?,
+                    None => Next::Done,
+                },
+                Ok(error) = &mut trouble => {
+                    return Err(Lost::Connection(format!("what it was to read broke off: {error}")));
+                }
+                () = sleep_until(patience.unwrap_or_else(Instant::now)), if patience.is_some() => self.lingered().await?,
+            };
+            if matches!(next, Next::Done) {
+                self.deliver().await?;
+                return self.result();
+            }
+        }
+    }
+
+    /// Until when to wait for more output of a command that has ended.
+    fn patience(&self) -> Option<Instant> {
+        let ended = self.ended?;
+        let quiet = self.heard + LINGER;
+        // What is passed on must be whole, so there only silence counts.
+        Some(if self.job.stdout.is_some() { quiet } else { quiet.min(ended + LONGEST_LINGER) })
+    }
+
+    /// It was quiet for a while: an answer to a ping shows that the network did not hold its last words back.
+    async fn lingered(&mut self) -> Result<Next, Lost> {
+        if self.slot.connection.handle.send_ping().await.is_err() {
+            return Err(self.slot.connection.lost());
+        }
+        let before = self.heard;
+        while let Ok(Some(message)) = tokio::time::timeout(Duration::ZERO, self.slot.read.wait()).await {
+            if matches!(self.take(message).await?, Next::Done) {
+                return Ok(Next::Done);
+            }
+        }
+        let overdue = self.ended.is_some_and(|ended| ended.elapsed() >= LONGEST_LINGER) && self.job.stdout.is_none();
+        Ok(if before == self.heard || overdue { Next::Done } else { Next::More })
+    }
+
+    async fn take(&mut self, message: ChannelMsg) -> Result<Next, Lost> {
+        match message {
+            ChannelMsg::Data { data } => self.write(&data).await?,
+            ChannelMsg::ExtendedData { data, ext: 1 } => self.complain(&data),
+            ChannelMsg::ExitStatus { exit_status } => self.end(i32::try_from(exit_status).unwrap_or(i32::MAX)),
+            ChannelMsg::ExitSignal { signal_name, .. } => self.end(128 + number(&signal_name)),
+            ChannelMsg::Failure => {
+                return Err(Lost::Refused("the host's sshd runs no commands for this user".into()));
+            }
+            ChannelMsg::Close => return Ok(Next::Done),
+            _ => {}
+        }
+        Ok(Next::More)
+    }
+
+    /// Tells the taker of the output that this was all.
+    async fn deliver(&mut self) -> Result<(), Lost> {
+        match &mut self.job.stdout {
+            Some(sink) if self.code.is_some() => sink.shutdown().await.map_err(|error| undelivered(&error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&mut self, code: i32) {
+        self.code = Some(code);
+        self.ended = Some(Instant::now());
+        self.heard = Instant::now();
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Lost> {
+        let own = self.out.preface.pass(bytes);
+        self.out.lines.push(&own);
+        match &mut self.job.stdout {
+            Some(sink) => sink.write_all(&own).await.map_err(|error| undelivered(&error))?,
+            None => self.out.tail.push(&own),
+        }
+        self.heard = Instant::now();
+        Ok(())
+    }
+
+    fn complain(&mut self, bytes: &[u8]) {
+        let waiting = self.err.preface.found.is_none();
+        let own = self.err.preface.pass(bytes);
+        self.err.lines.push(&own);
+        self.err.tail.push(&own);
+        self.heard = Instant::now();
+        if waiting
+            && let Some(session) = self.err.preface.found.as_ref().and_then(|rest| rest.parse().ok())
+            && let Some(started) = self.started.take()
+        {
+            started(session);
+        }
+    }
+
+    fn result(mut self) -> Result<Output, Lost> {
+        self.out.lines.tell();
+        self.err.lines.tell();
+        let Some(code) = self.code else { return Err(self.cut()) };
+        if self.err.preface.found.is_none() {
+            return Err(self.never_started(code));
+        }
+        Ok(Output { code, stdout: self.out.tail.finish(), stderr: self.err.tail.finish() })
+    }
+
+    /// No exit status is never a success.
+    fn cut(&self) -> Lost {
+        match self.slot.connection.facts.gone() {
+            Some(why) => Lost::Connection(why),
+            None => Lost::Connection("the host closed the channel without saying how the command ended".into()),
+        }
+    }
+
+    fn never_started(&self, code: i32) -> Lost {
+        let said = [self.err.preface.before(), self.out.preface.before()].join("\n");
+        Lost::Refused(refusal::explain(&self.job.user, &self.job.login, code, said.trim()))
+    }
+}
+
+fn undelivered(error: &std::io::Error) -> Lost {
+    Lost::Connection(format!("its output could not be passed on: {error}"))
+}
+
+/// Numbers of signal(7) on every architecture that matters here.
+fn number(signal: &Sig) -> i32 {
+    match signal {
+        Sig::HUP => 1,
+        Sig::INT => 2,
+        Sig::QUIT => 3,
+        Sig::ILL => 4,
+        Sig::ABRT => 6,
+        Sig::FPE => 8,
+        Sig::KILL => 9,
+        Sig::USR1 => 10,
+        Sig::SEGV => 11,
+        Sig::PIPE => 13,
+        Sig::ALRM => 14,
+        Sig::TERM => 15,
+        Sig::Custom(_) => 127,
+    }
+}

@@ -1,0 +1,139 @@
+//! Sessions over SSH, by russh.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `connect` | from an address to a login, again until the machine is there |
+//! | `tcp` | the socket, and what a host says before it speaks SSH |
+//! | `hostkeys`, `trust` | which host keys are expected; what happens with others |
+//! | `auth` | the keys we offer |
+//! | `client` | our answers to what a server says of its own accord |
+//! | `connection` | a login and its channels |
+//! | `exec`, `output`, `refusal` | one command on one channel |
+//! | `session` | all that is done with one host |
+//! | `dial` | connections from the host to somewhere else |
+
+mod auth;
+mod client;
+mod connect;
+mod connection;
+mod dial;
+mod exec;
+mod hostkeys;
+mod output;
+mod refusal;
+mod session;
+mod tcp;
+mod trust;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use russh::keys::PublicKey;
+use tokio::time::Duration;
+
+pub use auth::check_identity;
+
+use super::{Connect, Live, Session, Unreachable};
+use crate::inventory::Host;
+use crate::secret::Secret;
+use connect::Reach;
+use trust::Keeper;
+
+/// Answers what only a person can. Its methods block; they are called away from the runtime's own threads, one at a time.
+pub trait Asker: Send + Sync {
+    /// Shows the keys of hosts that are not known yet in one table, and asks once whether to trust them all.
+    fn trust(&self, keys: &[NewKey]) -> bool;
+
+    /// Asks for the passphrase of a key file; none where the user gives none.
+    fn passphrase(&self, file: &Path) -> Option<Secret>;
+}
+
+/// A host key that was not known.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// The host's name in the inventory.
+    pub host: String,
+    /// Its address and port.
+    pub address: String,
+    /// `ssh-ed25519 SHA256:…`, as `ssh-keygen -l` shows it.
+    pub fingerprint: String,
+    key: PublicKey,
+}
+
+impl NewKey {
+    fn of(host: &Host, key: &PublicKey) -> Self {
+        let fingerprint = trust::fingerprint(key);
+        Self { host: host.name.clone(), address: endpoint(host), fingerprint, key: key.clone() }
+    }
+}
+
+/// How to connect. The default is what `ssh` does for this user.
+#[derive(Clone)]
+pub struct Options {
+    /// Host keys that are not known are accepted and recorded. Changed ones never are.
+    pub accept_new_host_keys: bool,
+    /// Answers questions; none where there is no terminal.
+    pub asker: Option<Arc<dyn Asker>>,
+    /// Where host keys are known from. The first one is where new ones are recorded.
+    pub known_hosts: Vec<PathBuf>,
+    /// The socket of an `ssh-agent`.
+    pub agent: Option<PathBuf>,
+    /// Key files for hosts without an `identity_file`; those that do not exist are passed over.
+    pub identities: Vec<PathBuf>,
+    /// Whether a denied login is tried again until the wait is over, at most every 6 s: a fresh cloud machine
+    /// answers before it knows its user.
+    pub retry_auth: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let folder = PathBuf::from(env::var_os("HOME").unwrap_or_else(|| "/".into())).join(".ssh");
+        Self {
+            accept_new_host_keys: false,
+            asker: None,
+            known_hosts: vec![folder.join("known_hosts"), "/etc/ssh/ssh_known_hosts".into()],
+            agent: env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from),
+            identities: ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| folder.join(name)).into(),
+            retry_auth: false,
+        }
+    }
+}
+
+/// Opens sessions over SSH: one for a whole run, so that questions are asked once.
+pub struct Ssh {
+    reach: Arc<Reach>,
+}
+
+impl Ssh {
+    /// Nothing is contacted yet.
+    pub fn new(options: Options) -> Self {
+        let keys = auth::Keys::new(options.agent, options.identities, options.asker.clone());
+        let keeper = Keeper::new(options.accept_new_host_keys, options.asker, options.known_hosts);
+        Self { reach: Arc::new(Reach::new(Arc::new(keeper), keys, options.retry_auth)) }
+    }
+}
+
+#[async_trait]
+impl Connect for Ssh {
+    async fn connect(&self, host: &Host, wait: Duration, note: Live) -> Result<Arc<dyn Session>, Unreachable> {
+        let session = session::Ssh::open(self.reach.clone(), host, wait, &note).await?;
+        Ok(Arc::new(session))
+    }
+}
+
+/// `address:port`, for messages.
+fn endpoint(host: &Host) -> String {
+    if host.address.contains(':') {
+        format!("[{}]:{}", host.address, host.port)
+    } else {
+        format!("{}:{}", host.address, host.port)
+    }
+}
+
+/// Who logs in.
+fn login(host: &Host) -> String {
+    let ours = || env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_else(|_| "root".into());
+    host.user.clone().unwrap_or_else(ours)
+}

@@ -1,0 +1,228 @@
+//! All that is done with one host.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use tokio::time::{Duration, timeout};
+
+use super::connect::Reach;
+use super::connection::Connection;
+use super::exec::{self, Job};
+use super::{dial, login};
+use crate::inventory::Host;
+use crate::remote::{Command, Dial, Exec, Live, Lost, Output, Session, Tunnel, Unreachable, User};
+
+/// How long a second connection to a host that answered before may take.
+const ANOTHER: Duration = Duration::from_secs(10);
+/// How long ending commands may take, their three seconds of grace included.
+const ENDING: Duration = Duration::from_secs(10);
+
+/// A login on one host. Commands that stream in or out have connections of their own, opened when first needed and kept:
+/// a slow stream holds up its whole connection.
+pub(super) struct Ssh(Arc<Shared>);
+
+struct Shared {
+    host: Host,
+    login: String,
+    mark: String,
+    reach: Arc<Reach>,
+    main: Arc<Connection>,
+    idle: Mutex<Vec<Arc<Connection>>>,
+    running: Mutex<BTreeMap<u64, Running>>,
+    next: AtomicU64,
+    interrupts: AtomicU64,
+}
+
+/// A command under way.
+struct Running {
+    user: User,
+    /// Its process session there, once it has said so.
+    session: Option<u32>,
+    /// To be ended as soon as it says so.
+    unwanted: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Ssh {
+    pub async fn open(reach: Arc<Reach>, host: &Host, wait: Duration, note: &Live) -> Result<Self, Unreachable> {
+        let main = reach.reach(host, wait, note).await?;
+        Ok(Self(Arc::new(Shared {
+            host: host.clone(),
+            login: login(host),
+            mark: format!("skep-{:032x}", rand::random::<u128>()),
+            reach,
+            main,
+            idle: Mutex::default(),
+            running: Mutex::default(),
+            next: AtomicU64::new(0),
+            interrupts: AtomicU64::new(0),
+        })))
+    }
+}
+
+#[async_trait]
+impl Session for Ssh {
+    async fn exec(&self, exec: Exec<'_>) -> Result<Output, Lost> {
+        let streams = exec.stdin.is_some() || exec.stdout.is_some();
+        let deadline = exec.deadline;
+        let job = Job::new(exec, &self.0.login, &self.0.mark)?;
+        if !streams {
+            return self.0.run(&self.0.main, job, deadline).await;
+        }
+        let connection = self.0.another().await?;
+        let result = self.0.run(&connection, job, deadline).await;
+        if result.is_ok() {
+            lock(&self.0.idle).push(connection);
+        }
+        result
+    }
+
+    async fn dial(&self, address: &str, port: u16, within: Duration) -> Result<Box<dyn Tunnel>, Dial> {
+        dial::dial(&self.0.main, address, port, within).await
+    }
+
+    async fn interrupt(&self) {
+        self.0.interrupts.fetch_add(1, Ordering::AcqRel);
+        let mut sessions: BTreeMap<User, Vec<u32>> = BTreeMap::new();
+        for running in lock(&self.0.running).values_mut() {
+            running.unwanted = true;
+            sessions.entry(running.user.clone()).or_default().extend(running.session);
+        }
+        join_all(sessions.into_iter().map(|(user, sessions)| self.0.clone().end(user, sessions))).await;
+    }
+
+    async fn close(&self) {
+        let idle = std::mem::take(&mut *lock(&self.0.idle));
+        join_all(idle.iter().map(|connection| connection.close())).await;
+        self.0.main.close().await;
+    }
+}
+
+impl Shared {
+    /// A connection for streams: an idle one, or a new one.
+    async fn another(&self) -> Result<Arc<Connection>, Lost> {
+        let idle = std::iter::from_fn(|| lock(&self.idle).pop()).find(|connection| !connection.handle.is_closed());
+        if let Some(connection) = idle {
+            return Ok(connection);
+        }
+        let quiet: Live = Arc::new(|_| {});
+        self.reach.reach(&self.host, ANOTHER, &quiet).await.map_err(|why| Lost::Connection(why.what))
+    }
+
+    async fn run(
+        self: &Arc<Self>,
+        connection: &Arc<Connection>,
+        job: Job,
+        deadline: Option<Duration>,
+    ) -> Result<Output, Lost> {
+        let interrupts = self.interrupts.load(Ordering::Acquire);
+        let slot = connection.slot().await?;
+        if interrupts != self.interrupts.load(Ordering::Acquire) {
+            return Err(Lost::Refused("interrupted before it was started".into()));
+        }
+        let mut watch = Watch::new(self, job.user.clone());
+        let (shared, id) = (self.clone(), watch.id);
+        let running = exec::run(slot, job, move |session| shared.started(id, session));
+        let result = match deadline {
+            None => running.await,
+            Some(limit) => match timeout(limit, running).await {
+                Ok(result) => result,
+                Err(_) => {
+                    watch.end().await;
+                    Err(Lost::Deadline(limit))
+                }
+            },
+        };
+        watch.over = matches!(result, Ok(_) | Err(Lost::Refused(_) | Lost::Deadline(_)));
+        result
+    }
+
+    fn started(self: &Arc<Self>, id: u64, session: u32) {
+        let mut all = lock(&self.running);
+        let Some(running) = all.get_mut(&id) else { return };
+        running.session = Some(session);
+        if running.unwanted {
+            tokio::spawn(self.clone().end(running.user.clone(), vec![session]));
+        }
+    }
+
+    /// Ends process sessions: asked to first, and three seconds later they are not asked any more.
+    async fn end(self: Arc<Self>, user: User, sessions: Vec<u32>) {
+        if sessions.is_empty() || self.main.handle.is_closed() {
+            return;
+        }
+        let command = Command::sh(ending(&sessions)).by(user);
+        let Ok(job) = Job::new(Exec::new(&command), &self.login, &self.mark) else { return };
+        let ended = timeout(ENDING, async {
+            let slot = self.main.extra_slot().await?;
+            exec::run(slot, job, |_| {}).await
+        });
+        match ended.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!("{}: what ran there could not be ended: {error}", self.host.name),
+            Err(_) => tracing::warn!("{}: what ran there did not end", self.host.name),
+        }
+    }
+}
+
+/// By session, so that process groups that `timeout` and the like made are ended too; by group where there is no pkill.
+fn ending(sessions: &[u32]) -> String {
+    let join = |with: &str| sessions.iter().map(u32::to_string).collect::<Vec<_>>().join(with);
+    format!(
+        "end() {{ pkill -\"$1\" -s {} 2>/dev/null || kill -s \"$1\" -- -{} 2>/dev/null; }}\n\
+         end TERM; i=0\n\
+         while [ $i -lt 30 ] && end 0; do sleep 0.1; i=$((i + 1)); done\n\
+         end KILL; true",
+        join(","),
+        join(" -")
+    )
+}
+
+/// Keeps a command in the list of those under way. One that is given up before its end was seen is ended.
+struct Watch {
+    shared: Arc<Shared>,
+    id: u64,
+    over: bool,
+}
+
+impl Watch {
+    fn new(shared: &Arc<Shared>, user: User) -> Self {
+        let id = shared.next.fetch_add(1, Ordering::Relaxed);
+        lock(&shared.running).insert(id, Running { user, session: None, unwanted: false });
+        Self { shared: shared.clone(), id, over: false }
+    }
+
+    async fn end(&self) {
+        let known = lock(&self.shared.running).get(&self.id).map(|r| (r.user.clone(), r.session));
+        if let Some((user, Some(session))) = known {
+            self.shared.clone().end(user, vec![session]).await;
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let Some(running) = lock(&self.shared.running).remove(&self.id) else { return };
+        if let (false, Some(session), Ok(runtime)) = (self.over, running.session, tokio::runtime::Handle::try_current())
+        {
+            runtime.spawn(self.shared.clone().end(running.user, vec![session]));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ending_names_every_session_both_ways() {
+        let script = ending(&[12, 34]);
+        assert!(script.contains("-s 12,34") && script.contains("-- -12 -34"), "{script}");
+    }
+}

@@ -1,0 +1,111 @@
+//! The socket under a connection, and what a host says on it before it speaks SSH.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Duration;
+
+/// sshd refuses in one short line of plain text.
+const LONGEST_REFUSAL: usize = 512;
+/// How long sent bytes may stay unacknowledged: russh's keepalives rest while it waits for room to write.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
+
+/// Connects, and sets what makes small packets go at once: 140 ms a command at a round trip of 100 ms.
+pub(super) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    {
+        stream.set_quickack(true)?;
+        socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    }
+    Ok(stream)
+}
+
+/// The first words of a host.
+#[derive(Clone, Default)]
+pub(super) struct Words(Arc<Mutex<Vec<u8>>>);
+
+impl Words {
+    fn hear(&self, bytes: &[u8]) {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = LONGEST_REFUSAL.saturating_sub(heard.len());
+        heard.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// The lines that came instead of SSH's greeting, such as "Exceeded MaxStartups".
+    pub fn refusal(&self) -> Option<String> {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&heard);
+        let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.starts_with("SSH-")).collect();
+        let said = lines.join(" ").chars().filter(|c| !c.is_control()).collect::<String>();
+        Some(said.trim().to_owned()).filter(|said| !said.is_empty() && !text.contains("SSH-"))
+    }
+}
+
+/// A stream whose first words are kept.
+pub(super) struct Overheard<S> {
+    stream: S,
+    words: Words,
+}
+
+impl<S> Overheard<S> {
+    pub fn new(stream: S) -> (Self, Words) {
+        let words = Words::default();
+        (Self { stream, words: words.clone() }, words)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Overheard<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.words.hear(&buf.filled()[before..]);
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Overheard<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn small_packets_go_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = connect(listener.local_addr().unwrap()).await.unwrap();
+        assert!(stream.nodelay().unwrap());
+        assert_eq!(socket2::SockRef::from(&stream).tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
+    }
+
+    #[test]
+    fn a_refusal_in_plain_text_is_heard_and_a_greeting_is_none() {
+        let words = Words::default();
+        words.hear(b"Exceeded Max");
+        words.hear(b"Startups\r\n");
+        assert_eq!(words.refusal().as_deref(), Some("Exceeded MaxStartups"));
+        let words = Words::default();
+        words.hear(b"SSH-2.0-OpenSSH_9.2p1\r\n\0\0");
+        assert_eq!(words.refusal(), None);
+    }
+}

@@ -1,0 +1,31 @@
+//! Sessions over SSH, against real OpenSSH servers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use skep::inventory::Host;
+use skep::remote::ssh::{Options, Ssh};
+use skep::remote::{Command, Connect, Exec, Live, Lost, Output, Session, Unreachable};
+
+use crate::support::sshd::Sshd;
+
+mod commands;
+
+const SHORT: Duration = Duration::from_secs(5);
+
+fn quiet() -> Live {
+    Arc::new(|_| {})
+}
+
+async fn connect(options: Options, host: &Host) -> Result<Arc<dyn Session>, Unreachable> {
+    Ssh::new(options).connect(host, SHORT, quiet()).await
+}
+
+async fn session(sshd: &Sshd) -> Arc<dyn Session> {
+    connect(sshd.options(), &sshd.host("one")).await.unwrap()
+}
+
+async fn run(session: &dyn Session, line: &str) -> Result<Output, Lost> {
+    let command = Command::sh(line);
+    session.exec(Exec::new(&command)).await
+}
