@@ -7,6 +7,7 @@ pub mod container;
 mod docker;
 mod file;
 mod network;
+mod ready;
 mod shell;
 #[cfg(test)]
 pub mod testing;
@@ -303,6 +304,7 @@ pub const TABLE: &[Kind] = &[
     row::<network::Network>("network"),
     line_row::<docker::Docker>("docker"),
     row::<file::File>("file"),
+    row::<ready::Ready>("ready"),
     line_row::<shell::Shell>("shell"),
 ];
 
