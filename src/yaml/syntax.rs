@@ -1,0 +1,76 @@
+//! What the parser stumbles over, in plain words.
+
+use serde_yaml::granit_parser::ErrorKind;
+
+use super::{At, Error};
+
+/// The parser's complaint at a place, as a mistake with a remedy.
+pub(super) fn not_yaml(kind: &ErrorKind, at: &At) -> Error {
+    match template_before(at) {
+        Some(template) => unquoted_template(&template),
+        None => with_remedy(kind, at),
+    }
+}
+
+fn with_remedy(kind: &ErrorKind, at: &At) -> Error {
+    let say = |message: &str, hint: &str| Error::at(at, message).with_hint(hint);
+    match kind {
+        ErrorKind::TabInIndentation | ErrorKind::TabInPlainScalar | ErrorKind::TabAtBlockScalarStart => tab(at),
+        ErrorKind::MappingValueNotAllowed => {
+            say("`:` cannot stand here", "check the indentation, or put the text in quotes if the colon belongs to it")
+        }
+        ErrorKind::InvalidColonPlacement => say("`:` cannot stand here", "is a `]` or `}` missing before it?"),
+        ErrorKind::ExpectedBlockSequenceEntry => say(
+            "expected `- ` here, as in the list above",
+            "begin the line as the list does, or indent it like the key that it belongs beside",
+        ),
+        ErrorKind::ExpectedBlockMappingKey => say(
+            "expected a key here, as in the mapping above",
+            "indent the line like the keys above, or put the value before it in quotes",
+        ),
+        ErrorKind::UnexpectedCharacter { character } if character.is_control() => {
+            Error::at(at, format!("the invisible character U+{:04X} cannot stand here", u32::from(*character)))
+                .with_hint("take it out, or write it as an escape in double quotes")
+        }
+        ErrorKind::UnexpectedCharacter { character } => {
+            Error::at(at, format!("text cannot begin with `{character}`")).with_hint("put the text in quotes")
+        }
+        ErrorKind::UnknownAnchor => say(
+            "this alias names no anchor before it",
+            "a text that begins with `*` needs quotes; an anchor is set by `&name`",
+        ),
+        ErrorKind::MissingAnchorOrAliasName => {
+            say("a name is missing after `*` or `&`", "a text that begins with `*` or `&` needs quotes")
+        }
+        ErrorKind::UnclosedQuotedScalar => {
+            say("this quote is never closed", "close it, or put the whole text in the other quotes")
+        }
+        ErrorKind::UnknownQuotedScalarEscape => say(
+            "unknown escape in this text",
+            "in double quotes a backslash is written `\\\\`; in single quotes it stands for itself",
+        ),
+        other => Error::at(at, other.to_string()),
+    }
+}
+
+/// The parser points at the value in front of the tab.
+fn tab(at: &At) -> Error {
+    let tab = at.source.text[at.start..].find('\t').map_or(at.start, |offset| at.start + offset);
+    Error::at(&At { start: tab, end: tab, ..at.clone() }, "a tab stands where spaces are needed")
+        .with_hint("YAML is indented with spaces only")
+}
+
+/// What looks like an unquoted `{{ … }}` at the start of a value, on the line and before the place.
+fn template_before(at: &At) -> Option<At> {
+    let line_start = at.source.text[..at.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = &at.source.text[line_start..at.start];
+    let braces = line.find("{{").or_else(|| line.ends_with('{').then(|| line.len() - 1))?;
+    let opens = line[..braces].trim_end().ends_with([':', '-']);
+    opens.then(|| At { start: line_start + braces, end: line_start + braces + 2, ..at.clone() })
+}
+
+/// `key: {{ … }}` without quotes is a mapping to YAML.
+pub(super) fn unquoted_template(at: &At) -> Error {
+    Error::at(at, "a value that begins with `{{` must be in quotes")
+        .with_hint("write `\"{{ … }}\"`: without quotes YAML takes the braces for a mapping")
+}
