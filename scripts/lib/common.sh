@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What the scripts of this folder share. Source it; it does nothing by itself.
+# What the scripts share: messages, prerequisites, waiting. Sourcing it does nothing but find the checkout.
 
 # shellcheck disable=SC2034 # used by those who source this
 # The checkout, whatever folder the script was called from.
-ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 
 # say TEXT… tells what is being done, on standard error: standard output is for answers.
 say() { printf '\033[1m== %s\033[0m\n' "$*" | plain_unless_terminal >&2; }
@@ -94,4 +94,9 @@ within() {
     ((SECONDS < until)) || return 1
     sleep 0.2
   done
+}
+
+# duration SECONDS prints "48 s" or "3 min 05 s".
+duration() {
+  if (($1 < 60)); then printf '%d s' "$1"; else printf '%d min %02d s' $(($1 / 60)) $(($1 % 60)); fi
 }

@@ -32,4 +32,5 @@ lab_variables() {
     base_image: $BASE_IMAGE
     base_image_archive: $ROOT/.lab/base-image.tar
 END
+  [[ ! -s $ROOT/.lab/ca.crt ]] || printf '    ca_file: %s\n' "$ROOT/.lab/ca.crt"
 }

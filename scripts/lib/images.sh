@@ -33,23 +33,29 @@ distribution_sources() {
 # apt_settings prints what the machine's apt needs to reach its mirror: proxies and the tolerance for its clock.
 apt_settings() { apt-config dump | grep -E '^Acquire::(https?::Proxy|https?::[^ ]*CaInfo|Check-)' || true; }
 
-# prepare_recipe writes what both images are made from to .lab/recipe and sets RECIPE_HASH.
+# prepare_recipe writes what the images are made from to .lab/recipe, and names them after it.
 prepare_recipe() {
   local recipe=$ROOT/.lab/recipe.$$
   rm -rf "$recipe"
   mkdir -p "$recipe/ca"
-  cp -r "$ROOT/scripts/lab.d/host" "$recipe/host"
-  cp "${BASH_SOURCE[0]}" "$recipe/"
+  cp "$ROOT"/scripts/lib/host/* "${BASH_SOURCE[0]}" "$recipe/"
   apt_sources "$SUITE" >"$recipe/sources.list"
   [[ -s $recipe/sources.list ]] || die "apt on this machine lists no source of $(machine_release ID) for $SUITE" "name one: SKEP_LAB_MIRROR=http://deb.debian.org/debian"
   apt_settings >"$recipe/apt.conf"
   find -L /usr/local/share/ca-certificates -name '*.crt' -exec cp -t "$recipe/ca" {} + 2>/dev/null || true
-  RECIPE_HASH=$( (cd "$recipe" && find . -type f | sort | xargs sha256sum; dpkg --print-architecture) | sha256sum | cut -c1-12)
+  find "$recipe/ca" -type f -exec cat {} + >"$ROOT/.lab/ca.crt"
   rm -rf "$ROOT/.lab/recipe"
   mv "$recipe" "$ROOT/.lab/recipe"
   RECIPE=$ROOT/.lab/recipe
-  HOST_IMAGE=skep-lab/host:$RECIPE_HASH
+  HOST_RECIPE=$(hash_of_recipe .)
+  BASE_RECIPE=$(hash_of_recipe sources.list apt.conf ca authorities)
+  HOST_IMAGE=skep-lab/host:$HOST_RECIPE
   BASE_IMAGE=skep-lab/base:$SUITE
+}
+
+# hash_of_recipe PATH… is that of these parts of the recipe, for this architecture.
+hash_of_recipe() {
+  (cd "$RECIPE" && dpkg --print-architecture && find "$@" -type f | sort | xargs sha256sum) | sha256sum | cut -c1-12
 }
 
 # bootstrap PACKAGES OPTIONS… writes a root file system of the packages as a tar archive to standard output.
@@ -58,23 +64,23 @@ bootstrap() {
   shift
   # A session of its own: when mmdebstrap fails, it ends its whole process group, which would be this script too.
   as_root setsid --wait mmdebstrap --quiet --variant=minbase --format=tar --include="$packages" \
-    --customize-hook="sh '$RECIPE/host/authorities' '$RECIPE/ca' \"\$1\"" \
+    --customize-hook="sh '$RECIPE/authorities' '$RECIPE/ca' \"\$1\"" \
     --customize-hook="upload '$RECIPE/apt.conf' /etc/apt/apt.conf.d/90lab" \
     "$@" "$SUITE" - "$RECIPE/sources.list"
 }
 
 build_host_image() {
   bootstrap "$HOST_PACKAGES" --skip=cleanup/apt \
-    --customize-hook="upload '$RECIPE/host/init' /sbin/lab-init" \
-    --customize-hook="sh '$RECIPE/host/customize' \"\$1\"" \
+    --customize-hook="upload '$RECIPE/init' /sbin/lab-init" \
+    --customize-hook="sh '$RECIPE/customize' \"\$1\"" \
     | docker import --change 'CMD ["/sbin/lab-init"]' --change 'ENV container=docker' \
-        --change 'VOLUME ["/var/lib/docker", "/var/lib/containerd"]' --change "LABEL skep.lab.recipe=$RECIPE_HASH" \
+        --change 'VOLUME ["/var/lib/docker", "/var/lib/containerd"]' --change "LABEL skep.lab.recipe=$HOST_RECIPE" \
         - "$HOST_IMAGE"
 }
 
 build_base_image() {
   bootstrap ca-certificates --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-    | docker import --change 'CMD ["bash"]' --change "LABEL skep.lab.recipe=$RECIPE_HASH" - "$BASE_IMAGE"
+    | docker import --change 'CMD ["bash"]' --change "LABEL skep.lab.recipe=$BASE_RECIPE" - "$BASE_IMAGE"
 }
 
 recipe_of() { docker image inspect --format '{{ index .Config.Labels "skep.lab.recipe" }}' "$1" 2>/dev/null || true; }
@@ -84,11 +90,11 @@ need_images() {
   prepare_recipe
   exec 9>"${TMPDIR:-/tmp}/skep-lab-images.lock"
   flock 9
-  [[ $(recipe_of "$HOST_IMAGE") == "$RECIPE_HASH" ]] || {
+  [[ $(recipe_of "$HOST_IMAGE") == "$HOST_RECIPE" ]] || {
     say "Building the image of a lab host from $SUITE's packages (once, about a minute)"
     quietly build_host_image || die "the lab's host image could not be built" "is the mirror in $RECIPE/sources.list reachable? SKEP_LAB_MIRROR names another"
   }
-  [[ $(recipe_of "$BASE_IMAGE") == "$RECIPE_HASH" ]] || {
+  [[ $(recipe_of "$BASE_IMAGE") == "$BASE_RECIPE" ]] || {
     say "Building the base image for builds on the lab hosts (once, about half a minute)"
     quietly build_base_image || die "the lab's base image could not be built" "is the mirror in $RECIPE/sources.list reachable? SKEP_LAB_MIRROR names another"
   }
