@@ -16,7 +16,8 @@ hosts() {
   docker ps --all --filter "label=skep.lab=$LAB" --format '{{ .Label "skep.lab.host" }}' | sort -V
 }
 
-state() { docker inspect --format '{{ .State.Status }}' "$(container "$1")"; }
+# state HOST prints running, exited …, and nothing where there is no such host.
+state() { docker ps --all --filter "name=^$(container "$1")\$" --format '{{ .State }}'; }
 
 address() { docker inspect --format "{{ (index .NetworkSettings.Networks \"$NETWORK\").IPAMConfig.IPv4Address }}" "$(container "$1")"; }
 
@@ -43,25 +44,24 @@ address_of_new() {
   printf '%s.%s' "${base%.*}" $((10 + $1))
 }
 
-# start_hosts COUNT makes the hosts that are missing and powers on those that are off, all at once, and waits until each lets us in.
+# start_hosts HOST… makes those that are missing and powers on those that are off, all at once, and waits until each lets us in.
 start_hosts() {
-  local i pids=() failed=0
-  for ((i = 1; i <= $1; i++)); do
-    start_host "$i" &
-    pids+=($!)
+  local host job jobs=() failed=0
+  for host in "$@"; do
+    start_host "$host" &
+    jobs+=($!)
   done
-  for i in "${pids[@]}"; do wait "$i" || failed=1; done
-  [[ $failed == 0 ]] || die "not every host came up" "scripts/lab list; docker logs $(container node1)"
+  for job in "${jobs[@]}"; do wait "$job" || failed=1; done
+  [[ $failed == 0 ]] || die "not every host came up" "scripts/lab list"
 }
 
 start_host() {
-  local host=node$1
-  case $(state "$host" 2>/dev/null) in
+  case $(state "$1") in
     running) ;;
-    '') make_host "$host" "$(address_of_new "$1")" ;;
-    *) docker start "$(container "$host")" >/dev/null ;;
+    '') make_host "$1" "$(address_of_new "${1#node}")" ;;
+    *) docker start "$(container "$1")" >/dev/null ;;
   esac
-  await_host "$host"
+  await_host "$1"
 }
 
 make_host() {
@@ -138,12 +138,16 @@ host_stop() {
   fi
 }
 
-host_start() { start_host "${1#node}"; }
+host_start() { start_host "$1"; }
 
+# host_reset HOST|all makes fresh machines of them, with new identities.
 host_reset() {
-  docker rm --force --volumes "$(container "$1")" >/dev/null
-  HOST_IMAGE=$(docker image ls --format '{{ .Repository }}:{{ .Tag }}' skep-lab/host | head -n 1)
-  host_start "$1"
+  local host chosen=("$1")
+  [[ $1 != all ]] || mapfile -t chosen < <(hosts)
+  prepare_recipe
+  for host in "${chosen[@]}"; do docker rm --force --volumes "$(container "$host")" >/dev/null & done
+  wait
+  start_hosts "${chosen[@]}"
   write_inventory
 }
 

@@ -87,6 +87,7 @@ recipe_of() { docker image inspect --format '{{ index .Config.Labels "skep.lab.r
 
 # need_images builds what is not there yet; two labs that start at once build it once.
 need_images() {
+  need mmdebstrap mmdebstrap
   prepare_recipe
   exec 9>"${TMPDIR:-/tmp}/skep-lab-images.lock"
   flock 9

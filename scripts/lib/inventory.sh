@@ -29,7 +29,7 @@ END
 lab_variables() {
   cat <<END
     docker_source: distribution
-    base_image: $BASE_IMAGE
+    base_image: skep-lab/base:$SUITE
     base_image_archive: $ROOT/.lab/base-image.tar
 END
   [[ ! -s $ROOT/.lab/ca.crt ]] || printf '    ca_file: %s\n' "$ROOT/.lab/ca.crt"

@@ -1,3 +1,4 @@
 //! Black-box tests and tests on real machines, in one binary so that linking stays cheap.
+mod lab;
 mod ssh;
 mod support;

@@ -1,0 +1,72 @@
+//! The lab itself: what the other tests take for granted of it.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use crate::support::lab::Lab;
+
+/// What each host answers to a script.
+fn answers(lab: &Lab, script: &str) -> Vec<String> {
+    lab.hosts().iter().map(|host| lab.on(host, script)).collect()
+}
+
+#[test]
+fn fresh_hosts_have_systemd_and_sudo_and_no_engine() {
+    let lab = Lab::own("fresh", 2);
+    assert_eq!(lab.hosts(), ["node1", "node2"]);
+    assert_eq!(answers(&lab, "systemctl is-system-running"), ["running", "running"]);
+    assert_eq!(answers(&lab, "command -v docker dockerd containerd || echo none"), ["none", "none"]);
+    for host in lab.hosts() {
+        let login = lab.ssh(&host, "id -un; sudo -n id -un; hostname");
+        assert_eq!(String::from_utf8_lossy(&login.stdout), format!("ubuntu\nroot\n{host}\n"));
+    }
+}
+
+#[test]
+fn hosts_are_no_clones_of_one_another() {
+    let lab = Lab::shared();
+    for identity in ["cat /etc/machine-id", "cat /etc/ssh/ssh_host_ed25519_key.pub", "hostname -I"] {
+        let distinct: HashSet<_> = answers(&lab, identity).into_iter().filter(|answer| !answer.is_empty()).collect();
+        assert_eq!(distinct.len(), 3, "{identity}: {distinct:?}");
+    }
+}
+
+#[test]
+fn a_power_cycle_keeps_address_identity_and_disks() {
+    let lab = Lab::shared();
+    let identity = "cat /etc/machine-id /root/kept /var/lib/docker/kept; hostname -I";
+    lab.on("node3", "echo disk >/root/kept; mkdir -p /var/lib/docker; echo volume >/var/lib/docker/kept; sync");
+    let before = lab.on("node3", identity);
+    for off in [Lab::stop, Lab::unplug] {
+        off(&lab, "node3");
+        assert!(!lab.try_on("node3", "true").status.success(), "a host that is off runs nothing");
+        lab.start("node3");
+        assert_eq!(lab.on("node3", identity), before);
+    }
+}
+
+#[test]
+fn a_cut_swallows_packets_and_refuses_nothing() {
+    let lab = Lab::shared();
+    let dial = format!("timeout 3 bash -c '</dev/tcp/{}/22' 2>/dev/null; echo $?", lab.address("node3"));
+    let timed_out = "124";
+    let cut = lab.cut("node3", &["--port", "22", "--peer", "node2"]);
+    assert_eq!(lab.on("node2", &dial), timed_out, "between these two, on this port");
+    assert_eq!(lab.on("node1", &dial), "0", "from elsewhere");
+    drop(cut);
+    assert_eq!(lab.on("node2", &dial), "0", "mended");
+
+    let _cut = lab.cut("node3", &[]);
+    let began = Instant::now();
+    assert_eq!(lab.on("node1", &dial), timed_out);
+    assert!(began.elapsed() >= Duration::from_secs(3), "an answer came back");
+}
+
+#[test]
+fn two_labs_of_one_checkout_run_side_by_side() {
+    let (shared, own) = (Lab::shared(), Lab::own("second", 1));
+    assert_ne!(shared.address("node1"), own.address("node1"));
+    assert_ne!(shared.inventory(), own.inventory());
+    own.on("node1", "touch /root/only-here");
+    assert!(!shared.try_on("node1", "test -e /root/only-here").status.success());
+}

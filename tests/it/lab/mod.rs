@@ -1,0 +1,3 @@
+//! Tests on real hosts. They share one lab and run one at a time, in the order of their names.
+
+mod hosts;

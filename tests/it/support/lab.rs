@@ -1,0 +1,143 @@
+//! Real hosts for the tests: `scripts/lab`, under a name of its own beside the demo's.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A lab of throwaway hosts `node1` … `nodeN`, node1 being the manager. Tests that use one belong under `lab::`, where
+/// nextest runs them one at a time.
+pub struct Lab {
+    name: String,
+    shared: bool,
+}
+
+impl Lab {
+    /// The lab that `scripts/test` starts and removes, with all hosts powered on and no cut left from an earlier test.
+    /// What earlier tests installed on the hosts is still there: see [`Lab::reset`].
+    pub fn shared() -> Lab {
+        let lab = Lab { name: "tests".into(), shared: true };
+        lab.control(&["up", "3"]);
+        lab.hosts().iter().for_each(|host| lab.control(&["mend", host]));
+        lab
+    }
+
+    /// A lab for one test alone, removed when dropped.
+    pub fn own(name: &str, hosts: usize) -> Lab {
+        let lab = Lab { name: name.into(), shared: false };
+        lab.control(&["up", &hosts.to_string()]);
+        lab
+    }
+
+    /// The names of the hosts, in order.
+    pub fn hosts(&self) -> Vec<String> {
+        let list = self.answer(&["list"]);
+        list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    }
+
+    /// The inventory that was written for the hosts.
+    pub fn inventory(&self) -> PathBuf {
+        self.answer(&["inventory"]).into()
+    }
+
+    /// The address of a host, as the inventory has it.
+    pub fn address(&self, host: &str) -> String {
+        let list = self.answer(&["list"]);
+        let line = list.lines().find(|line| line.split_whitespace().next() == Some(host));
+        line.and_then(|line| line.split_whitespace().nth(1)).unwrap_or_else(|| panic!("no {host} in:\n{list}")).into()
+    }
+
+    /// `skep`, with the lab's inventory in `SKEP_INVENTORY`, run in the checkout.
+    pub fn skep(&self) -> assert_cmd::Command {
+        let mut skep = assert_cmd::Command::cargo_bin("skep").expect("cargo builds skep for its tests");
+        skep.env("SKEP_INVENTORY", self.inventory()).current_dir(checkout());
+        skep
+    }
+
+    /// Runs a shell script as root on a host, without SSH and without skep: the truth to compare with.
+    ///
+    /// # Panics
+    /// If the script fails.
+    pub fn on(&self, host: &str, script: &str) -> String {
+        text(self.try_on(host, script), &format!("on {host}: {script}"))
+    }
+
+    /// As [`Lab::on`], for scripts that may fail.
+    pub fn try_on(&self, host: &str, script: &str) -> Output {
+        self.run(&["exec", host, "--", "sh", "-c", script])
+    }
+
+    /// Logs in by OpenSSH, as the user `ubuntu`, and runs a command.
+    pub fn ssh(&self, host: &str, command: &str) -> Output {
+        self.run(&["shell", host, command])
+    }
+
+    /// Shuts a host down in good order.
+    pub fn stop(&self, host: &str) {
+        self.control(&["stop", host]);
+    }
+
+    /// Pulls a host's plug.
+    pub fn unplug(&self, host: &str) {
+        self.control(&["stop", host, "--hard"]);
+    }
+
+    /// Powers a host on, and waits until its sshd lets us in.
+    pub fn start(&self, host: &str) {
+        self.control(&["start", host]);
+    }
+
+    /// Makes fresh machines, with nothing on them, of all hosts at once. Their host keys are new, and in the inventory.
+    pub fn reset(&self) {
+        self.control(&["reset", "all"]);
+    }
+
+    /// Makes a host's network swallow packets, until the cut is dropped: all of them, or as `options` say (`--port P`, `--peer HOST`).
+    pub fn cut<'lab>(&'lab self, host: &str, options: &[&str]) -> Cut<'lab> {
+        self.control(&[&["cut", host], options].concat());
+        Cut { lab: self, host: host.into() }
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        self.answer(arguments);
+    }
+
+    fn answer(&self, arguments: &[&str]) -> String {
+        text(self.run(arguments), &format!("scripts/lab {}", arguments.join(" ")))
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut lab = Command::new(checkout().join("scripts/lab"));
+        lab.args(arguments).env("SKEP_LAB", &self.name);
+        lab.output().expect("scripts/lab can be run")
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if !self.shared && std::env::var_os("SKEP_KEEP_LAB").is_none() {
+            self.run(&["down"]);
+        }
+    }
+}
+
+/// A cut in a host's network, mended when dropped.
+pub struct Cut<'lab> {
+    lab: &'lab Lab,
+    host: String,
+}
+
+impl Drop for Cut<'_> {
+    fn drop(&mut self) {
+        self.lab.run(&["mend", &self.host]);
+    }
+}
+
+/// The folder of the checkout, where `scripts/` is.
+pub fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(output: Output, what: &str) -> String {
+    let out = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
+    assert!(output.status.success(), "{what}: {}\n{out}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    out
+}
