@@ -45,13 +45,6 @@ impl Lab {
         line.and_then(|line| line.split_whitespace().nth(1)).unwrap_or_else(|| panic!("no {host} in:\n{list}")).into()
     }
 
-    /// `skep`, with the lab's inventory in `SKEP_INVENTORY`, run in the checkout.
-    pub fn skep(&self) -> assert_cmd::Command {
-        let mut skep = assert_cmd::Command::cargo_bin("skep").expect("cargo builds skep for its tests");
-        skep.env("SKEP_INVENTORY", self.inventory()).current_dir(checkout());
-        skep
-    }
-
     /// Runs a shell script as root on a host, without SSH and without skep: the truth to compare with.
     ///
     /// # Panics
