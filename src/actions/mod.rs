@@ -287,16 +287,23 @@ pub enum Parcel {
 }
 
 /// A row of the table of actions.
+#[derive(Debug)]
 pub struct Kind {
     /// The YAML key, which is the file's stem.
     pub name: &'static str,
     /// Reads parameters that have no holes left.
     pub parse: fn(&Node) -> Result<Box<dyn Action>, yaml::Error>,
+    /// Reads parameters while their templates are not rendered: every mistake that can be known already, and the action
+    /// where its parameters can be known as a whole.
+    pub check: Check,
     /// The JSON schema of the parameters.
     pub schema: fn() -> Schema,
     /// Whether `changes`, `creates`, `unless`, `retries` and `environment` belong to it.
     pub line: bool,
 }
+
+/// What [`Kind::check`] answers, given the parameters and the action's name.
+pub type Check = fn(&Node, &str) -> Result<Option<Box<dyn Action>>, Vec<yaml::Error>>;
 
 /// Every action.
 pub const TABLE: &[Kind] = &[
@@ -314,15 +321,22 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 }
 
 const fn row<T: Action + DeserializeOwned + JsonSchema + 'static>(name: &'static str) -> Kind {
-    Kind { name, parse: parse::<T>, schema: schema::<T>, line: false }
+    Kind { name, parse: parse::<T>, check: check::<T>, schema: schema::<T>, line: false }
 }
 
 const fn line_row<T: Action + DeserializeOwned + JsonSchema + 'static>(name: &'static str) -> Kind {
-    Kind { name, parse: parse::<T>, schema: schema::<T>, line: true }
+    Kind { name, parse: parse::<T>, check: check::<T>, schema: schema::<T>, line: true }
 }
 
 fn parse<T: Action + DeserializeOwned + 'static>(node: &Node) -> Result<Box<dyn Action>, yaml::Error> {
     Ok(Box::new(yaml::from_node::<T>(node)?))
+}
+
+fn check<T: Action + DeserializeOwned + 'static>(
+    node: &Node,
+    name: &str,
+) -> Result<Option<Box<dyn Action>>, Vec<yaml::Error>> {
+    Ok(yaml::check_with_holes::<T>(node, Some(name))?.map(|action| Box::new(action) as Box<dyn Action>))
 }
 
 fn schema<T: JsonSchema>() -> Schema {

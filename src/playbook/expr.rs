@@ -1,0 +1,181 @@
+//! Expressions and templates: the only place that touches the template engine's environment.
+//!
+//! Undefined is always an error. Booleans print as YAML writes them, lists and mappings as JSON. Errors stand at the very
+//! place in the YAML and never show a value: it may be a secret.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
+use minijinja::{Environment, Error as Fault, ErrorKind, Output, State, UndefinedBehavior, Value as Jinja};
+
+use super::ResolveError;
+use crate::yaml::{At, Error, Hole, Node, Value};
+
+/// So many instructions one template may take: a mistake ends, instead of running for ever.
+const FUEL: u64 = 1_000_000;
+
+static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(engine);
+
+fn engine() -> Environment<'static> {
+    let mut engine = Environment::new();
+    engine.set_undefined_behavior(UndefinedBehavior::Strict);
+    engine.set_debug(true); // Keeps the place of an error; what else it keeps holds values and is never shown.
+    engine.set_fuel(Some(FUEL));
+    let syntax = SyntaxConfig::builder().trim_blocks(true).keep_trailing_newline(true).build();
+    engine.set_syntax(syntax.expect("the delimiters are Jinja's own"));
+    engine.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    engine.set_formatter(print);
+    super::filters::add_to(&mut engine);
+    engine
+}
+
+fn print(out: &mut Output, state: &mut State, value: &Jinja) -> Result<(), Fault> {
+    match value.kind() {
+        ValueKind::Bool => Ok(out.write_str(if value.is_true() { "true" } else { "false" })?),
+        ValueKind::None => Err(Fault::new(
+            ErrorKind::InvalidOperation,
+            "null cannot be put into text: use the filter `default('', true)`",
+        )),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => Ok(out.write_str(&super::filters::to_json(value)?)?),
+        _ => minijinja::escape_formatter(out, state, value),
+    }
+}
+
+/// Checks that a text is a well-formed template.
+pub(super) fn syntax(text: &str, at: &At) -> Result<(), Error> {
+    match Template::of(text) {
+        Template::Plain => Ok(()),
+        Template::Single(inner) => {
+            ENGINE.compile_expression(inner).map(drop).map_err(|fault| malformed(&fault, inner, at))
+        }
+        Template::Mixed => ENGINE.template_from_str(text).map(drop).map_err(|fault| malformed(&fault, text, at)),
+    }
+}
+
+/// The same for every text in a node.
+pub(super) fn syntax_within(node: &Node) -> Vec<Error> {
+    texts(node).into_iter().filter_map(|(text, at)| syntax(text, at).err()).collect()
+}
+
+/// Checks that a text is a well-formed bare expression.
+pub(super) fn condition_syntax(text: &str, at: &At) -> Result<(), Error> {
+    if Hole::of(text).is_some() {
+        return Err(
+            Error::at(at, "a condition is a bare expression").with_hint("leave the braces out: `when: swarm_wanted`")
+        );
+    }
+    ENGINE.compile_expression(text).map(drop).map_err(|fault| malformed(&fault, text, at))
+}
+
+/// Every text in a node, keys left out.
+pub(super) fn texts(node: &Node) -> Vec<(&str, &At)> {
+    match &node.value {
+        Value::Str(text) => vec![(text, &node.at)],
+        Value::List(items) => items.iter().flat_map(texts).collect(),
+        Value::Map(entries) => entries.iter().flat_map(|(_, value)| texts(value)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Renders a text: one that is a single `{{ … }}` keeps the type of its value.
+pub(super) fn render(text: &str, at: &At, context: &Jinja) -> Result<Jinja, ResolveError> {
+    match Template::of(text) {
+        Template::Plain => Ok(text.into()),
+        Template::Single(inner) => evaluate(inner, at, context),
+        Template::Mixed => render_text(text, at, context).map(Jinja::from),
+    }
+}
+
+/// Renders a text to a text, whatever it is made of.
+pub(super) fn render_text(text: &str, at: &At, context: &Jinja) -> Result<String, ResolveError> {
+    let rendered = ENGINE.template_from_str(text).and_then(|template| template.render(context.clone()));
+    rendered.map_err(|fault| ResolveError::of(fault, text, at))
+}
+
+/// The value of a bare expression; undefined is an error.
+pub(super) fn evaluate(text: &str, at: &At, context: &Jinja) -> Result<Jinja, ResolveError> {
+    let value = ENGINE.compile_expression(text).and_then(|expr| expr.eval(context.clone()));
+    match value.map_err(|fault| ResolveError::of(fault, text, at))? {
+        value if value.is_undefined() => Err(ResolveError::undefined(text.trim(), &place(at, text, None))),
+        value => Ok(value),
+    }
+}
+
+/// Whether a condition holds: anything but true and false is an error.
+pub(super) fn holds(text: &str, at: &At, context: &Jinja) -> Result<bool, ResolveError> {
+    let value = evaluate(text, at, context)?;
+    match value.kind() {
+        ValueKind::Bool => Ok(value.is_true()),
+        kind => Err(Error::at(at, format!("a condition is true or false, this one is {}", told(kind)))
+            .with_hint("compare it (`name == 'x'`, `list | length > 0`), or convert text with the filter `bool`")
+            .into()),
+    }
+}
+
+/// A kind of value in the words of messages.
+pub(super) fn told(kind: ValueKind) -> &'static str {
+    match kind {
+        ValueKind::None => "null",
+        ValueKind::Bool => "true or false",
+        ValueKind::Number => "a number",
+        ValueKind::String => "a text",
+        ValueKind::Seq | ValueKind::Iterable => "a list",
+        ValueKind::Map => "a mapping",
+        _ => "something else",
+    }
+}
+
+/// What a text is.
+enum Template<'a> {
+    Plain,
+    /// One `{{ … }}` and nothing else: the expression in it.
+    Single(&'a str),
+    Mixed,
+}
+
+impl<'a> Template<'a> {
+    fn of(text: &'a str) -> Self {
+        match Hole::of(text) {
+            None if text.contains("{#") => Self::Mixed,
+            None => Self::Plain,
+            // A last line that ends is a text, as `content: |` has it.
+            Some(_) if text.ends_with('\n') => Self::Mixed,
+            Some(Hole::Scalar) => Self::Mixed,
+            Some(Hole::Anything) => {
+                let text = text.trim();
+                let inner = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or(text);
+                Self::Single(inner.strip_prefix('-').unwrap_or(inner).strip_suffix('-').unwrap_or(inner))
+            }
+        }
+    }
+}
+
+fn malformed(fault: &Fault, text: &str, at: &At) -> Error {
+    Error::at(&place(at, text, fault.range()), format!("malformed template: {}", words(fault)))
+}
+
+/// What a fault says, without any value.
+pub(super) fn words(fault: &Fault) -> String {
+    let detail = fault.detail();
+    let name = detail.and_then(|detail| detail.split(' ').find(|word| !matches!(*word, "filter" | "test")));
+    match (fault.kind(), name) {
+        (ErrorKind::UnknownFilter, Some(name)) => format!("there is no filter `{name}`"),
+        (ErrorKind::UnknownTest, Some(name)) => format!("there is no test `{name}`"),
+        (ErrorKind::UnknownFunction, Some(name)) => format!("there is no function `{name}`"),
+        (ErrorKind::OutOfFuel, _) => "this template does not come to an end".to_owned(),
+        _ => detail.map_or_else(|| fault.kind().to_string(), String::from),
+    }
+}
+
+/// The place of a part of a template, where the YAML holds it letter by letter; else the whole scalar.
+pub(super) fn place(at: &At, template: &str, part: Option<Range<usize>>) -> At {
+    let (Some(part), Some(offset)) = (part, at.text().find(template)) else { return at.clone() };
+    let part = part.start.min(template.len())..part.end.min(template.len());
+    if part.is_empty() || !template.is_char_boundary(part.start) || !template.is_char_boundary(part.end) {
+        return at.clone();
+    }
+    let start = at.start + offset;
+    At { source: at.source.clone(), start: start + part.start, end: start + part.end }
+}

@@ -1,0 +1,58 @@
+//! What the playbook's expressions know beside Jinja's own filters.
+
+use data_encoding::BASE64;
+use minijinja::{Environment, Error as Fault, ErrorKind, Value as Jinja};
+
+/// Adds them.
+pub(super) fn add_to(engine: &mut Environment<'static>) {
+    engine.add_filter("to_json", |value: &Jinja| to_json(value));
+    engine.add_filter("from_json", |text: &str| from_json(text));
+    engine.add_filter("quote", |text: &Jinja| quote(&text.to_string()));
+    engine.add_filter("basename", |path: &str| file_name(path).to_owned());
+    engine.add_filter("dirname", |path: &str| {
+        path.trim_end_matches('/').rsplit_once('/').map_or("", |(folder, _)| folder).to_owned()
+    });
+    engine.add_filter("b64encode", |text: &str| BASE64.encode(text.as_bytes()));
+    engine.add_filter("b64decode", |text: &str| b64decode(text));
+    engine.add_filter("extract", |key: &Jinja, container: &Jinja| container.get_item(key));
+    engine.add_filter("bool", |value: &Jinja| truth(value));
+}
+
+/// A value as JSON, on one line.
+pub(super) fn to_json(value: &Jinja) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(|_| invalid("this value has no JSON form"))
+}
+
+fn from_json(text: &str) -> Result<Jinja, Fault> {
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|_| invalid("this text is not JSON"))?;
+    Ok(Jinja::from(minijinja::value::Serde(value)))
+}
+
+fn quote(text: &str) -> Result<String, Fault> {
+    let quoted = shlex::try_quote(text).map_err(|_| invalid("a text with a NUL cannot be an argument"))?;
+    Ok(quoted.into_owned())
+}
+
+fn file_name(path: &str) -> &str {
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
+}
+
+fn b64decode(text: &str) -> Result<String, Fault> {
+    let bytes = BASE64.decode(text.trim().as_bytes()).map_err(|_| invalid("this text is not base64"))?;
+    String::from_utf8(bytes).map_err(|_| invalid("what was decoded is not text"))
+}
+
+/// `-e x=yes` and the environment give text: the words of YAML and shells for true and false. Jinja's own `bool` calls every
+/// text that is not empty true, `"false"` among them.
+fn truth(value: &Jinja) -> Result<bool, Fault> {
+    let Some(text) = value.as_str() else { return Ok(value.is_true()) };
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" | "" => Ok(false),
+        _ => Err(invalid("this text is neither true nor false")),
+    }
+}
+
+fn invalid(what: &'static str) -> Fault {
+    Fault::new(ErrorKind::InvalidOperation, what)
+}

@@ -1,0 +1,183 @@
+//! A mapping taken apart key by key. What is wrong is collected, so that all mistakes of a file show at once.
+
+use std::sync::Arc;
+
+use super::Vars;
+use super::expr::{condition_syntax, syntax};
+use crate::yaml::{At, Error, Node, Spanned, Value};
+
+/// What is left of a mapping, and what was wrong with the rest.
+pub(super) struct Keys<'a> {
+    /// What the mapping is, for messages: `a step`.
+    pub(super) what: &'static str,
+    pub(super) at: At,
+    is_mapping: bool,
+    left: Vec<&'a (Node, Node)>,
+    pub(super) errors: Vec<Error>,
+}
+
+impl<'a> Keys<'a> {
+    /// Begins with a mapping; anything else is a mistake.
+    pub(super) fn of(node: &'a Node, what: &'static str) -> Self {
+        let is_mapping = node.as_map().is_some();
+        let mut keys =
+            Self { what, at: node.at.clone(), is_mapping, left: node.entries().iter().collect(), errors: Vec::new() };
+        if !is_mapping {
+            keys.errors.push(Error::at(&node.at, format!("{what} is a mapping, this is {}", node.told())));
+        }
+        keys
+    }
+
+    /// Takes the value of a key.
+    pub(super) fn take(&mut self, key: &str) -> Option<&'a Node> {
+        self.take_entry(key).map(|(_, value)| value)
+    }
+
+    fn take_entry(&mut self, key: &str) -> Option<(&'a Node, &'a Node)> {
+        let index = self.left.iter().position(|(k, _)| k.as_str() == Some(key))?;
+        let (key, value) = self.left.remove(index);
+        Some((key, value))
+    }
+
+    /// What was not taken.
+    pub(super) fn left(&self) -> &[&'a (Node, Node)] {
+        &self.left
+    }
+
+    /// Notes a mistake.
+    pub(super) fn wrong(&mut self, error: Error) {
+        self.errors.push(error);
+    }
+
+    fn misfit(&mut self, key: &str, wants: &str, node: &Node) {
+        self.wrong(Error::at(&node.at, format!("`{key}` is {wants}, this is {}", node.told())));
+    }
+
+    /// Text that is not a template.
+    pub(super) fn text(&mut self, key: &str) -> Option<Spanned<String>> {
+        let node = self.take(key)?;
+        match node.scalar_text() {
+            Some(text) if !text.trim().is_empty() => Some(Spanned { value: text.into_owned(), at: node.at.clone() }),
+            _ => {
+                self.misfit(key, "a text", node);
+                None
+            }
+        }
+    }
+
+    /// The place of its first line: what a mistake of the whole mapping points at.
+    pub(super) fn head(&self) -> At {
+        let line = self.at.text().lines().next().unwrap_or_default().trim_end().len();
+        At { end: self.at.start + line, ..self.at.clone() }
+    }
+
+    fn missing(&mut self, key: &str) {
+        if self.is_mapping {
+            self.wrong(Error::at(&self.head(), format!("the key `{key}` is missing in {}", self.what)));
+        }
+    }
+
+    /// Text that must be there and may be a template; where it is not, the mistake is noted and any text will do.
+    pub(super) fn required_template(&mut self, key: &str) -> Spanned<String> {
+        if !self.has(key) {
+            self.missing(key);
+        }
+        self.template(key).unwrap_or_else(|| Spanned { value: "all".into(), at: self.at.clone() })
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.left.iter().any(|(k, _)| k.as_str() == Some(key))
+    }
+
+    /// Text that may be a template.
+    pub(super) fn template(&mut self, key: &str) -> Option<Spanned<String>> {
+        let text = self.text(key)?;
+        self.errors.extend(syntax(&text.value, &text.at).err());
+        Some(text)
+    }
+
+    /// A bare expression.
+    pub(super) fn condition(&mut self, key: &str) -> Option<Spanned<String>> {
+        let text = self.text(key)?;
+        self.errors.extend(condition_syntax(&text.value, &text.at).err());
+        Some(text)
+    }
+
+    /// True or false.
+    pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
+        let node = self.take(key)?;
+        if let Value::Bool(flag) = node.value {
+            return Some(flag);
+        }
+        self.misfit(key, "true or false", node);
+        None
+    }
+
+    /// A whole number from zero.
+    pub(super) fn count(&mut self, key: &str) -> Option<usize> {
+        let node = self.take(key)?;
+        match node.value {
+            Value::Int(number) if number >= 0 => usize::try_from(number).ok(),
+            _ => {
+                self.misfit(key, "a whole number from 0", node);
+                None
+            }
+        }
+    }
+
+    /// A list of texts, or one text.
+    pub(super) fn texts(&mut self, key: &str) -> Vec<String> {
+        let Some(node) = self.take(key) else { return Vec::new() };
+        let items = node.as_list().unwrap_or(std::slice::from_ref(node));
+        let texts: Vec<_> = items.iter().filter_map(|item| item.scalar_text().map(String::from)).collect();
+        if texts.len() < items.len() {
+            self.misfit(key, "a list of texts", node);
+        }
+        texts
+    }
+
+    /// A list that must be there.
+    pub(super) fn required_list(&mut self, key: &str) -> &'a [Node] {
+        let Some(node) = self.take(key) else {
+            self.missing(key);
+            return &[];
+        };
+        if node.as_list().is_none() {
+            self.misfit(key, "a list", node);
+        }
+        node.items()
+    }
+
+    /// A mapping of names to anything.
+    pub(super) fn mapping(&mut self, key: &str) -> Vec<(String, Node)> {
+        let Some(node) = self.take(key) else { return Vec::new() };
+        if node.as_map().is_none() && !node.is_null() {
+            self.misfit(key, "a mapping", node);
+        }
+        let entries = node.entries().iter();
+        entries.filter_map(|(key, value)| Some((key.scalar_text()?.into_owned(), value.clone()))).collect()
+    }
+
+    /// Variables: a mapping whose keys can be used in expressions and whose templates are well-formed.
+    pub(super) fn vars(&mut self) -> Vars {
+        if let Some(node) = self.left.iter().find(|(key, _)| key.as_str() == Some("vars")) {
+            let names = node.1.entries().iter().map(|(key, _)| key);
+            let wrong: Vec<_> = names.filter_map(super::scope::misnamed).collect();
+            self.errors.extend(wrong);
+            self.errors.extend(super::expr::syntax_within(&node.1));
+        }
+        Arc::new(self.mapping("vars"))
+    }
+
+    /// Everything left is unknown.
+    pub(super) fn unknown(&mut self, known: &[&str]) {
+        for (key, _) in std::mem::take(&mut self.left) {
+            let written = key.scalar_text().unwrap_or_default().into_owned();
+            let error = Error::at(&key.at, format!("unknown key `{written}` in {}", self.what));
+            self.wrong(match crate::yaml::nearest(&written, known.iter().copied()) {
+                Some(_) => error.did_you_mean(&written, known.iter().copied()),
+                None => error.with_hint(format!("{} has: {}", self.what, known.join(", "))),
+            });
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What expressions can see, for one host at one step.
+//!
+//! From weak to strong: the playbook's variables (defaults), the inventory's, the play's, the step's, what earlier steps
+//! registered, and `-e`. [`BUILTIN`] names belong to the language and cannot be variables.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use minijinja::Value as Jinja;
+
+use super::lazy::Lazy;
+use super::{Play, Playbook, ResolveError, Step, Vars, expr, resolve};
+use crate::inventory::Host;
+use crate::remote::Output;
+use crate::yaml::{At, Error, Node, Source, Spanned};
+
+/// Names that the language gives a meaning.
+pub(super) const BUILTIN: &[&str] =
+    &["facts", "groups", "host", "hostvars", "index", "inventory_hostname", "item", "leader", "play", "playbook_dir"];
+
+/// What holds for a whole run.
+pub struct World {
+    pub(super) hosts: Vec<Arc<Host>>,
+    pub(super) defaults: Vars,
+    pub(super) extra: Vars,
+    pub(super) folder: PathBuf,
+}
+
+impl World {
+    /// A playbook and every host of the inventory it is used with, in order; `extra` are the variables of `-e`, which win
+    /// over all others.
+    pub fn new(playbook: &Playbook, hosts: Vec<Arc<Host>>, extra: Vars) -> Arc<Self> {
+        let (defaults, folder) = (playbook.vars.clone(), playbook.folder.clone());
+        Arc::new(Self { hosts, defaults, extra, folder })
+    }
+
+    pub(super) fn host(&self, name: &str) -> Option<&Arc<Host>> {
+        self.hosts.iter().find(|host| host.name == name)
+    }
+}
+
+/// What a run has found out so far: grows from step to step. A snapshot goes into each [`Scope`].
+#[derive(Clone, Default)]
+pub struct Known {
+    /// The host that the swarm is commanded from.
+    pub leader: Option<String>,
+    /// Host by host, what the engine read of the machine: `cores`, `memory_mib`, ….
+    pub facts: BTreeMap<String, serde_json::Value>,
+    /// Host by host, what `register` kept.
+    pub registered: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+}
+
+impl Known {
+    /// Keeps the output of a step's command for the steps after it: `stdout` and `stderr` without the white space at
+    /// their end, `code`, and `json` where standard output is JSON.
+    pub fn register(&mut self, host: &str, name: &str, output: &Output) {
+        let mut value = serde_json::json!({
+            "stdout": output.text(),
+            "stderr": String::from_utf8_lossy(&output.stderr).trim_end(),
+            "code": output.code,
+        });
+        if let Ok(json) = serde_json::from_slice(&output.stdout) {
+            value["json"] = json;
+        }
+        self.registered.entry(host.to_owned()).or_default().insert(name.to_owned(), value);
+    }
+}
+
+/// What expressions can see. Cheap to clone.
+#[derive(Clone)]
+pub struct Scope {
+    pub(super) world: Arc<World>,
+    pub(super) known: Arc<Known>,
+    pub(super) host: Option<Arc<Host>>,
+    pub(super) play: Option<(String, Spanned<String>)>,
+    pub(super) hosts: Option<Spanned<String>>,
+    pub(super) play_vars: Vars,
+    pub(super) step_vars: Vars,
+    pub(super) item: Option<Jinja>,
+}
+
+impl Scope {
+    /// The scope of a host in a play; [`Step::resolve`] adds what belongs to the step.
+    pub fn new(world: &Arc<World>, known: &Arc<Known>, host: &Arc<Host>, play: &Play) -> Self {
+        let of_play = Self { play_vars: play.vars.clone(), ..Self::without_host(world, known) };
+        Self { host: Some(host.clone()), play: Some((play.name.clone(), play.hosts.clone())), ..of_play }
+    }
+
+    /// The scope of patterns: no host, so of the inventory's variables only those that are the same for all hosts.
+    pub fn without_host(world: &Arc<World>, known: &Arc<Known>) -> Self {
+        let (world, known) = (world.clone(), known.clone());
+        let none = Vars::default();
+        Self { world, known, host: None, play: None, hosts: None, play_vars: none.clone(), step_vars: none, item: None }
+    }
+
+    /// The same host with nothing of play and step: what others see of it.
+    pub(super) fn of_host(&self, host: &Arc<Host>) -> Self {
+        Self { host: Some(host.clone()), ..Self::without_host(&self.world, &self.known) }
+    }
+
+    pub(super) fn in_step(&self, step: &Step) -> Self {
+        Self { step_vars: step.vars.clone(), hosts: step.hosts.clone(), ..self.clone() }
+    }
+
+    pub(super) fn with_item(&self, item: Option<Jinja>) -> Self {
+        Self { item, ..self.clone() }
+    }
+
+    fn context(&self) -> Jinja {
+        Lazy::context(self.clone())
+    }
+
+    /// Renders every text in a node.
+    ///
+    /// # Errors
+    /// What is undefined, or wrong with an expression, at its place.
+    pub fn render(&self, node: &Node) -> Result<Node, ResolveError> {
+        resolve::rendered(node, &self.context()).map_err(|error| self.suggest(error))
+    }
+
+    /// Renders a text to a text.
+    ///
+    /// # Errors
+    /// As [`Scope::render`], and a value that is no scalar.
+    pub fn text(&self, text: &Spanned<String>) -> Result<String, ResolveError> {
+        self.scalar(&Node::new(crate::yaml::Value::Str(text.value.clone()), text.at.clone()))
+    }
+
+    pub(super) fn scalar(&self, node: &Node) -> Result<String, ResolveError> {
+        let node = self.render(node)?;
+        let text = node.scalar_text().map(String::from);
+        text.ok_or_else(|| Error::at(&node.at, format!("a text is wanted here, this is {}", node.kind_name())).into())
+    }
+
+    /// Whether a condition holds.
+    ///
+    /// # Errors
+    /// As [`Scope::render`], and a condition that is neither true nor false.
+    pub fn holds(&self, condition: &Spanned<String>) -> Result<bool, ResolveError> {
+        expr::holds(&condition.value, &condition.at, &self.context()).map_err(|error| self.suggest(error))
+    }
+
+    pub(super) fn value(&self, node: &Node) -> Result<Jinja, ResolveError> {
+        super::convert::to_jinja(node, &self.context()).map_err(|error| self.suggest(error))
+    }
+
+    /// Renders a local file, its path relative to the playbook's folder.
+    pub(super) fn render_file(&self, file: &str, at: &At) -> Result<String, ResolveError> {
+        let path = self.world.folder.join(file);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|why| Error::at(at, format!("cannot read the template {}: {why}", path.display())))?;
+        let end = text.len();
+        let source = Arc::new(Source { path, text: text.clone() });
+        let rendered = expr::render_text(&text, &At { source, start: 0, end }, &self.context());
+        rendered.map_err(|error| self.suggest(error))
+    }
+
+    pub(super) fn leader(&self) -> Option<String> {
+        self.known.leader.clone()
+    }
+
+    pub(super) fn has_host(&self, name: &str) -> bool {
+        self.world.host(name).is_some()
+    }
+
+    pub(super) fn no_host(&self, name: &str, at: &At) -> Error {
+        let names = self.world.hosts.iter().map(|host| host.name.as_str());
+        Error::at(at, format!("the inventory has no host `{name}`")).did_you_mean(name, names)
+    }
+
+    fn suggest(&self, error: ResolveError) -> ResolveError {
+        let names = self.names();
+        error.suggest(names.iter().map(String::as_str))
+    }
+
+    /// Every name that means something here.
+    pub(super) fn names(&self) -> Vec<String> {
+        let layers = [&self.world.extra, &self.step_vars, &self.play_vars, &self.world.defaults];
+        let vars = layers.into_iter().flat_map(|vars| vars.iter().map(|(name, _)| name.clone()));
+        let host = self.host.iter().flat_map(|host| host.vars.iter().map(|(name, _)| name.clone()));
+        let registered = self.registered().into_iter().flat_map(|kept| kept.keys().cloned());
+        vars.chain(host).chain(registered).chain(BUILTIN.iter().map(|name| (*name).to_owned())).collect()
+    }
+
+    pub(super) fn registered(&self) -> Option<&BTreeMap<String, serde_json::Value>> {
+        self.known.registered.get(&self.host.as_ref()?.name)
+    }
+
+    /// Where a variable is set: the strongest place wins. What is registered stands between `-e` and the step.
+    pub(super) fn variable(&self, name: &str) -> Option<&Node> {
+        let strong = [&self.step_vars, &self.play_vars].into_iter().find_map(|vars| find(vars, name));
+        strong.or_else(|| self.of_inventory(name)).or_else(|| find(&self.world.defaults, name))
+    }
+
+    pub(super) fn extra(&self, name: &str) -> Option<&Node> {
+        find(&self.world.extra, name)
+    }
+
+    fn of_inventory(&self, name: &str) -> Option<&Node> {
+        if let Some(host) = &self.host {
+            return find(&host.vars, name);
+        }
+        let mut values = self.world.hosts.iter().map(|host| find(&host.vars, name));
+        let first = values.next()??;
+        values.all(|value| value.is_some_and(|value| value.value == first.value)).then_some(first)
+    }
+}
+
+pub(super) fn find<'a>(vars: &'a [(String, Node)], name: &str) -> Option<&'a Node> {
+    vars.iter().find(|(var, _)| var == name).map(|(_, node)| node)
+}
+
+/// What is wrong with a variable's name, if anything.
+pub(super) fn misnamed(key: &Node) -> Option<Error> {
+    let name = key.scalar_text().unwrap_or_default();
+    let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if BUILTIN.contains(&name.as_ref()) {
+        return Some(Error::at(&key.at, format!("`{name}` has a meaning of its own and cannot be a variable")));
+    }
+    if name.is_empty() || !name.chars().all(letters) || name.starts_with(|c: char| c.is_ascii_digit()) {
+        let error = Error::at(&key.at, format!("`{name}` cannot be used as a variable"));
+        return Some(error.with_hint("a name is made of letters, digits and `_`, and does not begin with a digit"));
+    }
+    None
+}

@@ -1,0 +1,186 @@
+//! One step out of its mapping.
+
+use std::time::Duration;
+
+use super::keys::Keys;
+use super::{Step, duration, expr, scope};
+use crate::actions::Kind;
+use crate::yaml::{Error, Node, Spanned, Value};
+
+/// The keys of a step beside its action.
+const STEP: &[&str] = &[
+    "id",
+    "name",
+    "hosts",
+    "on",
+    "when",
+    "loop",
+    "vars",
+    "timeout",
+    "tags",
+    "become",
+    "become_user",
+    "environment",
+    "ignore_errors",
+    "changes",
+    "creates",
+    "unless",
+    "retries",
+    "register",
+];
+
+/// Those that only actions with a line of their own know.
+const LINE: &[&str] = &["environment", "changes", "creates", "unless", "retries", "register"];
+
+/// What a play says for all its steps.
+pub(super) struct Inherited {
+    pub(super) tags: Vec<String>,
+    pub(super) become_root: Option<bool>,
+    pub(super) become_user: Option<Spanned<String>>,
+}
+
+/// Takes a step apart; none if it has no action, for then nothing more can be said of it. The id of a step without id and
+/// name is left empty.
+pub(super) fn load(keys: &mut Keys<'_>, table: &'static [Kind], of_play: &Inherited) -> Option<Step> {
+    let (action, params) = action(keys, table)?;
+    refuse_line_keys(keys, action, table);
+    let (id, name) = (keys.text("id"), keys.text("name"));
+    let named_at = id.as_ref().or(name.as_ref()).map_or_else(|| keys.head(), |text| text.at.clone());
+    let step = Step {
+        id: match (id, &name) {
+            (Some(id), _) => checked_id(keys, id),
+            (None, Some(name)) => slug(&name.value),
+            (None, None) => String::new(),
+        },
+        name: name.map_or_else(|| action.name.to_owned(), |name| name.value),
+        at: keys.at.clone(),
+        named_at,
+        action,
+        params: params.clone(),
+        hosts: keys.template("hosts"),
+        on: keys.template("on"),
+        when: keys.condition("when"),
+        loop_over: items(keys),
+        vars: keys.vars(),
+        timeout: timeout(keys),
+        tags: of_play.tags.iter().cloned().chain(keys.texts("tags")).collect(),
+        become_root: keys.flag("become").or(of_play.become_root),
+        become_user: keys.template("become_user").or_else(|| of_play.become_user.clone()),
+        environment: environment(keys),
+        ignore_errors: keys.flag("ignore_errors").unwrap_or_default(),
+        changes: keys.flag("changes"),
+        creates: keys.template("creates"),
+        unless: keys.template("unless"),
+        retries: keys.count("retries").unwrap_or_default(),
+        register: register(keys),
+    };
+    keys.unknown(STEP);
+    Some(step)
+}
+
+/// The one key that names an action, and its parameters.
+fn action<'a>(keys: &mut Keys<'a>, table: &'static [Kind]) -> Option<(&'static Kind, &'a Node)> {
+    let find = |name: &str| table.iter().find(|kind| kind.name == name);
+    let named: Vec<_> = keys.left().iter().filter_map(|(key, _)| Some((find(key.as_str()?)?, key))).collect();
+    let [(kind, first), more @ ..] = named.as_slice() else {
+        no_action(keys, table);
+        return None;
+    };
+    for (other, key) in more {
+        let message = format!("a step has one action, this one has `{}` and `{}`", kind.name, other.name);
+        keys.wrong(Error::at(&key.at, message).also(&first.at, "the first is here").with_hint("make two steps of it"));
+        keys.take(other.name);
+    }
+    let params = keys.take(kind.name)?;
+    keys.errors.extend(expr::syntax_within(params));
+    Some((kind, params))
+}
+
+/// Whether a key is misspelt, or there is none at all.
+fn no_action(keys: &mut Keys<'_>, table: &'static [Kind]) {
+    if !keys.errors.is_empty() {
+        return;
+    }
+    let names = || table.iter().map(|kind| kind.name);
+    let listed = format!("the actions are: {}", names().collect::<Vec<_>>().join(", "));
+    let strange = keys.left().iter().find(|(key, _)| key.as_str().is_none_or(|key| !STEP.contains(&key)));
+    let error = match strange {
+        None => Error::at(&keys.head(), "this step has no action").with_hint(listed),
+        Some((key, _)) => {
+            let written = key.scalar_text().unwrap_or_default();
+            let error = Error::at(&key.at, format!("unknown action `{written}`")).with_hint(listed);
+            error.did_you_mean(&written, names().chain(STEP.iter().copied()))
+        }
+    };
+    keys.wrong(error);
+}
+
+/// `changes` and the like say nothing where the state decides.
+fn refuse_line_keys(keys: &mut Keys<'_>, action: &Kind, table: &'static [Kind]) {
+    if action.line {
+        return;
+    }
+    let with_line: Vec<_> = table.iter().filter(|kind| kind.line).map(|kind| format!("`{}`", kind.name)).collect();
+    let wrong = |key: &Node| {
+        let name = key.as_str().filter(|name| LINE.contains(name))?;
+        let error = Error::at(&key.at, format!("`{name}` means nothing to `{}`", action.name));
+        Some((name.to_owned(), error.with_hint(format!("only these have it: {}", with_line.join(", ")))))
+    };
+    for (name, error) in keys.left().iter().filter_map(|(key, _)| wrong(key)).collect::<Vec<_>>() {
+        keys.take(&name);
+        keys.wrong(error);
+    }
+}
+
+/// A name in the form of an id: small letters, digits and `-`.
+fn slug(name: &str) -> String {
+    let dashed: String = name.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+    dashed.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+fn checked_id(keys: &mut Keys<'_>, id: Spanned<String>) -> String {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !id.value.chars().all(fits) {
+        let error = Error::at(&id.at, format!("`{}` cannot be an id", id.value));
+        keys.wrong(error.with_hint("an id is made of letters, digits, `-`, `_` and `.`: it is typed after `--step`"));
+    }
+    id.value
+}
+
+/// `loop: [a, b]` or a template that yields a list.
+fn items(keys: &mut Keys<'_>) -> Option<Node> {
+    let node = keys.take("loop")?;
+    let templated = node.as_str().is_some_and(|text| crate::yaml::Hole::of(text).is_some());
+    if node.as_list().is_none() && !templated {
+        let error =
+            Error::at(&node.at, format!("`loop` is a list, or a template that yields one, this is {}", node.told()));
+        keys.wrong(error);
+        return None;
+    }
+    keys.errors.extend(expr::syntax_within(node));
+    Some(node.clone())
+}
+
+fn timeout(keys: &mut Keys<'_>) -> Option<Duration> {
+    let node = keys.take("timeout")?;
+    let told = |form| Error::at(&node.at, format!("`timeout` is {} here", node.told())).with_hint(form);
+    duration::of_node(node).map_err(|form| keys.wrong(told(form))).ok()
+}
+
+fn environment(keys: &mut Keys<'_>) -> Vec<(String, Node)> {
+    let pairs = keys.mapping("environment");
+    for (_, node) in &pairs {
+        keys.errors.extend(expr::syntax_within(node));
+        if matches!(node.value, Value::List(_) | Value::Map(_)) {
+            keys.wrong(Error::at(&node.at, format!("a value of `environment` is a text, this is {}", node.told())));
+        }
+    }
+    pairs
+}
+
+fn register(keys: &mut Keys<'_>) -> Option<String> {
+    let name = keys.text("register")?;
+    let key = Node::new(Value::Str(name.value.clone()), name.at);
+    keys.errors.extend(scope::misnamed(&key));
+    Some(name.value)
+}
