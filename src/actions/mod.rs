@@ -7,8 +7,10 @@ pub mod container;
 mod docker;
 mod file;
 mod network;
+mod peers;
 mod ready;
 mod shell;
+mod swarm;
 #[cfg(test)]
 pub mod testing;
 mod values;
@@ -313,6 +315,7 @@ pub const TABLE: &[Kind] = &[
     row::<file::File>("file"),
     row::<ready::Ready>("ready"),
     line_row::<shell::Shell>("shell"),
+    row::<swarm::Swarm>("swarm"),
 ];
 
 /// The action of that name.

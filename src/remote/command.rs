@@ -40,19 +40,20 @@ pub struct Command {
     environment: Vec<(String, Word)>,
     stdin: Vec<u8>,
     user: User,
+    shown: Option<String>,
 }
 
 impl Command {
     /// A program, to be found on the host's `PATH`.
     pub fn new(program: impl Into<String>) -> Self {
         let words = vec![Word::Plain(program.into())];
-        Self { words, environment: Vec::new(), stdin: Vec::new(), user: User::Login }
+        Self { words, environment: Vec::new(), stdin: Vec::new(), user: User::Login, shown: None }
     }
 
     /// A line of POSIX shell, shown and run as it was typed.
     pub fn sh(line: impl Into<String>) -> Self {
         let words = vec![Word::Syntax(line.into())];
-        Self { words, environment: Vec::new(), stdin: Vec::new(), user: User::Login }
+        Self { words, environment: Vec::new(), stdin: Vec::new(), user: User::Login, shown: None }
     }
 
     /// One more argument.
@@ -97,6 +98,13 @@ impl Command {
         self
     }
 
+    /// Shown to people as this line: the one that a script stands for, with what is secret in it masked.
+    #[must_use]
+    pub fn shown_as(mut self, line: impl Into<String>) -> Self {
+        self.shown = Some(line.into());
+        self
+    }
+
     /// Who runs it.
     #[must_use]
     pub fn by(mut self, user: User) -> Self {
@@ -125,7 +133,7 @@ impl Command {
 
     /// The line as people may see it: secrets masked, environment left out.
     pub fn masked(&self) -> String {
-        self.joined(Word::masked)
+        self.shown.clone().unwrap_or_else(|| self.joined(Word::masked))
     }
 
     fn joined<'a>(&'a self, form: impl Fn(&'a Word) -> Cow<'a, str>) -> String {

@@ -198,7 +198,7 @@ fn health(check: &Healthcheck, found: &Found, fields: &mut Fields) {
         None | Some("NONE") => "none".to_owned(),
         Some(_) => is.test[1..].join(" "),
     };
-    fields.is("healthcheck.test", test, &check.test);
+    fields.is("healthcheck.command", test, &check.command);
     let nanos = |span: &Option<Span>| span.as_ref().map(|span| span.nanos);
     fields.maybe("healthcheck.interval", is.interval, nanos(&check.interval));
     fields.maybe("healthcheck.timeout", is.timeout, nanos(&check.timeout));

@@ -106,10 +106,10 @@ impl Container {
 }
 
 fn health(check: &Healthcheck, flags: &mut Flags) {
-    if check.test == "none" {
+    if check.command == "none" {
         return flags.switch("--no-healthcheck", true);
     }
-    flags.one("--health-cmd", Some(&check.test));
+    flags.one("--health-cmd", Some(&check.command));
     flags.one("--health-interval", check.interval.as_ref().map(|span| &span.text));
     flags.one("--health-timeout", check.timeout.as_ref().map(|span| &span.text));
     flags.one("--health-start-period", check.start_period.as_ref().map(|span| &span.text));

@@ -172,8 +172,9 @@ impl<'de> serde::de::Visitor<'de> for AttachVisitor {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Healthcheck {
-    /// A line of shell, run in the container, or `none` to switch the image's own check off. It is healthy if the line ends with 0.
-    pub(super) test: String,
+    /// A line of shell, run in the container (Docker calls it the test), or `none` to switch the image's own check off. It is healthy if the line ends with 0.
+    #[serde(alias = "test")]
+    pub(super) command: String,
     /// Between two checks; 30 s where not given.
     pub(super) interval: Option<Span>,
     /// How long one may take; 30 s where not given.

@@ -150,7 +150,7 @@ fn who_holds_the_port_is_named() {
         "HostConfig": {"PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}}});
     let case = case(&found(&web, &row));
     let probe = Read::Probe(web.holders());
-    let free = case.answers("node1", &[probe.clone()], "");
+    let free = case.answers("node1", std::slice::from_ref(&probe), "");
     assert!(free.plan(&web).contains("docker rm -f c1"));
     let taken = free.answers("node1", &[probe], "port 8080: container other (0.0.0.0:8080->80/tcp)\n").plan(&web);
     assert!(taken.starts_with("refused: container web cannot publish its ports on node1"), "{taken}");

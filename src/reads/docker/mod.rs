@@ -47,7 +47,7 @@ pub enum Look {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
     /// The engine.
-    Engine(Engine),
+    Engine(Box<Engine>),
     /// A container.
     Container(Box<Container>),
     /// A network.
@@ -84,7 +84,7 @@ fn understand(reads: &[Read], output: &Output) -> Vec<Seen<Value>> {
 
 fn found(look: &Look, answers: &Answers) -> Seen<Found> {
     if let Look::Engine = look {
-        return engine::engine(answers).map(Found::Engine);
+        return engine::engine(answers).map(|found| Found::Engine(Box::new(found)));
     }
     let info = match engine::usable(answers) {
         Seen::Is(info) => info,
@@ -121,10 +121,14 @@ macro_rules! accessor {
 }
 
 impl<'a> Readings<'a> {
-    accessor! {
-        /// The engine of a host: absent where no Docker is installed.
-        engine() -> Engine(Engine)
+    /// The engine of a host: absent where no Docker is installed.
+    pub fn engine(&self, host: &str) -> Seen<&'a Engine> {
+        self.value(host, &Read::Docker(Look::Engine), |value| match value {
+            Value::Docker(Found::Engine(found)) => Some(&**found),
+            _ => None,
+        })
     }
+
     /// A container of a host.
     pub fn container(&self, host: &str, name: &str) -> Seen<&'a Container> {
         self.value(host, &Read::Docker(Look::Container(name.into())), |value| match value {

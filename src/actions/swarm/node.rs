@@ -1,0 +1,94 @@
+//! What a host is in the swarm that it is in, as the leader lists it.
+
+use super::{Availability, Node, Plan, Readings, Role, Swarm, Target, Text, Wait, wait};
+use crate::actions::Change;
+use crate::event::Difference;
+use crate::remote::Command;
+
+impl Swarm {
+    pub(super) fn node(
+        &self,
+        node: &Node,
+        role: Role,
+        leader: &str,
+        nodes: &[Node],
+        on: &Target,
+        seen: &Readings<'_>,
+    ) -> Plan {
+        let host = &on.host.name;
+        if node.state != "ready" {
+            return Plan::Wait(Wait {
+                what: format!("node {host} to be ready{}", super::said(&node.message)),
+                on: vec![leader.into()],
+                then: Vec::new(),
+            });
+        }
+        let changes: Vec<Change> =
+            [role_of(node, role), self.settings(node)].into_iter().flatten().chain(forgotten(node, nodes)).collect();
+        if !changes.is_empty() {
+            return Plan::Change(changes.into_iter().map(|change| change.on(leader)).collect());
+        }
+        match role == Role::Manager && node.reachability != "reachable" {
+            true => wait(format!("manager {host} to be reachable"), on, seen, self),
+            false => Plan::Settled,
+        }
+    }
+
+    fn settings(&self, node: &Node) -> Option<Change> {
+        let mut command = Command::new("docker").args(["node", "update"]);
+        let mut differs = Vec::new();
+        for (name, Text(asked)) in
+            self.labels.iter().filter(|(name, Text(asked))| node.labels.get(*name) != Some(asked))
+        {
+            let is = node.labels.get(name).cloned().unwrap_or_else(|| "none".into());
+            differs.push(Difference { field: format!("labels.{name}"), is, asked: asked.clone() });
+            command = command.args(["--label-add".to_owned(), format!("{name}={asked}")]);
+        }
+        if let Some(asked) = self.availability.map(Availability::word).filter(|asked| *asked != node.availability) {
+            differs.push(Difference {
+                field: "availability".into(),
+                is: node.availability.clone(),
+                asked: asked.into(),
+            });
+            command = command.args(["--availability", asked]);
+        }
+        (!differs.is_empty()).then(|| Change::run("its node differs", command.arg(&node.id)).differing(differs))
+    }
+}
+
+impl Availability {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Pause => "pause",
+            Self::Drain => "drain",
+        }
+    }
+}
+
+fn role_of(node: &Node, role: Role) -> Option<Change> {
+    let verb = match role {
+        _ if node.role == role.word() => return None,
+        Role::Manager => "promote",
+        Role::Worker => "demote",
+    };
+    let differs = vec![Difference { field: "role".into(), is: node.role.clone(), asked: role.word().into() }];
+    Some(Change::run("it has the other role", Command::new("docker").args(["node", verb, &node.id])).differing(differs))
+}
+
+/// Entries that the same host left behind when it joined before: same name and address, down, and another id.
+fn forgotten(node: &Node, nodes: &[Node]) -> Vec<Change> {
+    let same = |other: &&Node| other.id != node.id && other.hostname == node.hostname && other.address == node.address;
+    let gone = nodes.iter().filter(same).filter(|other| other.state == "down");
+    gone.map(|other| {
+        let command = match other.role.as_str() {
+            "manager" => Command::new("docker")
+                .args(["node", "demote", &other.id])
+                .syntax("&&")
+                .args(["docker", "node", "rm", &other.id]),
+            _ => Command::new("docker").args(["node", "rm", &other.id]),
+        };
+        Change::run(format!("the swarm still lists an earlier life of {}", other.hostname), command).removing()
+    })
+    .collect()
+}

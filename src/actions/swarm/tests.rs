@@ -1,0 +1,203 @@
+use super::*;
+use crate::actions::testing::{Case, action};
+use crate::inventory::Private;
+use crate::reads::{Interface, Machine, Route, Value};
+use serde_json::json;
+
+const OUT: &str = r#"{"LocalNodeState":"inactive"}"#;
+const LEADS: &str = r#"{"LocalNodeState":"active","NodeID":"id1","NodeAddr":"10.0.0.1","ControlAvailable":true,"Cluster":{"ID":"c","DefaultAddrPool":["10.200.0.0/16"]}}"#;
+
+fn engine(swarm: &str, nodes: &str) -> String {
+    format!(
+        "@skep 200 binary:/usr/bin/docker\n{{\"ServerVersion\":\"29\",\"Swarm\":{swarm}}}\n@skep 200 /info\n\
+         {nodes}\n@skep 200 /nodes\n[]\n@skep 200 /networks\n"
+    )
+}
+
+fn node(id: &str, host: &str, role: &str, state: &str, more: &str) -> String {
+    let manager = if role == "manager" { r#","ManagerStatus":{"Reachability":"reachable","Leader":true}"# } else { "" };
+    format!(
+        r#"{{"ID":"{id}","Spec":{{"Role":"{role}","Availability":"active"{more}}},"Description":{{"Hostname":"{host}"}},"Status":{{"State":"{state}","Addr":"10.0.0.2"}}{manager}}}"#
+    )
+}
+
+fn looks() -> [Read; 3] {
+    [Look::Engine, Look::Nodes, Look::Network("docker_gwbridge".into())].map(Read::Docker)
+}
+
+fn machine(addresses: &[(&str, &str, u8)], mtu: u32) -> Seen<Value> {
+    let nic = |(name, address, prefix): &(&str, &str, u8)| Interface {
+        name: (*name).into(),
+        mtu,
+        up: true,
+        addresses: vec![(address.parse().unwrap(), *prefix)],
+    };
+    Seen::Is(Value::Machine(Box::new(Machine {
+        interfaces: addresses.iter().map(nic).collect(),
+        source: addresses.first().map(|(_, address, _)| address.parse().unwrap()),
+        ..Machine::default()
+    })))
+}
+
+/// A manager and a worker in one private network.
+fn two(first: &str, nodes: &str, second: &str) -> Case {
+    Case::new(&["node1@managers", "node2@workers"])
+        .answers("node1", &looks(), &engine(first, nodes))
+        .answers("node2", &looks(), &engine(second, ""))
+        .seen("node1", Read::Machine, machine(&[("eth0", "10.0.0.1", 24)], 1500))
+        .seen("node2", Read::Machine, machine(&[("eth0", "10.0.0.2", 24)], 1500))
+}
+
+fn swarm() -> Swarm {
+    action(json!({}))
+}
+
+#[test]
+fn the_first_manager_starts_the_swarm_and_the_worker_waits_for_it() {
+    let case = two(OUT, "", OUT);
+    let init = "change\n  there is no swarm yet\n    $ docker swarm init --advertise-addr 10.0.0.1 --data-path-addr 10.0.0.1 \
+                --listen-addr 10.0.0.1:2377 --default-addr-pool 10.200.0.0/16 >/dev/null";
+    assert_eq!(case.plan(&swarm()), init);
+    let joins = "wait for node1 to start the swarm, then\n  it is in no swarm\n    node1: docker swarm join-token -q worker | \
+                 docker swarm join --advertise-addr 10.0.0.2 --data-path-addr 10.0.0.2 --listen-addr 10.0.0.2:2377 --token";
+    let plan = case.on("node2").plan(&swarm());
+    assert!(plan.starts_with(joins), "{plan}");
+}
+
+#[test]
+fn a_worker_joins_the_leader_that_is_there() {
+    let plan =
+        two(LEADS, &format!("[{}]", node("id1", "node1", "manager", "ready", "")), OUT).on("node2").plan(&swarm());
+    assert!(
+        plan.starts_with(
+            "change\n  it is in no swarm\n    node1: docker swarm join-token -q worker | docker swarm join"
+        ),
+        "{plan}"
+    );
+    assert!(plan.ends_with("10.0.0.1:2377"), "{plan}");
+}
+
+#[test]
+fn the_script_of_a_join_carries_no_token_in_an_argument_where_there_is_curl() {
+    let case = two(LEADS, "[]", OUT).on("node2");
+    let Plan::Change(changes) = case.readings(|seen| swarm().plan(&case.target, seen)) else { panic!() };
+    let crate::actions::Does::Pipe { to, .. } = &changes[0].does else { panic!() };
+    assert!(to.wire().contains(r#"printf '{"ListenAddr":"10.0.0.2:2377","AdvertiseAddr":"10.0.0.2""#), "{}", to.wire());
+    assert!(!to.wire().contains("@BODY@") && !to.wire().contains("@LINE@") && !to.wire().contains("@LEADER@"));
+}
+
+const IN: &str = r#"{"LocalNodeState":"active","NodeID":"id2"}"#;
+
+#[test]
+fn a_node_that_the_leader_lists_as_asked_is_settled() {
+    let nodes = |second: String| format!("[{},{second}]", node("id1", "node1", "manager", "ready", ""));
+    let plan = |second: String| two(LEADS, &nodes(second), IN).on("node2").plan(&swarm());
+    assert_eq!(plan(node("id2", "node2", "worker", "ready", "")), "settled");
+    assert_eq!(plan(node("id2", "node2", "worker", "down", "")), "wait for node node2 to be ready");
+    let other = plan(node("id3", "node2", "worker", "ready", ""));
+    assert!(other.starts_with("refused: node2 is in another swarm: node1 does not list its node id2"), "{other}");
+    let demoted = plan(node("id2", "node2", "manager", "ready", ""));
+    assert_eq!(
+        demoted,
+        "change\n  it has the other role [on node1]\n    role: manager -> worker\n    $ docker node demote id2"
+    );
+}
+
+#[test]
+fn an_earlier_life_of_a_host_is_removed_by_id() {
+    let nodes = format!(
+        "[{},{},{}]",
+        node("id1", "node1", "manager", "ready", ""),
+        node("id2", "node2", "worker", "ready", ""),
+        node("old", "node2", "worker", "down", "")
+    );
+    let plan = two(LEADS, &nodes, IN).on("node2").plan(&swarm());
+    assert_eq!(
+        plan,
+        "change\n  the swarm still lists an earlier life of node2 [on node1] (removes)\n    $ docker node rm old"
+    );
+}
+
+#[test]
+fn labels_are_set_on_the_leader_by_node_id() {
+    let asked: Swarm = action(json!({"labels": {"disk": "ssd"}}));
+    let nodes = format!("[{}]", node("id2", "node2", "worker", "ready", r#","Labels":{"mine":"1"}"#));
+    let plan = two(LEADS, &nodes, IN).on("node2").plan(&asked);
+    assert!(plan.ends_with("labels.disk: none -> ssd\n    $ docker node update --label-add 'disk=ssd' id2"), "{plan}");
+}
+
+#[test]
+fn nothing_is_started_while_a_manager_was_not_read() {
+    let case = |other: &str| {
+        Case::new(&["node1@managers", "node2@managers"])
+            .answers("node1", &looks(), &engine(OUT, ""))
+            .answers("node2", &looks(), other)
+            .seen("node1", Read::Machine, machine(&[("eth0", "10.0.0.1", 24)], 1500))
+            .seen("node2", Read::Machine, machine(&[("eth0", "10.0.0.2", 24)], 1500))
+    };
+    let dead = "@skep 200 binary:/usr/bin/docker\n{\"ServerErrors\":[\"Cannot connect\"]}\n@skep 200 /info\n";
+    let plan = case(dead).plan(&swarm());
+    assert!(plan.starts_with("refused: cannot tell whether node2 is in a swarm already: Cannot connect"), "{plan}");
+    let lost = engine(r#"{"LocalNodeState":"active","NodeID":"x"}"#, "");
+    assert_eq!(case(&lost).plan(&swarm()), "wait for node2, which is in a swarm, to control it");
+    assert!(case("@skep 404 docker\n").plan(&swarm()).contains("docker swarm init"));
+}
+
+fn addressed(first: Seen<Value>, second: Seen<Value>) -> Case {
+    two(OUT, "", OUT).seen("node1", Read::Machine, first).seen("node2", Read::Machine, second)
+}
+
+#[test]
+fn nodes_meet_in_the_private_network_that_they_share() {
+    let first = machine(&[("eth0", "203.0.113.1", 24), ("docker0", "172.17.0.1", 16), ("eth1", "10.1.0.1", 24)], 1450);
+    let second = machine(&[("eth0", "203.0.113.2", 24), ("docker0", "172.17.0.1", 16), ("eth1", "10.1.0.2", 24)], 1450);
+    let plan = addressed(first, second).plan(&swarm());
+    assert!(plan.contains("--advertise-addr 10.1.0.1"), "{plan}");
+    assert!(plan.contains("'com.docker.network.driver.mtu=1450' docker_gwbridge"), "{plan}");
+}
+
+#[test]
+fn a_mix_of_public_and_private_addresses_is_refused_with_the_candidates() {
+    let plan = addressed(machine(&[("eth0", "203.0.113.1", 24)], 1500), machine(&[("eth0", "10.1.0.2", 24)], 1500))
+        .plan(&swarm());
+    assert!(
+        plan.contains("node1: 203.0.113.1/24 on eth0\n  node2: 10.1.0.2/24 on eth0\nhint: say for each host"),
+        "{plan}"
+    );
+}
+
+#[test]
+fn an_address_of_the_inventory_must_be_the_hosts_own() {
+    let mut case = two(OUT, "", OUT);
+    let mut host = (*case.target.host).clone();
+    host.private_address = Some(Private::Address("10.9.9.9".parse().unwrap()));
+    case.target.host = Arc::new(host);
+    assert!(case.plan(&swarm()).starts_with(
+        "refused: the inventory says that the nodes reach node1 at 10.9.9.9, but node1 has only 10.0.0.1/24 on eth0"
+    ));
+}
+
+#[test]
+fn the_pool_overlaps_nothing_that_a_host_has_a_way_to() {
+    let Seen::Is(Value::Machine(mut routed)) = machine(&[("eth0", "10.0.0.2", 24)], 1500) else { panic!() };
+    routed.routes.push(Route { to: "10.200.7.0".parse().unwrap(), prefix: 24, device: "tun0".into() });
+    let routed = Seen::Is(Value::Machine(routed));
+    let case = two(OUT, "", OUT).seen("node2", Read::Machine, routed);
+    assert!(case.plan(&swarm()).contains("--default-addr-pool 10.201.0.0/16"));
+    let asked: Swarm = action(json!({"pool": ["10.200.0.0/16"]}));
+    assert!(
+        case.plan(&asked)
+            .starts_with("refused: the pool 10.200.0.0/16 would cut containers off from 10.200.7.0/24 on node2")
+    );
+}
+
+#[test]
+fn a_pool_that_differs_later_is_refused() {
+    let asked: Swarm = action(json!({"pool": ["10.9.0.0/16"]}));
+    let nodes = format!("[{}]", node("id1", "node1", "manager", "ready", ""));
+    assert!(
+        two(LEADS, &nodes, OUT)
+            .plan(&asked)
+            .starts_with("refused: the swarm of node1 has the pool 10.200.0.0/16, asked is 10.9.0.0/16")
+    );
+}
