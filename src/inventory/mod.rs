@@ -1,9 +1,53 @@
 //! Who: hosts, groups and patterns, from YAML.
+//!
+//! What is said of a host is laid over what its groups say, a child group over its parents, and of groups equally deep the
+//! one that is written later wins. `all` is below everything.
+
+mod load;
+mod pattern;
+mod range;
+mod resolve;
+#[cfg(test)]
+mod tests;
+mod tree;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::yaml::Node;
+
+pub use pattern::{Pattern, PatternError};
+
+/// All hosts and groups that were written down.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inventory {
+    /// The hosts, in the order they were first named.
+    pub hosts: Vec<Arc<Host>>,
+    /// The groups, in the order they were first named; `all` is not among them.
+    pub groups: Vec<Group>,
+}
+
+/// Hosts that go by one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// The names of its hosts, those of the groups below it included, in the inventory's order.
+    pub hosts: Vec<String>,
+}
+
+impl Inventory {
+    /// The host of a name.
+    pub fn host(&self, name: &str) -> Option<&Arc<Host>> {
+        self.hosts.iter().find(|host| host.name == name)
+    }
+
+    /// The group of a name; `all` is none.
+    pub fn group(&self, name: &str) -> Option<&Group> {
+        self.groups.iter().find(|group| group.name == name)
+    }
+}
 
 /// One machine, with what its groups and `vars` say about it already merged in.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,159 @@
+//! What is read, who is meant, and the texts that people see.
+
+use insta::assert_snapshot;
+
+use super::*;
+
+const TREE: &str = "
+all:
+  vars: {user: ubuntu, port: 2222, version: 1.10}
+  hosts:
+    node1: {address: 203.0.113.11, rack: a}
+    node[2:3]: {}
+  children:
+    managers: {hosts: {node1: }, user: boss}
+    workers:
+      hosts: {'node[2:3]': }
+      vars: {ansible_become: false}
+      children: {big: {hosts: {node3: {identity_file: keys/id}}, vars: {become: true, size: 2}}}
+";
+
+fn tree(text: &str) -> Inventory {
+    Inventory::parse("inventory/lab.yml", text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn mistakes(text: &str) -> String {
+    Inventory::parse("inventory/lab.yml", text).expect_err("must be refused").to_string()
+}
+
+fn chosen(pattern: &str) -> String {
+    match Pattern::parse(pattern).and_then(|pattern| tree(TREE).select(&pattern)) {
+        Ok(hosts) => hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>().join(" "),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn hosts_lie_over_groups_and_children_over_parents() {
+    let tree = tree(TREE);
+    let [one, two, three] = tree.hosts.as_slice() else { panic!("three hosts") };
+    assert_eq!((one.address.as_str(), one.user.as_deref(), one.port), ("203.0.113.11", Some("boss"), 2222));
+    assert_eq!((two.address.as_str(), two.user.as_deref(), two.become_root), ("node2", Some("ubuntu"), false));
+    assert!(three.become_root, "the child group lies over its parent");
+    assert_eq!(three.identity_file.as_deref(), Some(std::path::Path::new("inventory/keys/id")));
+    assert_eq!(three.groups, ["workers", "big"]);
+    let version = one.vars.iter().find(|(name, _)| name == "version").and_then(|(_, node)| node.scalar_text());
+    assert_eq!(version.as_deref(), Some("1.10"));
+}
+
+#[test]
+fn patterns_choose_in_the_inventorys_order() {
+    for (pattern, hosts) in [
+        ("all", "node1 node2 node3"),
+        ("workers:managers", "node1 node2 node3"),
+        ("all:!big", "node1 node2"),
+        ("workers:&big", "node3"),
+        ("!big", "node1 node2"),
+        ("node*,!node1", "node2 node3"),
+        ("managers[0]", "node1"),
+        ("workers[1:]", "node3"),
+        ("all[-1]", "node3"),
+        ("all[0:1]", "node1 node2"),
+    ] {
+        assert_eq!(chosen(pattern), hosts, "{pattern}");
+    }
+    assert!(chosen("worker").contains("did you mean `workers`?"), "{}", chosen("worker"));
+    assert!(chosen("managers[7]").contains("chooses no host"));
+    assert!(chosen("a[").contains("is no host pattern"));
+}
+
+#[test]
+fn ansibles_list_form_is_read() {
+    let json = r#"{"_meta": {"hostvars": {"a": {"ansible_host": "10.0.0.1"}}}, "all": {"children": ["web"]}, "web": {"hosts": ["a", "b"]}}"#;
+    let tree = tree(json);
+    assert_eq!(tree.hosts.iter().map(|host| host.address.as_str()).collect::<Vec<_>>(), ["10.0.0.1", "b"]);
+    assert_eq!(tree.group("web").map(|group| group.hosts.clone()), Some(vec!["a".into(), "b".into()]));
+}
+
+#[test]
+fn the_example_that_ships_is_read() {
+    let tree = tree(include_str!("../../inventory/cloud.example.yml"));
+    assert_eq!(tree.group("workers").map(|group| group.hosts.clone()), Some(vec!["node2".into(), "node3".into()]));
+    assert!(matches!(tree.hosts[0].private_address, Some(Private::Address(_))));
+}
+
+#[test]
+fn every_mistake_is_named_at_its_line() {
+    let text = "
+all:
+  hosts:
+    a: {port: 70000}
+    n[3:1]: {}
+    web: {become: yes}
+  childen: {}
+  children:
+    web: {hosts: {a: {port: 22}}}
+    x: {children: {y: {children: {x: }}}}
+";
+    assert_snapshot!(mistakes(text), @r"
+    error: `[3:1]` is empty: its end comes before its start
+     --> inventory/lab.yml:5:5
+      |
+    5 |     n[3:1]: {}
+      |     ^^^^^^
+
+    error: a host and a group are both called `web`
+     --> inventory/lab.yml:6:5
+      |
+    6 |     web: {become: yes}
+      |     ^^^
+    ...
+    9 |     web: {hosts: {a: {port: 22}}}
+      |     --- the group
+
+    hint: rename one: a pattern could mean either
+
+    error: expected true or false, found text `yes`
+     --> inventory/lab.yml:6:19
+      |
+    6 |     web: {become: yes}
+      |                   ^^^
+
+    hint: write `true`
+
+    error: unknown key `childen` in a group
+     --> inventory/lab.yml:7:3
+      |
+    7 |   childen: {}
+      |   ^^^^^^^
+
+    hint: did you mean `children`?
+
+    error: `port` of this host was given differently before
+     --> inventory/lab.yml:9:29
+      |
+    4 |     a: {port: 70000}
+      |               ----- first given here
+    ...
+    9 |     web: {hosts: {a: {port: 22}}}
+      |                             ^^
+
+    hint: say it in one place; in the other groups the host's name is enough
+
+    error: group `x` is its own descendant
+      --> inventory/lab.yml:10:5
+       |
+    10 |     x: {children: {y: {children: {x: }}}}
+       |     ^
+
+    hint: take it out of the `children` of one of its descendants
+
+    error: group `y` is its own descendant
+      --> inventory/lab.yml:10:20
+       |
+    10 |     x: {children: {y: {children: {x: }}}}
+       |                    ^
+
+    hint: take it out of the `children` of one of its descendants
+    ");
+}
