@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use skep::inventory::Host;
 use skep::remote::ssh::{Options, Ssh};
-use skep::remote::{Command, Connect, Exec, Live, Lost, Output, Session, Unreachable};
+use skep::remote::{Command, Connect, Dial, Exec, Live, Lost, Output, Session, Unreachable};
 
 use crate::support::sshd::Sshd;
 
 mod commands;
+mod doors;
+mod users;
 
 const SHORT: Duration = Duration::from_secs(5);
 

@@ -81,7 +81,7 @@ pub(super) async fn run(slot: Slot, mut job: Job, started: impl FnOnce(u32) + Se
         return Err(slot.connection.lost());
     }
     let (feeder, trouble) = feed(&slot, &mut job);
-    let result = Follow::new(slot, job, started).to_the_end(trouble).await;
+    let result = Follow::new(slot, job, started).follow(trouble).await;
     feeder.abort();
     result
 }
@@ -148,7 +148,7 @@ impl<F: FnOnce(u32)> Follow<F> {
         Self { slot, job, started: Some(started), out, err, code: None, ended: None, heard: Instant::now() }
     }
 
-    async fn to_the_end(mut self, trouble: oneshot::Receiver<std::io::Error>) -> Result<Output, Lost> {
+    async fn follow(mut self, trouble: oneshot::Receiver<std::io::Error>) -> Result<Output, Lost> {
         let mut trouble = trouble.fuse();
         loop {
             let patience = self.patience();

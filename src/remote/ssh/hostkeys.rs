@@ -275,3 +275,6 @@ fn glob(pattern: &str, name: &str) -> bool {
     }
     pattern[p..].iter().all(|&byte| byte == b'*')
 }
+
+#[cfg(test)]
+mod tests;

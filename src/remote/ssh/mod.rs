@@ -118,8 +118,20 @@ impl Ssh {
 #[async_trait]
 impl Connect for Ssh {
     async fn connect(&self, host: &Host, wait: Duration, note: Live) -> Result<Arc<dyn Session>, Unreachable> {
+        if let Some(jump) = &host.jump {
+            return Err(no_jump(host, jump));
+        }
         let session = session::Ssh::open(self.reach.clone(), host, wait, &note).await?;
         Ok(Arc::new(session))
+    }
+}
+
+/// Going straight there instead would be something else than what was asked for.
+fn no_jump(host: &Host, jump: &str) -> Unreachable {
+    Unreachable {
+        what: format!("{} is to be reached through {jump:?}, and jump hosts are not supported yet", host.name),
+        hint: Some("run skep on the jump host, or give the host an address that can be reached from here".into()),
+        bad_input: true,
     }
 }
 

@@ -36,3 +36,201 @@ async fn lines_are_told_as_they_come() {
     seen.sort();
     assert_eq!(seen, ["10%", "20%", "oops"]);
 }
+
+#[tokio::test]
+async fn codes_and_signals_come_back_as_a_shell_would_say_them() {
+    let sshd = Sshd::start();
+    let session = session(&sshd).await;
+    for (line, code) in
+        [("true", 0), ("exit 255", 255), ("kill -9 $$", 137), ("sh -c 'kill -TERM $$'", 143), ("no-such-program", 127)]
+    {
+        assert_eq!(run(&*session, line).await.unwrap().code, code, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_commands_share_one_connection() {
+    let sshd = Sshd::start();
+    let session = session(&sshd).await;
+    let commands = (0..100).map(|n| {
+        let session = session.clone();
+        async move { run(&*session, &format!("sleep 0.05; echo {n}")).await.unwrap().text() }
+    });
+    let answers = futures::future::join_all(commands).await;
+    assert_eq!(answers, (0..100).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!((sshd.connections(), sshd.execs()), (1, 100));
+}
+
+#[tokio::test]
+async fn a_host_with_fewer_sessions_is_content_with_fewer() {
+    let sshd = Sshd::with("MaxSessions 2");
+    let session = session(&sshd).await;
+    let commands = (0..6).map(|_| run(&*session, "sleep 0.1"));
+    for result in futures::future::join_all(commands).await {
+        assert!(result.unwrap().ok());
+    }
+    assert_eq!(sshd.connections(), 1);
+}
+
+/// 50 MB that do not repeat soon.
+fn bulk() -> Vec<u8> {
+    (0..50_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+fn digest(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(bytes))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bulk_goes_both_ways_while_other_commands_run() {
+    let sshd = Sshd::start();
+    let session = session(&sshd).await;
+    let (near, mut far) = tokio::io::duplex(64 << 10);
+    let receiver = tokio::spawn(async move {
+        // A slow reader: nothing at all for a while.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut all = Vec::new();
+        tokio::io::AsyncReadExt::read_to_end(&mut far, &mut all).await.unwrap();
+        all
+    });
+    let other = session.clone();
+    let aside = tokio::spawn(async move {
+        let began = std::time::Instant::now();
+        for _ in 0..5 {
+            assert!(run(&*other, "true").await.unwrap().ok());
+        }
+        began.elapsed()
+    });
+    let command = Command::new("cat");
+    let exec = Exec {
+        stdin: Some(Box::new(std::io::Cursor::new(bulk()))),
+        stdout: Some(Box::new(near)),
+        ..Exec::new(&command)
+    };
+    assert!(session.exec(exec).await.unwrap().ok());
+    assert_eq!(digest(&receiver.await.unwrap()), digest(&bulk()));
+    assert!(aside.await.unwrap() < Duration::from_millis(900), "a slow stream must not hold the others up");
+    assert_eq!(sshd.connections(), 2, "streams have a connection of their own");
+}
+
+#[tokio::test]
+async fn an_input_that_breaks_off_is_no_success() {
+    struct Broken;
+    impl tokio::io::AsyncRead for Broken {
+        fn poll_read(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+            _: &mut tokio::io::ReadBuf<'_>,
+        ) -> std::task::Poll<std::io::Result<()>> {
+            std::task::Poll::Ready(Err(std::io::Error::other("the disk is gone")))
+        }
+    }
+    let sshd = Sshd::start();
+    let command = Command::new("cat");
+    let lost =
+        session(&sshd).await.exec(Exec { stdin: Some(Box::new(Broken)), ..Exec::new(&command) }).await.unwrap_err();
+    assert!(lost.to_string().contains("the disk is gone"), "{lost}");
+}
+
+#[tokio::test]
+async fn a_child_that_holds_the_output_does_not_hold_us() {
+    let sshd = Sshd::start();
+    let session = session(&sshd).await;
+    let began = std::time::Instant::now();
+    let output = run(&*session, "echo done; sleep 20 & exit 3").await.unwrap();
+    assert_eq!((output.code, output.text().as_str()), (3, "done"));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+/// How many processes there are with `mark` among their arguments.
+fn alive(mark: &str) -> usize {
+    let listed = std::process::Command::new("pgrep").args(["-c", "-f", mark]).output().unwrap();
+    String::from_utf8_lossy(&listed.stdout).trim().parse().unwrap()
+}
+
+async fn until(what: impl Fn() -> bool) -> bool {
+    for _ in 0..100 {
+        if what() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn a_deadline_ends_the_command_and_its_children() {
+    let sshd = Sshd::start();
+    let session = session(&sshd).await;
+    let mark = format!("6{}", rand::random::<u32>());
+    let command = Command::sh(format!("timeout 99999 sleep {mark}; sleep {mark}"));
+    let deadline = Some(Duration::from_millis(500));
+    let lost = session.exec(Exec { deadline, ..Exec::new(&command) }).await.unwrap_err();
+    assert_eq!(lost, Lost::Deadline(Duration::from_millis(500)));
+    assert_eq!(alive(&format!("sleep {mark}")), 0);
+    assert_eq!(run(&*session, "echo still here").await.unwrap().text(), "still here");
+}
+
+#[tokio::test]
+async fn an_interrupt_leaves_no_process_behind() {
+    let sshd = Sshd::start();
+    let session = session(&sshd).await;
+    let mark = format!("7{}", rand::random::<u32>());
+    let (other, line) = (session.clone(), format!("trap '' INT; sleep {mark} & sleep {mark}; wait"));
+    let running = tokio::spawn(async move { run(&*other, &line).await });
+    assert!(until(|| alive(&format!("sleep {mark}")) == 2).await);
+    session.interrupt().await;
+    assert_eq!(alive(&format!("sleep {mark}")), 0);
+    assert!(!running.await.unwrap().unwrap().ok());
+    assert!(run(&*session, "true").await.unwrap().ok(), "the session stays usable");
+}
+
+#[tokio::test]
+async fn a_command_that_is_given_up_is_ended() {
+    let sshd = Sshd::start();
+    let session = session(&sshd).await;
+    let mark = format!("8{}", rand::random::<u32>());
+    let given_up =
+        tokio::time::timeout(Duration::from_millis(500), run(&*session, &format!("sleep {mark}; true"))).await;
+    assert!(given_up.is_err());
+    assert!(until(|| alive(&format!("sleep {mark}")) == 0).await);
+}
+
+#[tokio::test]
+async fn a_cut_connection_is_never_a_success() {
+    let sshd = Sshd::start();
+    let session = session(&sshd).await;
+    // The parent of the command is the sshd of this connection.
+    let lost = run(&*session, "kill -9 $PPID; sleep 5").await.unwrap_err();
+    assert!(matches!(lost, Lost::Connection(_)), "{lost:?}");
+    assert!(matches!(run(&*session, "true").await, Err(Lost::Connection(_))));
+}
+
+#[tokio::test]
+async fn ports_are_dialled_from_the_host() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let sshd = Sshd::start();
+    let session = session(&sshd).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut tunnel = session.dial("127.0.0.1", port, SHORT).await.unwrap();
+    let (mut peer, _) = listener.accept().await.unwrap();
+    tunnel.write_all(b"ping").await.unwrap();
+    let mut heard = [0; 4];
+    peer.read_exact(&mut heard).await.unwrap();
+    peer.write_all(b"pong").await.unwrap();
+    drop(peer);
+    let mut answer = String::new();
+    tunnel.read_to_string(&mut answer).await.unwrap();
+    assert_eq!((&heard, answer.as_str()), (b"ping", "pong"));
+    drop(listener);
+    assert_eq!(session.dial("127.0.0.1", port, SHORT).await.err(), Some(Dial::Closed));
+}
+
+#[tokio::test]
+async fn a_host_that_forbids_forwarding_says_so() {
+    let sshd = Sshd::with("AllowTcpForwarding no");
+    let session = session(&sshd).await;
+    assert_eq!(session.dial("127.0.0.1", 1, SHORT).await.err(), Some(Dial::Forbidden));
+}
