@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use tokio::time::{Duration, timeout};
+use tokio::time::{Duration, sleep, timeout};
 
 use super::connect::Reach;
 use super::connection::Connection;
@@ -95,6 +95,8 @@ impl Session for Ssh {
             sessions.entry(running.user.clone()).or_default().extend(running.session);
         }
         join_all(sessions.into_iter().map(|(user, sessions)| self.0.clone().end(user, sessions))).await;
+        // Those that had not yet said where they run are ended as soon as they do.
+        let _ = timeout(ENDING, self.0.rid()).await;
     }
 
     async fn close(&self) {
@@ -141,6 +143,13 @@ impl Shared {
         };
         watch.over = matches!(result, Ok(_) | Err(Lost::Refused(_) | Lost::Deadline(_)));
         result
+    }
+
+    /// Returns once no command that is to be ended is under way.
+    async fn rid(&self) {
+        while lock(&self.running).values().any(|running| running.unwanted) {
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     fn started(self: &Arc<Self>, id: u64, session: u32) {
