@@ -5,6 +5,7 @@
 
 pub mod container;
 mod docker;
+mod docker_engine;
 mod file;
 mod network;
 mod peers;
@@ -312,6 +313,7 @@ pub const TABLE: &[Kind] = &[
     row::<container::Container>("container"),
     row::<network::Network>("network"),
     line_row::<docker::Docker>("docker"),
+    row::<docker_engine::DockerEngine>("docker_engine"),
     row::<file::File>("file"),
     row::<ready::Ready>("ready"),
     line_row::<shell::Shell>("shell"),

@@ -1,0 +1,135 @@
+//! apt and dpkg as commands: never asking, waiting for every lock, and keeping their own error text.
+
+use crate::reads::{Probe, Seen};
+use crate::remote::{Command, Output, quote};
+
+/// Where apt keeps what it knows of its sources.
+const LISTS: &str = "/var/lib/apt/lists";
+
+/// `apt-get` with what holds for every call.
+fn get() -> Command {
+    quiet(Command::new("apt-get")).syntax("-y -q -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3")
+}
+
+/// Nothing asks, and nothing restarts services of its own accord.
+fn quiet(command: Command) -> Command {
+    let quiet = [("DEBIAN_FRONTEND", "noninteractive"), ("NEEDRESTART_SUSPEND", "1"), ("LC_ALL", "C")];
+    quiet.iter().fold(command, |command, (name, value)| command.env(*name, *value))
+}
+
+/// `DPkg::Lock::Timeout` does not cover the lists: whoever holds their lock is waited for here.
+pub(super) fn update() -> Command {
+    let held = format!("grep -qs \":$(stat -c %i {LISTS}/lock) \" /proc/locks");
+    quiet(Command::sh(format!("until {}; do {held} || exit 1; sleep 1; done", get().arg("update").masked())))
+}
+
+/// Installs, keeping settings that were edited. A held package or an older version is what was asked for by its version.
+pub(super) fn install(packages: &[String], pinned: bool) -> Command {
+    let asked: &[&str] = if pinned { &["--allow-change-held-packages", "--allow-downgrades"] } else { &[] };
+    let keep = "install --no-install-recommends -o Dpkg::Options::=--force-confold";
+    get().syntax(keep).args(asked.iter().copied()).args(packages)
+}
+
+/// Carries on what a run that was cut left half done.
+pub(super) fn repair() -> Command {
+    let fix = get().args(["--fix-broken", "install"]).masked();
+    quiet(Command::sh(format!("dpkg --force-confold --configure -a || {fix}")))
+}
+
+pub(super) fn hold(packages: &[String]) -> Command {
+    Command::new("apt-mark").arg("hold").args(packages)
+}
+
+/// Prints what dpkg left half done: packages by `dpkg --audit`, and its journal.
+pub(super) fn audit() -> Probe {
+    Probe::new("export LC_ALL=C; dpkg --audit; [ $? -le 1 ] && ls /var/lib/dpkg/updates")
+}
+
+/// Whether a former run was cut.
+pub(super) fn was_cut(seen: Seen<&Output>) -> Result<bool, String> {
+    match seen {
+        Seen::Is(output) if output.ok() => Ok(!output.text().is_empty()),
+        Seen::Is(output) => Err(output.errors()),
+        Seen::Absent => Err("there is no dpkg".into()),
+        Seen::Unread(why) => Err(why),
+    }
+}
+
+/// What apt could install, and `fresh` where its lists are from today and newer than the repository's entry.
+pub(super) fn candidates(packages: &[&str], sources: &str) -> Probe {
+    let new = format!("find {LISTS}/partial -maxdepth 0 -mmin -1440");
+    let fresh = format!("[ -n \"$({new})\" ] && [ ! {sources} -nt {LISTS}/partial ] && echo fresh");
+    Probe::new(format!("export LC_ALL=C; apt-cache madison {} || exit; {fresh}; true", packages.join(" ")))
+}
+
+/// What apt knows.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Known {
+    /// Whether its lists are new enough to lean on.
+    pub fresh: bool,
+    /// Package and version, newest first.
+    pub versions: Vec<(String, String)>,
+}
+
+impl Known {
+    /// ` docker.io | 20.10.24+dfsg1-1 | http://deb.debian.org/debian bookworm/main amd64 Packages`
+    pub(super) fn parse(text: &str) -> Self {
+        let version = |line: &str| {
+            let mut columns = line.split('|').map(str::trim);
+            Some((columns.next()?.to_owned(), columns.next()?.to_owned()))
+        };
+        Self { fresh: text.lines().any(|line| line == "fresh"), versions: text.lines().filter_map(version).collect() }
+    }
+
+    pub(super) fn of<'a>(&'a self, package: &'a str) -> impl Iterator<Item = &'a str> {
+        self.versions.iter().filter(move |(name, _)| name == package).map(|(_, version)| version.as_str())
+    }
+}
+
+/// Whether a version is the one asked for: whole, or its upstream part up to a dot (`27.5` is 5:27.5.1-1~debian).
+pub(super) fn matches(version: &str, asked: &str) -> bool {
+    let upstream = version.split_once(':').map_or(version, |(_, rest)| rest);
+    let rest = upstream.strip_prefix(asked);
+    version == asked || rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// Prints a file from the web; apt fetches it, for curl may be missing.
+pub(super) fn fetch(url: &str) -> Probe {
+    let fetch = format!("/usr/lib/apt/apt-helper -o Acquire::Retries=3 download-file {} \"$to\"", quote(url));
+    Probe::new(format!("export LC_ALL=C; to=$(mktemp) || exit; trap 'rm -f \"$to\"' EXIT; {fetch} >&2 && cat \"$to\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_match_whole_or_up_to_a_part() {
+        let full = "5:27.5.1-1~debian.12~bookworm";
+        for asked in [full, "27", "27.5", "27.5.1"] {
+            assert!(matches(full, asked), "{asked}");
+        }
+        for asked in ["2", "27.5.10", "7.5", "28"] {
+            assert!(!matches(full, asked), "{asked}");
+        }
+        assert!(matches("20.10.24+dfsg1-1+deb12u1", "20.10.24"));
+    }
+
+    #[test]
+    fn every_call_waits_for_locks_and_asks_nothing() {
+        let command = install(&["docker.io".into()], false);
+        let options = "-y -q -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3";
+        let keep = "--no-install-recommends -o Dpkg::Options::=--force-confold";
+        assert_eq!(command.masked(), format!("apt-get {options} install {keep} docker.io"));
+        for command in [command, update(), repair()] {
+            assert!(command.wire().contains("export DEBIAN_FRONTEND=noninteractive"), "{}", command.wire());
+        }
+    }
+
+    #[test]
+    fn candidates_are_understood() {
+        let text = " docker-ce | 5:27.5.1-1~d | https://x\n docker-ce | 5:27.5.0-1~d | https://x\nfresh\n";
+        let known = Known::parse(text);
+        assert!(known.fresh && known.of("docker-ce").eq(["5:27.5.1-1~d", "5:27.5.0-1~d"]));
+    }
+}

@@ -1,0 +1,129 @@
+//! The daemon's settings, and whether it runs with them.
+
+use serde_json::{Map, Value as Json};
+
+use super::{Change, Command, DockerEngine, Does, Plan, Read, Readings, Seen, Target, UNIT, Unit};
+use crate::actions::{Parcel, Put};
+use crate::event::Difference;
+use crate::reads::File;
+
+/// Where the daemon's settings are.
+const SETTINGS: &str = "/etc/docker/daemon.json";
+
+/// Settings with which a node cannot be in a swarm (docker/docs#16059, moby#50467).
+fn unfit(key: &str, value: &Json) -> Option<&'static str> {
+    match key {
+        "live-restore" if value == &Json::Bool(true) => Some("a daemon with live-restore cannot be in a swarm"),
+        "firewall-backend" if value == "nftables" => Some("a daemon with nftables cannot be in a swarm"),
+        _ => None,
+    }
+}
+
+impl DockerEngine {
+    pub(super) fn daemon_reads(&self) -> Option<Read> {
+        (!self.daemon.is_empty()).then(|| Read::File { path: SETTINGS.into(), content: true })
+    }
+
+    /// Settings written, and the daemon enabled, started, and started again where it is older than its settings.
+    pub(super) fn configured(&self, on: &Target, seen: &Readings<'_>) -> Result<Vec<Change>, Plan> {
+        let unit = match seen.unit(&on.host.name, UNIT) {
+            Seen::Is(unit) => unit,
+            // Whoever started an engine without systemd keeps it as well.
+            Seen::Absent => return self.settings(on, seen),
+            Seen::Unread(why) => return Err(Plan::unread(UNIT, &why)),
+        };
+        let mut changes = self.settings(on, seen)?;
+        let stale = self.older_than_settings(unit, seen.content(&on.host.name, SETTINGS));
+        changes.extend(started(unit, !changes.is_empty() || stale)?);
+        Ok(changes)
+    }
+
+    /// What makes the settings as asked; nothing where they are.
+    pub(super) fn settings(&self, on: &Target, seen: &Readings<'_>) -> Result<Vec<Change>, Plan> {
+        if let Some(why) = self.daemon.iter().find_map(|(key, value)| unfit(key, value)) {
+            return Err(Plan::refused(why, "leave that setting out of `daemon`"));
+        }
+        if self.daemon.is_empty() {
+            return Ok(Vec::new());
+        }
+        let there = match seen.content(&on.host.name, SETTINGS) {
+            Seen::Is(file) => Some(file),
+            Seen::Absent => None,
+            Seen::Unread(why) => return Err(Plan::unread(SETTINGS, &why)),
+        };
+        let is = there.map_or(Ok(Map::new()), parsed)?;
+        Ok(self.written(there.is_none(), &is))
+    }
+
+    fn written(&self, new: bool, is: &Map<String, Json>) -> Vec<Change> {
+        let merged = merged(is, &self.daemon);
+        let differs = differences(is, &merged);
+        if differs.is_empty() {
+            return Vec::new();
+        }
+        let text = serde_json::to_string_pretty(&merged).unwrap_or_default() + "\n";
+        let put = Put { path: SETTINGS.into(), content: Parcel::Bytes(text.into()), mode: None, owner: None };
+        let folder = Change::run("there is no folder for settings", Command::new("mkdir").args(["-p", "/etc/docker"]));
+        let put = Change::new("the daemon's settings differ", Does::Put(put)).differing(differs);
+        new.then_some(folder).into_iter().chain([put]).collect()
+    }
+
+    fn older_than_settings(&self, unit: &Unit, settings: Seen<&File>) -> bool {
+        let modified = settings.is().map_or(0.0, |file| file.modified);
+        // systemd tells whole seconds. Within one second the file came first: it is written before the daemon is started.
+        !self.daemon.is_empty() && unit.started > 0 && modified >= (unit.started + 1) as f64
+    }
+}
+
+fn started(unit: &Unit, restart: bool) -> Result<Vec<Change>, Plan> {
+    if unit.enabled.starts_with("masked") {
+        return Err(Plan::refused(format!("{UNIT} is masked"), format!("systemctl unmask {UNIT}")));
+    }
+    let enable = Command::new("systemctl").args(["enable", UNIT]);
+    let enable = (unit.enabled == "disabled").then(|| Change::run("it does not start with the machine", enable));
+    let start = match unit.active.as_str() {
+        "activating" | "reloading" | "deactivating" => None,
+        "active" => restart.then(|| Change::run("the daemon is older than its settings", systemctl("restart"))),
+        _ => Some(Change::run("the daemon is not started", systemctl("start"))),
+    };
+    Ok(enable.into_iter().chain(start).collect())
+}
+
+/// A daemon that does not come up says why in its log.
+fn systemctl(verb: &str) -> Command {
+    let log = format!("journalctl -u {UNIT} -n 20 --no-pager -o cat >&2");
+    Command::sh(format!("systemctl reset-failed {UNIT}; systemctl {verb} {UNIT} || {{ {log}; exit 1; }}"))
+}
+
+fn parsed(file: &File) -> Result<Map<String, Json>, Plan> {
+    let unread = |why: &str| Plan::refused(format!("{SETTINGS}: {why}"), "mend it by hand, or remove it");
+    let text = file.content.as_ref().ok_or_else(|| unread("it is no regular file of at most 64 KiB"))?;
+    if text.trim_ascii().is_empty() {
+        return Ok(Map::new());
+    }
+    serde_json::from_slice(text).map_err(|e| unread(&e.to_string()))
+}
+
+/// What is asked for laid over what is; mappings within are merged too.
+fn merged(is: &Map<String, Json>, asked: &Map<String, Json>) -> Map<String, Json> {
+    let mut all = is.clone();
+    for (key, value) in asked {
+        let value = match (is.get(key), value) {
+            (Some(Json::Object(is)), Json::Object(asked)) => Json::Object(merged(is, asked)),
+            _ => value.clone(),
+        };
+        all.insert(key.clone(), value);
+    }
+    all
+}
+
+fn differences(is: &Map<String, Json>, merged: &Map<String, Json>) -> Vec<Difference> {
+    let told = |value: Option<&Json>| value.map_or_else(|| "not set".into(), Json::to_string);
+    let differing = merged.iter().filter(|(key, value)| is.get(*key) != Some(value));
+    let difference = |(key, value): (&String, &Json)| Difference {
+        field: format!("daemon.{key}"),
+        is: told(is.get(key)),
+        asked: told(Some(value)),
+    };
+    differing.map(difference).collect()
+}
