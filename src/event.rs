@@ -193,6 +193,44 @@ pub struct Tally {
     pub ms: u64,
 }
 
+/// How a call of `skep` ends: its exit code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Code {
+    /// 0: all is as asked.
+    #[default]
+    Settled,
+    /// 10: a plan found changes.
+    Changes,
+    /// 3: a host could not be reached, and nothing worse.
+    Unreachable,
+    /// 1: a step failed.
+    Failed,
+    /// 2: bad input, nobody was contacted.
+    BadInput,
+    /// 130: Ctrl-C.
+    Interrupted,
+}
+
+impl Code {
+    /// The number that the shell sees.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Settled => 0,
+            Self::Changes => 10,
+            Self::Unreachable => 3,
+            Self::Failed => 1,
+            Self::BadInput => 2,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// Where both hold, the one that counts: 130, 2, 1, 3, 10, 0, in that order.
+    #[must_use]
+    pub fn combine(self, other: Self) -> Self {
+        if self as u8 > other as u8 { self } else { other }
+    }
+}
+
 /// Takes the events of a run, one after another, in order.
 pub trait Reporter: Send {
     /// Tells of one event.
@@ -200,4 +238,19 @@ pub trait Reporter: Send {
     /// # Errors
     /// What it writes to may fail; the run goes on.
     fn on_event(&mut self, event: &Event) -> std::io::Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn where_several_codes_hold_the_gravest_counts() {
+        use Code::{BadInput, Changes, Failed, Interrupted, Settled, Unreachable};
+        let order = [Interrupted, BadInput, Failed, Unreachable, Changes, Settled];
+        assert_eq!(order.map(Code::number), [130, 2, 1, 3, 10, 0]);
+        for (grave, light) in (0..6).flat_map(|i| (i..6).map(move |j| (order[i], order[j]))) {
+            assert_eq!((grave.combine(light), light.combine(grave)), (grave, grave));
+        }
+    }
 }

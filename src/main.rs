@@ -1,3 +1,7 @@
 //! The `skep` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    skep::cli::main()
+}

@@ -1,1 +1,72 @@
-//! Ask: the command line.
+//! Ask: the command line. One file per subcommand; exit codes and messages are a contract.
+
+mod args;
+mod ask;
+mod check;
+mod completions;
+mod down;
+mod exec;
+mod failure;
+mod fleet;
+mod forward;
+mod hosts;
+mod man;
+mod pages;
+mod panics;
+mod show;
+mod signals;
+#[cfg(test)]
+mod testing;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::event::Code;
+use crate::report::Paint;
+use args::{Command, Global, Skep};
+pub use failure::Failure;
+
+/// Reads the command line, does what it says, tells what went wrong, and gives the exit code.
+pub fn main() -> ExitCode {
+    panics::hook();
+    logs();
+    let Skep { global, command } = Skep::parse();
+    let paint = Paint::new(show::errors_in_colour(&global));
+    let code = act(&global, command).unwrap_or_else(|error| failure::tell(&error, paint));
+    ExitCode::from(code.number())
+}
+
+fn act(global: &Global, command: Command) -> anyhow::Result<Code> {
+    match command {
+        Command::Completions(completions) => completions.run().map(|()| Code::Settled).map_err(Into::into),
+        Command::Man(man) => man.run().map(|()| Code::Settled),
+        Command::Check(check) => check.run(global).map(|()| Code::Settled),
+        Command::Hosts(hosts) => hosts.run(global).map(|()| Code::Settled),
+        remote => runtime()?.block_on(far(global, remote)),
+    }
+}
+
+/// The commands that talk to hosts.
+async fn far(global: &Global, command: Command) -> anyhow::Result<Code> {
+    match command {
+        Command::Exec(exec) => exec.run(global).await,
+        Command::Forward(forward) => forward.run(global).await,
+        Command::Down(down) => down.run(global).await,
+        near => act(global, near),
+    }
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// `SKEP_LOG=debug` shows what goes on inside, on standard error. Never russh's own debugging: it prints identities.
+fn logs() {
+    let Ok(filter) = std::env::var("SKEP_LOG") else { return };
+    let filter = EnvFilter::new(format!("{filter},russh=warn"));
+    // Set up once, here; a second time would be a mistake without harm.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

@@ -1,8 +1,8 @@
-//! Many host names in few characters: `node[1:3],web2`, in the form that `--limit` takes.
+//! Many host names in few characters: `node[1:3],web2`, with the ranges that an inventory takes.
 
 /// Folds names that differ in one number only.
 ///
-/// The result is a pattern that means the same hosts: ranges of consecutive numbers, the rest one by one.
+/// The result has ranges of consecutive numbers, as an inventory takes them, and the rest one by one.
 pub fn fold<S: AsRef<str>>(names: &[S]) -> String {
     let mut families: Vec<Family> = Vec::new();
     for name in names {
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_fold_into_the_pattern_that_means_them() {
+    fn names_fold_into_ranges() {
         for (names, folded) in [
             (&["node1", "node2", "node3"][..], "node[1:3]"),
             (&["node1", "node3"], "node1,node3"),

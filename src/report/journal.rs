@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -15,11 +16,15 @@ use crate::event::{Event, Reporter};
 /// How many journals are kept.
 pub const KEPT: usize = 50;
 
-/// The journal of one run: `.skep/runs/<time>-<run>.jsonl`.
+/// The journal of one run: `.skep/runs/<time>-<run>.jsonl`, begun when the run is.
 pub struct Journal {
-    file: File,
-    path: PathBuf,
+    folder: PathBuf,
+    file: Option<File>,
+    path: Place,
 }
+
+/// Where the journal is, once there is one.
+pub type Place = Arc<OnceLock<PathBuf>>;
 
 #[derive(Serialize)]
 struct Entry<'a> {
@@ -29,36 +34,41 @@ struct Entry<'a> {
 }
 
 impl Journal {
-    /// Begins the journal of `run` under `folder/.skep`, readable by its owner only and ignored by git; the oldest
-    /// journals beyond [`KEPT`] go.
-    ///
-    /// # Errors
-    /// The folder or the file cannot be made.
-    pub fn begin(folder: &Path, run: &str) -> io::Result<Self> {
-        let runs = hidden(folder)?.join("runs");
-        private(&runs)?;
-        let stamp = OffsetDateTime::now_utc()
-            .format(format_description!("[year][month][day]T[hour][minute][second]Z"))
-            .map_err(io::Error::other)?;
-        let path = runs.join(format!("{stamp}-{run}.jsonl"));
-        let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(&path)?;
-        prune(&runs)?;
-        Ok(Self { file, path })
+    /// Will keep the journal under `folder/.skep`, readable by its owner only and ignored by git. The oldest journals
+    /// beyond [`KEPT`] go.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), file: None, path: Place::default() }
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Where it will be.
+    pub fn place(&self) -> Place {
+        Arc::clone(&self.path)
+    }
+
+    fn begin(&mut self, run: &str) -> io::Result<()> {
+        let runs = hidden(&self.folder)?.join("runs");
+        private(&runs)?;
+        let form = format_description!("[year][month][day]T[hour][minute][second]Z");
+        let time = OffsetDateTime::now_utc().format(form).map_err(io::Error::other)?;
+        let path = runs.join(format!("{time}-{run}.jsonl"));
+        self.file = Some(OpenOptions::new().create_new(true).append(true).mode(0o600).open(&path)?);
+        // Begun once; a second run would be a second journal.
+        let _ = self.path.set(path);
+        prune(&runs)
     }
 }
 
 impl Reporter for Journal {
     fn on_event(&mut self, event: &Event) -> io::Result<()> {
+        if let Event::RunStarted { run, .. } = event {
+            self.begin(run)?;
+        }
+        let Some(file) = &mut self.file else { return Ok(()) };
         let at = OffsetDateTime::now_utc().format(&Rfc3339).map_err(io::Error::other)?;
         let mut line = serde_json::to_vec(&Entry { at, event })?;
         line.push(b'\n');
         // One write, unbuffered: when this returns the kernel has the whole line, and a kill loses nothing.
-        self.file.write_all(&line)
+        file.write_all(&line)
     }
 }
 
@@ -94,15 +104,22 @@ mod tests {
     use super::*;
     use crate::report::story;
 
+    fn begun(folder: &Path) -> (Journal, PathBuf) {
+        let mut journal = Journal::new(folder);
+        journal.on_event(&story::started(1, false)).unwrap();
+        let path = journal.place().get().unwrap().clone();
+        (journal, path)
+    }
+
     #[test]
     fn each_event_is_on_disk_when_it_was_told() {
         let folder = tempfile::tempdir().unwrap();
-        let mut journal = Journal::begin(folder.path(), "7f3a").unwrap();
-        for (count, event) in story::failing().iter().enumerate() {
+        let (mut journal, path) = begun(folder.path());
+        for (count, event) in story::failing()[1..].iter().enumerate() {
             journal.on_event(event).unwrap();
-            let text = fs::read_to_string(journal.path()).unwrap();
+            let text = fs::read_to_string(&path).unwrap();
             let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-            assert_eq!(text.lines().count(), count + 1);
+            assert_eq!(text.lines().count(), count + 2);
             assert_eq!(last["event"], serde_json::to_value(event).unwrap()["event"]);
             assert!(last["at"].as_str().unwrap().ends_with('Z'));
         }
@@ -111,10 +128,10 @@ mod tests {
     #[test]
     fn only_its_owner_reads_it_and_git_does_not_see_it() {
         let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::begin(folder.path(), "7f3a").unwrap();
+        let (_, path) = begun(folder.path());
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let hidden = folder.path().join(".skep");
-        assert_eq!((mode(&hidden), mode(&hidden.join("runs")), mode(journal.path())), (0o700, 0o700, 0o600));
+        assert_eq!((mode(&hidden), mode(&hidden.join("runs")), mode(&path)), (0o700, 0o700, 0o600));
         assert_eq!(fs::read_to_string(hidden.join(".gitignore")).unwrap(), "*\n");
     }
 
@@ -125,10 +142,9 @@ mod tests {
         fs::create_dir_all(&runs).unwrap();
         (0..60).for_each(|n| fs::write(runs.join(format!("20200101T0000{n:02}Z-x.jsonl")), "").unwrap());
         fs::write(runs.join("notes.txt"), "mine").unwrap();
-        let journal = Journal::begin(folder.path(), "new").unwrap();
-        let left = fs::read_dir(&runs).unwrap().count();
-        assert_eq!(left, KEPT + 1);
-        assert!(journal.path().exists() && runs.join("notes.txt").exists());
+        let (_, path) = begun(folder.path());
+        assert_eq!(fs::read_dir(&runs).unwrap().count(), KEPT + 1);
+        assert!(path.exists() && runs.join("notes.txt").exists());
         assert!(!runs.join("20200101T000010Z-x.jsonl").exists() && runs.join("20200101T000011Z-x.jsonl").exists());
     }
 }

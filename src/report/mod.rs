@@ -24,7 +24,7 @@ mod style;
 mod summary;
 
 pub use fold::fold;
-pub use journal::Journal;
+pub use journal::{Journal, Place, hidden};
 pub use json::Json;
 pub use lines::Detail;
 pub use many::Many;

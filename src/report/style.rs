@@ -19,6 +19,11 @@ impl Paint {
         Self { colour }
     }
 
+    /// Whether there are colours.
+    pub fn colours(self) -> bool {
+        self.colour
+    }
+
     fn put(self, style: Style, text: &str) -> String {
         if text.is_empty() { String::new() } else { style.force_styling(self.colour).apply_to(text).to_string() }
     }

@@ -1,9 +1,9 @@
 //! The end: how each host fared, what failed and what to do about it, and how to go on.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use super::fold::fold;
+use super::journal::Place;
 use super::lines::{Detail, Job, Told, grouped};
 use super::plural;
 use super::style::{Paint, elapsed};
@@ -16,7 +16,7 @@ pub struct GoOn {
     /// The command of this run, word by word, without what selects steps.
     pub command: Vec<String>,
     /// The journal, to look things up in.
-    pub journal: Option<PathBuf>,
+    pub journal: Place,
 }
 
 /// Writes the closing table when the run ends.
@@ -111,7 +111,7 @@ impl<W: Write> Summary<W> {
         let from = from.filter(|_| !self.plan && self.lost.is_empty() && !self.interrupted);
         command.extend(from.into_iter().flat_map(|step| ["--from".to_owned(), step]));
         writeln!(self.out, "{}: {}", self.paint.hint("To go on"), command.join(" "))?;
-        match &self.go_on.journal {
+        match self.go_on.journal.get() {
             Some(path) => writeln!(self.out, "{}", self.paint.quiet(&format!("Journal:  {}", path.display()))),
             None => Ok(()),
         }
@@ -181,7 +181,10 @@ mod tests {
     fn told(events: &[Event]) -> String {
         let mut out = Vec::new();
         let command = ["skep", "run", "my plays/spark.yml", "-i", "inventory/lab.yml"].map(Into::into).to_vec();
-        let go_on = GoOn { command, journal: Some(".skep/runs/20261123T031500Z-7f3a.jsonl".into()) };
+        let journal = std::sync::Arc::new(std::sync::OnceLock::from(std::path::PathBuf::from(
+            ".skep/runs/20261123T031500Z-7f3a.jsonl",
+        )));
+        let go_on = GoOn { command, journal };
         let mut summary = Summary::new(&mut out, Paint::new(false), Detail::Steps, go_on);
         events.iter().for_each(|event| summary.on_event(event).expect("memory"));
         String::from_utf8(out).expect("UTF-8")

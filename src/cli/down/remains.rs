@@ -1,0 +1,210 @@
+//! What there is to remove on a host, and the commands that do.
+
+use anyhow::Context;
+
+use crate::actions::works_as;
+use crate::cli::Failure;
+use crate::event::Event;
+use crate::inventory::Host;
+use crate::remote::{Command, Exec, Session};
+
+/// The stages of the way back, in their order: id and name.
+pub const STAGES: [(&str, &str); 6] = [
+    ("containers", "The containers are removed"),
+    ("networks", "Their networks are removed"),
+    ("workers", "The workers leave the swarm"),
+    ("managers", "The managers leave the swarm"),
+    ("volumes", "The volumes are removed"),
+    ("images", "The images are removed"),
+];
+
+/// One thing to remove.
+#[derive(Debug)]
+pub struct Removal {
+    /// When, as an index into [`STAGES`].
+    pub stage: usize,
+    /// What goes.
+    pub why: String,
+    /// The command, which names what was read by its id.
+    pub command: Command,
+}
+
+impl Removal {
+    fn new(stage: usize, why: impl Into<String>, command: Command) -> Self {
+        Self { stage, why: why.into(), command }
+    }
+
+    /// The event that shows it.
+    pub fn event(&self, host: &str) -> Event {
+        Event::Change {
+            step: STAGES[self.stage].0.into(),
+            host: host.into(),
+            on: None,
+            why: self.why.clone(),
+            command: self.command.masked(),
+            differs: vec![],
+            after: None,
+            removes: true,
+        }
+    }
+}
+
+/// What was found on a host: ids and names.
+#[derive(Debug, Default, PartialEq)]
+pub struct Remains {
+    containers: Vec<Thing>,
+    networks: Vec<Thing>,
+    volumes: Vec<Thing>,
+    images: Vec<Thing>,
+    /// Networks of the swarm, wherever their containers are; only a manager sees them all.
+    swarm_networks: Vec<Thing>,
+    services: Vec<Thing>,
+    in_swarm: bool,
+    manager: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Thing {
+    id: String,
+    name: String,
+}
+
+/// Looks at a host.
+///
+/// # Errors
+/// Its Docker does not answer.
+pub async fn look(host: &Host, session: &dyn Session) -> anyhow::Result<Remains> {
+    let command = Command::sh(include_str!("remains.sh")).by(works_as(host, None, None));
+    let output = session.exec(Exec::new(&command)).await.with_context(|| host.name.clone())?;
+    if output.ok() {
+        return Ok(read(&output.text()));
+    }
+    Err(Failure::failed(format!("{}: its Docker cannot be asked: {}", host.name, output.errors())).into())
+}
+
+fn read(answer: &str) -> Remains {
+    let mut seen = Remains::default();
+    let mut local = Vec::new();
+    for line in answer.lines() {
+        let mut words = line.splitn(3, ' ');
+        let (Some(kind), Some(id), Some(name)) = (words.next(), words.next(), words.next()) else { continue };
+        let thing = Thing { id: id.to_owned(), name: name.trim_start_matches('/').to_owned() };
+        match kind {
+            "container" => add(&mut seen.containers, thing),
+            "image" => add(&mut seen.images, thing),
+            "volume" => add(&mut seen.volumes, thing),
+            "network" => add(&mut seen.networks, thing),
+            "local" => add(&mut local, thing),
+            "swarm" => add(&mut seen.swarm_networks, thing),
+            "service" => add(&mut seen.services, thing),
+            "is" => (seen.in_swarm, seen.manager) = (id == "active", name == "true"),
+            _ => {}
+        }
+    }
+    let attached = std::mem::take(&mut seen.networks);
+    seen.networks = local.into_iter().filter(|network| attached.iter().any(|thing| thing.id == network.id)).collect();
+    seen.swarm_networks
+        .retain(|network| network.name != "ingress" && attached.iter().any(|thing| thing.id == network.id));
+    seen
+}
+
+fn add(things: &mut Vec<Thing>, thing: Thing) {
+    if !things.iter().any(|known| known.id == thing.id) {
+        things.push(thing);
+    }
+}
+
+impl Remains {
+    /// Services that somebody runs in the swarm: not ours to take away.
+    pub fn services(&self) -> Vec<&str> {
+        self.services.iter().map(|service| service.name.as_str()).collect()
+    }
+
+    /// What goes from this host. `leave` says whether the swarm goes too.
+    pub fn removals(&self, leave: bool, volumes: bool, images: bool) -> Vec<Removal> {
+        let docker = |words: &[&str], thing: &Thing| Command::new("docker").args(words.iter().copied()).arg(&thing.id);
+        let mut removals: Vec<_> = self
+            .containers
+            .iter()
+            .map(|thing| Removal::new(0, format!("container {}", thing.name), docker(&["rm", "--force"], thing)))
+            .collect();
+        let ours = self.swarm_networks.iter().filter(|_| self.manager);
+        removals.extend(
+            self.networks
+                .iter()
+                .chain(ours)
+                .map(|thing| Removal::new(1, format!("network {}", thing.name), docker(&["network", "rm"], thing))),
+        );
+        if self.in_swarm && leave {
+            let stage = if self.manager { 3 } else { 2 };
+            let command = Command::new("docker").args(["swarm", "leave", "--force"]);
+            removals.push(Removal::new(stage, "membership in the swarm", command));
+        }
+        removals.extend(self.volumes.iter().filter(|_| volumes).map(|thing| {
+            Removal::new(4, format!("volume {} and its data", thing.name), docker(&["volume", "rm"], thing))
+        }));
+        removals.extend(
+            self.images.iter().filter(|_| images).map(|thing| {
+                Removal::new(5, format!("image {}", thing.name), docker(&["image", "rm", "--force"], thing))
+            }),
+        );
+        removals
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANAGER: &str = "\
+container c1 /spark-master
+image sha256:i1 skep/spark_master:4.1.4
+volume v1 v1
+network n1 sparknet
+network n0 bridge
+container c2 /other
+image sha256:i1 skep/spark_master:4.1.4
+network n2 own
+swarm n1 sparknet
+swarm n9 ingress
+local n2 own
+local n3 docker_gwbridge
+is active true";
+
+    fn told(answer: &str, volumes: bool, images: bool) -> Vec<String> {
+        let removals = read(answer).removals(true, volumes, images);
+        removals.iter().map(|removal| format!("{} {}", STAGES[removal.stage].0, removal.command)).collect()
+    }
+
+    #[test]
+    fn what_goes_is_named_by_its_id() {
+        let expected = [
+            "containers docker rm --force c1",
+            "containers docker rm --force c2",
+            "networks docker network rm n2",
+            "networks docker network rm n1",
+            "managers docker swarm leave --force",
+        ];
+        assert_eq!(told(MANAGER, false, false), expected);
+    }
+
+    #[test]
+    fn data_and_images_go_only_when_named() {
+        let told = told(MANAGER, true, true);
+        assert_eq!(told[5..], ["volumes docker volume rm v1", "images docker image rm --force sha256:i1"]);
+    }
+
+    #[test]
+    fn a_worker_leaves_networks_of_the_swarm_to_a_manager() {
+        let worker = MANAGER.replace("active true", "active false");
+        let told = told(&worker, false, false);
+        assert_eq!(told[2..], ["networks docker network rm n2", "workers docker swarm leave --force"]);
+    }
+
+    #[test]
+    fn nothing_is_found_where_nothing_is() {
+        assert_eq!(read(""), Remains::default());
+        assert_eq!(read("is inactive false").removals(true, true, true).len(), 0);
+        assert_eq!(read("is active true\nservice s1 shop").removals(false, true, true).len(), 0);
+    }
+}

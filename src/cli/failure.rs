@@ -1,0 +1,97 @@
+//! Why a command ends early, and how that is said: what, where, a blank line, what to do.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use crate::event::Code;
+use crate::playbook::SelectError;
+use crate::report::Paint;
+use crate::yaml;
+
+/// A message, its remedy, and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    hint: Option<String>,
+    code: Code,
+}
+
+impl Failure {
+    /// What was given is wrong.
+    pub fn bad_input(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, code: Code::BadInput }
+    }
+
+    /// Something that was tried did not work.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, code: Code::Failed }
+    }
+
+    /// The same with a remedy.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Tells of an error on standard error, and gives its exit code.
+pub fn tell(error: &anyhow::Error, paint: Paint) -> Code {
+    if closed_pipe(error) {
+        return Code::Settled;
+    }
+    let (text, code) = told(error, paint);
+    // Where standard error is gone there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    code
+}
+
+fn told(error: &anyhow::Error, paint: Paint) -> (String, Code) {
+    if let Some(mistakes) = error.downcast_ref::<yaml::Errors>() {
+        return (mistakes.render(paint.colours()), Code::BadInput);
+    }
+    if let Some(mistake) = error.downcast_ref::<SelectError>() {
+        return (format!("{} {mistake}", paint.bad("error:")), Code::BadInput);
+    }
+    let failure = error.downcast_ref::<Failure>();
+    let mut text = format!("{} {error:#}", paint.bad("error:"));
+    if let Some(hint) = failure.and_then(|failure| failure.hint.as_ref()) {
+        text += &format!("\n\n{} {hint}", paint.hint("hint:"));
+    }
+    (text, failure.map_or(Code::Failed, |failure| failure.code))
+}
+
+/// Whoever read our output has seen enough (`skep hosts | head -1`): no reason to complain.
+fn closed_pipe(error: &anyhow::Error) -> bool {
+    let kind = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<io::Error>().map(io::Error::kind);
+    error.chain().any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn a_message_a_blank_line_and_the_remedy() {
+        let error = Failure::bad_input("no inventory was given").hint("name one with -i").into();
+        let (text, code) = told(&error, Paint::new(false));
+        assert_eq!(text, "error: no inventory was given\n\nhint: name one with -i");
+        assert_eq!(code, Code::BadInput);
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_complaint() {
+        let closed = Err::<(), _>(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing").expect_err("an error");
+        assert_eq!(tell(&closed, Paint::new(false)), Code::Settled);
+    }
+}

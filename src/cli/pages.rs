@@ -1,0 +1,157 @@
+//! Which web pages there are: what containers say of themselves by their labels, and where their host reaches them.
+//!
+//! The labels are described in `docs/forward.md`.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use crate::remote::Command;
+
+/// Says which ports have pages: `NAME:PORT`, several separated by commas.
+pub const LABEL: &str = "skep.forward";
+/// Says which file on the host holds the token of the first page.
+pub const TOKEN_FILE: &str = "skep.forward.token-file";
+
+/// A web page of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// What people call it: `Spark master`.
+    pub name: String,
+    /// The container's name.
+    pub container: String,
+    /// The port inside the container.
+    pub port: u16,
+    /// Address and port where the container's host reaches it.
+    pub at: (String, u16),
+    /// The file on the host that holds the token to put into the address.
+    pub token_file: Option<String>,
+}
+
+/// What asks a host for its containers with pages.
+pub fn look() -> Command {
+    Command::sh(include_str!("pages.sh"))
+}
+
+/// One line of the answer, for a container.
+#[derive(Deserialize)]
+struct Container {
+    id: String,
+    name: String,
+    labels: HashMap<String, String>,
+    ports: Option<HashMap<String, Option<Vec<Published>>>>,
+    networks: Option<HashMap<String, Network>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Published {
+    #[serde(default)]
+    host_ip: String,
+    host_port: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Network {
+    #[serde(default, rename = "IPAddress")]
+    address: String,
+}
+
+/// An entry of docker_gwbridge, by container id.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Gateway {
+    #[serde(default, rename = "IPv4Address")]
+    address: String,
+}
+
+/// Reads the answer of [`look`]: a line for each container, a blank one, and what is on docker_gwbridge.
+///
+/// # Errors
+/// The answer is not what was asked for.
+pub fn read(answer: &str) -> serde_json::Result<Vec<Page>> {
+    let (containers, gateways) = answer.split_once("\n\n").unwrap_or(("", answer));
+    let gateways: HashMap<String, Gateway> = match gateways.trim() {
+        "" | "null" => HashMap::new(),
+        text => serde_json::from_str(text)?,
+    };
+    let mut pages = Vec::new();
+    for line in containers.lines().filter(|line| !line.trim().is_empty()) {
+        let container: Container = serde_json::from_str(line)?;
+        pages.extend(container.pages(gateways.get(&container.id)));
+    }
+    Ok(pages)
+}
+
+impl Container {
+    fn pages(&self, gateway: Option<&Gateway>) -> Vec<Page> {
+        let label = self.labels.get(LABEL).map_or("", String::as_str);
+        let named = label.split(',').filter_map(|page| {
+            let (name, port) = page.rsplit_once(':')?;
+            Some((name.trim().to_owned(), port.trim().parse::<u16>().ok()?))
+        });
+        let pages = named.enumerate().filter_map(|(nth, (name, port))| {
+            let token_file = self.labels.get(TOKEN_FILE).filter(|_| nth == 0).cloned();
+            let container = self.name.trim_start_matches('/').to_owned();
+            Some(Page { name, container, port, at: self.at(port, gateway)?, token_file })
+        });
+        pages.collect()
+    }
+
+    /// A port published on the host, else the container's address on a network that its host is in. An overlay's
+    /// address is not: the host itself cannot reach it.
+    fn at(&self, port: u16, gateway: Option<&Gateway>) -> Option<(String, u16)> {
+        let bare = |address: &str| Some(address.split('/').next()?.to_owned()).filter(|address| !address.is_empty());
+        self.published(port)
+            .or_else(|| Some((bare(&gateway?.address)?, port)))
+            .or_else(|| Some((bare(&self.networks.as_ref()?.get("bridge")?.address)?, port)))
+            .or_else(|| self.networks.as_ref()?.values().find_map(|network| Some((bare(&network.address)?, port))))
+    }
+
+    fn published(&self, port: u16) -> Option<(String, u16)> {
+        let published = self.ports.as_ref()?.get(&format!("{port}/tcp"))?.as_ref()?;
+        let local = |ip: &str| matches!(ip, "" | "0.0.0.0" | "127.0.0.1");
+        let v4 = published.iter().find(|one| local(&one.host_ip)).map(|one| ("127.0.0.1".to_owned(), one));
+        let (address, one) = v4.or_else(|| published.first().map(|one| (one.host_ip.clone(), one)))?;
+        let address = if address == "::" { "::1".to_owned() } else { address };
+        Some((address, one.host_port.parse().ok()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: &str = r#"{"id":"aa","name":"/spark-master","labels":{"skep.forward":"Spark master:8080"},"ports":{"7077/tcp":null,"8080/tcp":[{"HostIp":"127.0.0.1","HostPort":"18080"}]},"networks":{"sparknet":{"IPAddress":"10.0.1.2"}}}
+{"id":"bb","name":"/spark-driver","labels":{"skep.forward":"JupyterLab:8888, Spark application:4040","skep.forward.token-file":"/etc/skep/t"},"ports":{},"networks":{"sparknet":{"IPAddress":"10.0.1.3"}}}
+{"id":"cc","name":"/alone","labels":{"skep.forward":"It:80,broken,too:99999999"},"ports":null,"networks":{"bridge":{"IPAddress":"172.17.0.2"}}}
+{"id":"dd","name":"/nowhere","labels":{"skep.forward":"It:80"},"ports":{},"networks":{"none":{"IPAddress":""}}}
+
+{"bb":{"Name":"gateway_bb","IPv4Address":"172.20.0.4/16"},"zz":{"IPv4Address":"172.20.0.5/16"}}
+"#;
+
+    #[test]
+    fn a_page_is_where_its_host_reaches_it() {
+        let pages = read(ANSWER).expect("an answer");
+        let told: Vec<_> = pages.iter().map(|page| format!("{} {}:{}", page.name, page.at.0, page.at.1)).collect();
+        let expected =
+            ["Spark master 127.0.0.1:18080", "JupyterLab 172.20.0.4:8888", "Spark application 172.20.0.4:4040"];
+        assert_eq!(told[..3], expected);
+        assert_eq!(told[3..], ["It 172.17.0.2:80"]);
+    }
+
+    #[test]
+    fn the_token_is_the_first_pages() {
+        let pages = read(ANSWER).expect("an answer");
+        let tokens: Vec<_> = pages.iter().map(|page| page.token_file.as_deref()).collect();
+        assert_eq!(tokens, [None, Some("/etc/skep/t"), None, None]);
+    }
+
+    #[test]
+    fn a_host_without_any_has_none() {
+        assert_eq!(read("\n\nnull\n").expect("an answer"), []);
+        assert_eq!(read("\n\n{}\n").expect("an answer"), []);
+        assert!(read("Cannot connect to the Docker daemon").is_err());
+    }
+}

@@ -1,0 +1,92 @@
+//! What the commands that talk to hosts have in common: the inventory, the way in, the terminal, Ctrl-C.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Failure;
+use super::args::Global;
+use super::ask::Person;
+use super::fleet::Login;
+use super::show::{Show, Terminal, can_ask};
+use super::signals::{self, Cancel};
+use crate::inventory::{Host, Inventory, Pattern, PatternError};
+use crate::remote::Connect;
+use crate::remote::ssh::{Asker, Options, Ssh};
+
+/// How long a machine may take to answer, where nothing is said.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// All that a command needs to reach hosts.
+pub struct World {
+    /// How to tell what happens.
+    pub show: Show,
+    /// Where to ask.
+    pub terminal: Terminal,
+    /// Who there is.
+    pub inventory: Inventory,
+    /// The way in.
+    pub connect: Arc<dyn Connect>,
+    /// How long a machine may take to answer.
+    pub wait: Duration,
+    cancel: Cancel,
+}
+
+impl World {
+    /// Reads the inventory and listens to signals; nobody is contacted yet.
+    ///
+    /// # Errors
+    /// The inventory is missing or wrong.
+    pub fn open(global: &Global) -> anyhow::Result<Self> {
+        Self::waiting(global, WAIT, false)
+    }
+
+    /// The same for machines that are being made just now: waits longer, also for their users.
+    ///
+    /// # Errors
+    /// The inventory is missing or wrong.
+    pub fn waiting(global: &Global, wait: Duration, retry_auth: bool) -> anyhow::Result<Self> {
+        let inventory = inventory(global)?;
+        let (show, terminal) = (Show::of(global), Terminal::default());
+        let person = || Arc::new(Person::new(terminal.clone())) as Arc<dyn Asker>;
+        let accept_new_host_keys = global.accept_new_host_keys;
+        let asker = can_ask().then(person);
+        let connect = Ssh::new(Options { accept_new_host_keys, asker, retry_auth, ..Options::default() });
+        let cancel = signals::listen(terminal.clone())?;
+        Ok(Self { show, terminal, inventory, connect: Arc::new(connect), wait: global.wait.unwrap_or(wait), cancel })
+    }
+
+    /// The hosts that a pattern means.
+    ///
+    /// # Errors
+    /// The pattern is wrong, or means nobody.
+    pub fn select(&self, pattern: &str) -> anyhow::Result<Vec<Arc<Host>>> {
+        select(&self.inventory, pattern)
+    }
+
+    /// Becomes true when the first signal comes.
+    pub fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// The way in for the commands without a playbook.
+    pub fn login(&self) -> Login<'_> {
+        Login { connect: &*self.connect, wait: self.wait, paint: self.show.paint }
+    }
+}
+
+/// The inventory that the options name, else the one there is.
+///
+/// # Errors
+/// It is missing, wrong, or one of several.
+pub fn inventory(global: &Global) -> anyhow::Result<Inventory> {
+    Ok(Inventory::find(global.inventory.as_deref())?)
+}
+
+/// The hosts that a pattern means.
+///
+/// # Errors
+/// The pattern is wrong, or means nobody.
+pub fn select(inventory: &Inventory, pattern: &str) -> anyhow::Result<Vec<Arc<Host>>> {
+    let bad = |error: PatternError| Failure::bad_input(error.to_string());
+    Ok(inventory.select(&Pattern::parse(pattern).map_err(bad)?).map_err(bad)?)
+}

@@ -1,0 +1,110 @@
+//! The command line, from outside: exit codes and messages.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+const INVENTORY: &str = "all:\n  children:\n    managers: { hosts: { node1: { address: 203.0.113.11 } } }\n    \
+    workers: { hosts: { \"node[2:3]\": } }\n";
+
+/// `skep` in an empty folder, with nothing of ours in its environment.
+fn skep(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::cargo_bin("skep").expect("the binary");
+    command.current_dir(folder).args(arguments).env_clear().env("HOME", folder).env("PATH", "/usr/bin:/bin");
+    let output = command.output().expect("it runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code().expect("an exit code"), text(output.stdout), text(output.stderr))
+}
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (path, content) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, content).expect("a file");
+    }
+    folder
+}
+
+#[test]
+fn help_names_every_command_and_the_exit_codes() {
+    let (code, help, errors) = skep(folder(&[]).path(), &["--help"]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    insta::assert_snapshot!(help);
+}
+
+#[test]
+fn bad_input_is_2_with_what_where_and_a_hint() {
+    let folder = folder(&[
+        ("inventory/hosts.yml", INVENTORY),
+        ("broken.yml", "all:\n  hosts: [\n"),
+        ("twice.yml", "all:\n  hosts:\n    a: {}\n    a: {}\n"),
+        ("unknown.yml", "all:\n  hosts:\n    a: { adress: 10.0.0.1, port: many }\n"),
+    ]);
+    let cases: &[(&str, &[&str])] = &[
+        ("missing inventory", &["hosts", "-i", "nowhere.yml"]),
+        ("broken YAML", &["hosts", "-i", "broken.yml"]),
+        ("duplicate host", &["hosts", "-i", "twice.yml"]),
+        ("wrong type", &["hosts", "-i", "unknown.yml"]),
+        ("unknown host", &["hosts", "nod1"]),
+        ("empty pattern", &["exec", "workers:!workers", "--", "true"]),
+        ("missing playbook", &["check", "nowhere.yml"]),
+        ("no command", &["exec", "all"]),
+        ("bad time", &["exec", "all", "--wait", "soon", "--", "true"]),
+    ];
+    let mut told = String::new();
+    for (what, arguments) in cases {
+        let (code, out, errors) = skep(folder.path(), arguments);
+        assert_eq!((code, out.as_str()), (2, ""), "{what}: {errors}");
+        told += &format!("=== {what}: skep {}\n{}\n", arguments.join(" "), errors.trim_end());
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn the_one_inventory_of_the_folder_is_shown_resolved() {
+    let folder = folder(&[("inventory/hosts.yml", INVENTORY)]);
+    let (code, out, _) = skep(folder.path(), &["hosts"]);
+    assert_eq!(code, 0);
+    insta::assert_snapshot!(out);
+    let (_, json, _) = skep(folder.path(), &["hosts", "workers", "--json"]);
+    let hosts: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(
+        hosts.as_array().map(|hosts| hosts.iter().map(|host| host["name"].as_str().expect("a name")).collect()),
+        Some(vec!["node2", "node3"])
+    );
+}
+
+#[test]
+fn a_host_that_refuses_is_3_and_told_once() {
+    let inventory = "all:\n  hosts:\n    a: { address: 127.0.0.1, port: 1 }\n    b: { address: 127.0.0.1, port: 1 }\n";
+    let folder = folder(&[("inventory/hosts.yml", inventory)]);
+    let (code, out, errors) = skep(folder.path(), &["exec", "all", "--wait", "0s", "--", "true"]);
+    assert_eq!((code, out.as_str()), (3, ""), "{errors}");
+    assert!(errors.contains("unreachable:") && errors.contains("hint:"), "{errors}");
+    let (code, json, _) = skep(folder.path(), &["exec", "a", "--output", "json", "--wait", "0s", "--", "true"]);
+    let line: serde_json::Value = serde_json::from_str(&json).expect("one line of JSON");
+    assert_eq!((code, line["event"].as_str(), line["host"].as_str()), (3, Some("host_lost"), Some("a")));
+}
+
+#[test]
+fn completions_and_manual_pages_are_printed() {
+    let folder = folder(&[]);
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (code, script, _) = skep(folder.path(), &["completions", shell]);
+        assert!(code == 0 && script.contains("accept-new-host-keys"), "{shell}");
+    }
+    let (code, page, _) = skep(folder.path(), &["man", "exec"]);
+    assert!(code == 0 && page.contains(".SH SYNOPSIS"), "{page}");
+    assert_eq!(skep(folder.path(), &["man", "nope"]).0, 2);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let folder = folder(&[("inventory/hosts.yml", INVENTORY)]);
+    let script = format!("{} man | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_skep"));
+    let output = Command::new("bash").args(["-c", &script]).current_dir(folder.path()).output().expect("bash");
+    assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b"0\n"[..], &b""[..]));
+}
