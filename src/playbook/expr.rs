@@ -3,6 +3,7 @@
 //! Undefined is always an error. Booleans print as YAML writes them, lists and mappings as JSON. Errors stand at the very
 //! place in the YAML and never show a value: it may be a secret.
 
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -77,6 +78,30 @@ pub(super) fn texts(node: &Node) -> Vec<(&str, &At)> {
         Value::Map(entries) => entries.iter().flat_map(|(_, value)| texts(value)).collect(),
         _ => Vec::new(),
     }
+}
+
+/// The variables that a text needs from outside, in the order of their names. Nothing where the text asks whether something
+/// is defined: then it may be undefined.
+pub(super) fn needs(text: &str) -> Vec<String> {
+    let names = match Template::of(text) {
+        Template::Plain => return Vec::new(),
+        Template::Single(inner) => return condition_needs(inner),
+        Template::Mixed => ENGINE.template_from_str(text).map(|template| template.undeclared_variables(false)),
+    };
+    certain(text, names.unwrap_or_default())
+}
+
+/// The same of a bare expression.
+pub(super) fn condition_needs(text: &str) -> Vec<String> {
+    certain(text, ENGINE.compile_expression(text).map(|expr| expr.undeclared_variables(false)).unwrap_or_default())
+}
+
+fn certain(text: &str, names: HashSet<String>) -> Vec<String> {
+    if text.contains("default") || text.contains("defined") {
+        return Vec::new();
+    }
+    let global = |name: &String| ENGINE.globals().any(|(global, _)| global == name);
+    names.into_iter().filter(|name| !global(name)).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Renders a text: one that is a single `{{ … }}` keeps the type of its value.
@@ -178,4 +203,19 @@ pub(super) fn place(at: &At, template: &str, part: Option<Range<usize>>) -> At {
     }
     let start = at.start + offset;
     At { source: at.source.clone(), start: start + part.start, end: start + part.end }
+}
+
+/// The place of a name in a template, where it can be found; else the whole scalar.
+pub(super) fn place_of_name(at: &At, name: &str) -> At {
+    let text = at.text();
+    let inside = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let whole = |&(start, _): &(usize, &str)| {
+        !text[..start].ends_with(inside) && !text[start + name.len()..].starts_with(|c| inside(c) && c != '.')
+    };
+    match text.match_indices(name).find(whole) {
+        Some((start, _)) => {
+            At { source: at.source.clone(), start: at.start + start, end: at.start + start + name.len() }
+        }
+        None => at.clone(),
+    }
 }

@@ -132,7 +132,7 @@ fn told(host: &Host) -> Jinja {
 
 /// Every group with the names of its hosts, `all` among them.
 fn groups(scope: &Scope) -> Jinja {
-    let hosts = &scope.world.hosts;
+    let hosts = &scope.world.inventory.hosts;
     let members = |group: &str| -> Vec<String> {
         hosts.iter().filter(|h| group == "all" || h.groups.iter().any(|g| g == group)).map(|h| h.name.clone()).collect()
     };
@@ -157,7 +157,7 @@ impl Object for HostVars {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        let hosts = &self.0.scope.world.hosts;
+        let hosts = &self.0.scope.world.inventory.hosts;
         Enumerator::Values(hosts.iter().map(|host| host.name.as_str().into()).collect())
     }
 }

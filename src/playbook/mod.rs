@@ -1,8 +1,10 @@
 //! Order: what a playbook asks for, on which hosts, one step after the other.
 //!
-//! [`Playbook::read`] takes a file apart and names every mistake in it at once. At a step's turn the engine builds a [`Scope`] for each host and lets
+//! [`Playbook::read`] takes a file apart and names every mistake in it at once. [`check`] says what else can be known to be
+//! wrong without contacting anyone. At a step's turn the engine builds a [`Scope`] for each host and lets
 //! [`Step::resolve`] evaluate condition, loop and parameters into [`Job`]s. [`Selection`] says which steps are taken.
 
+mod check;
 mod convert;
 mod duration;
 mod expr;
@@ -25,6 +27,7 @@ use std::time::Duration;
 use crate::actions::Kind;
 use crate::yaml::{At, Node, Source, Spanned};
 
+pub use check::check;
 pub use duration::duration;
 pub use resolve::{Job, ResolveError};
 pub use scope::{Known, Scope, World};

@@ -11,7 +11,7 @@ use minijinja::Value as Jinja;
 
 use super::lazy::Lazy;
 use super::{Play, Playbook, ResolveError, Step, Vars, expr, resolve};
-use crate::inventory::Host;
+use crate::inventory::{Host, Inventory};
 use crate::remote::Output;
 use crate::yaml::{At, Error, Node, Source, Spanned};
 
@@ -21,7 +21,7 @@ pub(super) const BUILTIN: &[&str] =
 
 /// What holds for a whole run.
 pub struct World {
-    pub(super) hosts: Vec<Arc<Host>>,
+    pub(super) inventory: Inventory,
     pub(super) defaults: Vars,
     pub(super) extra: Vars,
     pub(super) folder: PathBuf,
@@ -32,11 +32,11 @@ impl World {
     /// over all others.
     pub fn new(playbook: &Playbook, hosts: Vec<Arc<Host>>, extra: Vars) -> Arc<Self> {
         let (defaults, folder) = (playbook.vars.clone(), playbook.folder.clone());
-        Arc::new(Self { hosts, defaults, extra, folder })
+        Arc::new(Self { inventory: super::hosts::inventory(hosts), defaults, extra, folder })
     }
 
     pub(super) fn host(&self, name: &str) -> Option<&Arc<Host>> {
-        self.hosts.iter().find(|host| host.name == name)
+        self.inventory.host(name)
     }
 }
 
@@ -165,7 +165,7 @@ impl Scope {
     }
 
     pub(super) fn no_host(&self, name: &str, at: &At) -> Error {
-        let names = self.world.hosts.iter().map(|host| host.name.as_str());
+        let names = self.world.inventory.hosts.iter().map(|host| host.name.as_str());
         Error::at(at, format!("the inventory has no host `{name}`")).did_you_mean(name, names)
     }
 
@@ -181,6 +181,11 @@ impl Scope {
         let host = self.host.iter().flat_map(|host| host.vars.iter().map(|(name, _)| name.clone()));
         let registered = self.registered().into_iter().flat_map(|kept| kept.keys().cloned());
         vars.chain(host).chain(registered).chain(BUILTIN.iter().map(|name| (*name).to_owned())).collect()
+    }
+
+    /// Whether the inventory sets a variable for some host.
+    pub(super) fn set_for_others(&self, name: &str) -> bool {
+        self.world.inventory.hosts.iter().any(|host| find(&host.vars, name).is_some())
     }
 
     pub(super) fn registered(&self) -> Option<&BTreeMap<String, serde_json::Value>> {
@@ -201,7 +206,7 @@ impl Scope {
         if let Some(host) = &self.host {
             return find(&host.vars, name);
         }
-        let mut values = self.world.hosts.iter().map(|host| find(&host.vars, name));
+        let mut values = self.world.inventory.hosts.iter().map(|host| find(&host.vars, name));
         let first = values.next()??;
         values.all(|value| value.is_some_and(|value| value.value == first.value)).then_some(first)
     }

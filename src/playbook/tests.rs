@@ -115,7 +115,7 @@ fn jobs(text: &str, known: Known, on: &str) -> Vec<String> {
     let host = world.host(on).expect("one of the hosts").clone();
     let known = Arc::new(known);
     let resolved = |play: &Play, step: &Step| match step.resolve(&Scope::new(&world, &known, &host, play)) {
-        Ok(jobs) => jobs.iter().map(|job| told(job)).collect::<Vec<_>>(),
+        Ok(jobs) => jobs.iter().map(told).collect::<Vec<_>>(),
         Err(ResolveError::Undefined { name, error }) => vec![format!("undefined {name}: {error}")],
         Err(ResolveError::Invalid(error)) => vec![error.to_string()],
     };
@@ -322,8 +322,9 @@ fn the_stronger_variable_wins() {
     let mut known = Known::default();
     known.registered.insert("node1".into(), [("d".to_owned(), "kept".into()), ("e".to_owned(), "kept".into())].into());
     let play = &playbook.plays[0];
-    let jobs =
-        play.steps[0].resolve(&Scope::new(&world, &Arc::new(known), &world.hosts[0], play)).expect("it resolves");
+    let jobs = play.steps[0]
+        .resolve(&Scope::new(&world, &Arc::new(known), &world.inventory.hosts[0], play))
+        .expect("it resolves");
     assert_eq!(jobs[0].action.describe(), "book inventory play step kept extra None []");
 }
 
@@ -381,4 +382,92 @@ fn index_counts_the_hosts_of_the_step() {
 fn steps_without_a_name_are_numbered() {
     let playbook = loaded(&with_steps("- line: x\n- id: line-2\n  line: x\n- line: x"));
     assert_eq!(playbook.steps().map(|step| step.id.as_str()).collect::<Vec<_>>(), ["line", "line-2", "line-3"]);
+}
+
+/// What `skep check` says of a playbook for the three hosts.
+fn checked(text: &str) -> String {
+    check(&loaded(text), &hosts(), &Vars::default()).map_or_else(|errors| errors.to_string(), |()| "fine".into())
+}
+
+#[test]
+fn check_tells_what_can_be_known_beforehand() {
+    let cases = [
+        ("fine, with what only a run knows", with_steps("- line: id\n  register: out\n- line: '{{ out.stdout }}{{ leader }}{{ facts.disk }}'\n  when: facts.cores > 1")),
+        ("fine, with defaults", with_steps("- line: \"{{ nope | default('x') }}\"\n  when: nope is not defined")),
+        ("parameters", with_steps("- thing: { nam: x, size: '{{ facts.cores }}', tags: 3 }")),
+        ("undefined in parameters, once for all hosts", with_steps("- thing: { name: 'x{{ fcts.cores }}' }")),
+        ("undefined elsewhere", with_steps("- line: x\n  when: a and b\n  loop: '{{ c }}'\n  vars: { d: '{{ e }}' }\n  creates: '/{{ f }}'")),
+        ("registered too late", with_steps("- line: '{{ out.stdout }}'\n- line: id\n  register: out")),
+        ("undefined in the defaults", format!("vars: {{ a: '{{{{ bb }}}}', b: 1 }}\n{}", with_steps("- line: x"))),
+        ("item without a loop", with_steps("- line: '{{ item }}'")),
+        ("a rendered value of the wrong type", with_steps("- thing: { name: x, size: \"{{ 'many' }}\" }")),
+        ("an unknown attribute", with_steps("- line: '{{ host.adress }}'")),
+        ("patterns", "plays:\n  - hosts: wrokers\n    steps: []\n  - hosts: all\n    steps:\n      - hosts: workers:!all\n        line: x\n      - hosts: workers[7]\n        line: x".into()),
+        ("two owners", with_steps("- name: one\n  thing: { name: x, size: 1 }\n- name: two\n  thing: { name: x, size: 2 }\n- name: three\n  thing: { name: x, size: 1 }")),
+        ("two steps, each with its hosts", with_steps("- name: one\n  hosts: workers\n  thing: { name: x, size: 1 }\n- name: two\n  hosts: managers\n  thing: { name: x, size: 2 }")),
+    ];
+    let told = cases.map(|(name, text)| format!("=== {name}\n{}", checked(&text)));
+    insta::assert_snapshot!(told.join("\n\n"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_loader_panic(text in r#"(?s)(plays:|- |hosts: all|steps:|line: |thing: |name: x|when: |loop: |\{\{ |a | \}\}|\{% if %\}|timeout: |ä|\n  |\n    |\n      |: |\[|\]|"|'){0,30}"#) {
+        if let Ok(playbook) = load(&text) {
+            let _ = check(&playbook, &hosts(), &Vars::default());
+        }
+    }
+
+    #[test]
+    fn no_step_makes_check_panic(value in r#"(\{\{|\}\}|\{%|%\}| |a|item|host|facts|\.|\[|\]|\||~|1|'|x|ö|-|set|for|in){0,12}"#) {
+        let quoted = serde_json::to_string(&value).expect("a text has a JSON form");
+        let text = with_steps(&format!("- line: {quoted}\n  when: {quoted}\n- line: {quoted}\n- thing: {{ name: {quoted} }}\n  hosts: {quoted}"));
+        if let Ok(playbook) = load(&text) {
+            let _ = check(&playbook, &hosts(), &Vars::default());
+        }
+    }
+}
+
+/// The actions that ship; a name that is not among them yet takes anything.
+fn actions_for(text: &str) -> &'static [Kind] {
+    let stand_in = |name: &'static str| kind::<serde_json::Value>(name, false);
+    let missing = ["docker_engine", "image", "swarm", "wait_for"].into_iter();
+    let missing = missing.filter(|name| text.contains(name) && crate::actions::kind(name).is_none()).map(stand_in);
+    let shipped = crate::actions::TABLE.iter().map(|k| Kind { ..*k });
+    Box::leak(shipped.chain(missing).collect::<Vec<_>>().into_boxed_slice())
+}
+
+impl Action for serde_json::Value {
+    fn describe(&self) -> String {
+        self.to_string()
+    }
+
+    fn reads(&self, _: &Target, _: &Readings<'_>) -> Vec<Ask> {
+        Vec::new()
+    }
+
+    fn plan(&self, _: &Target, _: &Readings<'_>) -> Plan {
+        Plan::Settled
+    }
+}
+
+/// What is wrong with a playbook that ships, used with an inventory that ships.
+fn shipped(playbook: &str, inventory: &str) -> Vec<yaml::Error> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = root.join(playbook);
+    let text = std::fs::read_to_string(&path).expect("the playbook is there");
+    let inventory =
+        crate::inventory::Inventory::load(&root.join(inventory)).unwrap_or_else(|errors| panic!("{errors}"));
+    let node = yaml::parse(&path, text.clone()).unwrap_or_else(|error| panic!("{error}"));
+    let playbook = Playbook::with_actions(&node, actions_for(&text)).unwrap_or_else(|errors| panic!("{errors}"));
+    check(&playbook, &inventory.hosts, &Vars::default()).map_or_else(|errors| errors.0, |()| Vec::new())
+}
+
+#[test]
+fn what_ships_is_right() {
+    // `carry` is what the playbook asks of `file` next.
+    let wanted = |error: &yaml::Error| error.message == "unknown key `carry` in `file`";
+    let wrong: Vec<_> =
+        shipped("playbooks/spark.yml", "inventory/cloud.example.yml").into_iter().filter(|e| !wanted(e)).collect();
+    assert!(wrong.is_empty(), "{}", yaml::Errors(wrong));
 }
