@@ -20,7 +20,7 @@ fn with_text(text: &str, modified: u64) -> String {
 }
 
 fn engine(flavour: Flavour, daemon: Seen<Info>) -> Seen<Value> {
-    Seen::Is(Value::Docker(Found::Engine(Engine { binary: "/usr/bin/docker".into(), flavour, daemon })))
+    Seen::Is(Value::Docker(Found::Engine(Box::new(Engine { binary: "/usr/bin/docker".into(), flavour, daemon }))))
 }
 
 fn answers_as(version: &str) -> Seen<Value> {
