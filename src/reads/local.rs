@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Read, Readings, Seen, Value, WORKSTATION};
+use super::{Read, Readings, Seen, Value, WORKSTATION, context};
 
 /// A file on the workstation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub struct Local {
 pub fn answer(read: &Read) -> Seen<Value> {
     match read {
         Read::Local(path) => seen(path, file(path).map(Value::Local)),
+        Read::Context { path, extra } => seen(path, context::digest(path, extra).map(Value::Context)),
         _ => Seen::Unread("the workstation is not asked that".into()),
     }
 }
@@ -45,6 +46,15 @@ impl<'a> Readings<'a> {
     pub fn local(&self, path: &Path) -> Seen<&'a Local> {
         self.value(WORKSTATION, &Read::Local(path.into()), |value| match value {
             Value::Local(local) => Some(local),
+            _ => None,
+        })
+    }
+
+    /// The digest of a folder that an image is built from.
+    pub fn context(&self, path: &Path, extra: &[(String, PathBuf)]) -> Seen<&'a str> {
+        let read = Read::Context { path: path.into(), extra: extra.to_vec() };
+        self.value(WORKSTATION, &read, |value| match value {
+            Value::Context(digest) => Some(&**digest),
             _ => None,
         })
     }

@@ -5,6 +5,7 @@
 
 pub mod batch;
 mod cloud_init;
+pub mod context;
 pub mod docker;
 mod file;
 pub mod local;
@@ -52,6 +53,14 @@ pub enum Read {
     Docker(docker::Look),
     /// A file on the workstation, absolute; asked of [`WORKSTATION`], answered by [`local::answer`].
     Local(PathBuf),
+    /// A folder on the workstation that an image is built from, what its `.dockerignore` names left out; asked of
+    /// [`WORKSTATION`], answered by [`local::answer`].
+    Context {
+        /// The folder, absolute.
+        path: PathBuf,
+        /// Further files: name in the archive, and where they are.
+        extra: Vec<(String, PathBuf)>,
+    },
     /// A package of dpkg.
     Package(String),
     /// A unit of systemd: `docker.service`.
@@ -114,6 +123,8 @@ pub enum Value {
     Docker(docker::Found),
     /// What a local file is like.
     Local(Local),
+    /// The digest of a build context.
+    Context(String),
     /// What dpkg says of a package.
     Package(Package),
     /// What systemd says of a unit.

@@ -1,0 +1,197 @@
+//! The folder that an image is built from, on the workstation: which files are sent, and one digest of them all.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+/// A file, folder or link of a build context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name in the archive, with `/` between folders.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// All entries of a folder that its `.dockerignore` does not leave out, by name, then the extra ones.
+///
+/// # Errors
+/// A folder or the `.dockerignore` cannot be read.
+pub fn entries(folder: &Path, extra: &[(String, PathBuf)]) -> io::Result<Vec<Entry>> {
+    let ignore = Ignore::read(folder)?;
+    let mut all = Vec::new();
+    walk(folder, "", &ignore, &mut all)?;
+    all.retain(|entry| extra.iter().all(|(name, _)| *name != entry.name));
+    all.extend(extra.iter().map(|(name, path)| Entry { name: name.clone(), path: path.clone() }));
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(all)
+}
+
+fn walk(folder: &Path, above: &str, ignore: &Ignore, all: &mut Vec<Entry>) -> io::Result<()> {
+    for child in fs::read_dir(folder)? {
+        let child = child?;
+        let name = format!("{above}{}", child.file_name().to_string_lossy());
+        let ignored = ignore.leaves_out(&name);
+        if child.file_type()?.is_dir() && (!ignored || ignore.has_exceptions) {
+            walk(&child.path(), &format!("{name}/"), ignore, all)?;
+        }
+        if !ignored {
+            all.push(Entry { name, path: child.path() });
+        }
+    }
+    Ok(())
+}
+
+/// One SHA-256 of names, permission bits and contents; times and owners do not count.
+///
+/// # Errors
+/// Something cannot be read.
+pub fn digest(folder: &Path, extra: &[(String, PathBuf)]) -> io::Result<String> {
+    let mut digest = Sha256::new();
+    for entry in entries(folder, extra)? {
+        let about = fs::symlink_metadata(&entry.path)?;
+        digest.update(format!("{}\0{:o}\0", entry.name, about.permissions().mode()));
+        digest.update(content(&entry.path, &about)?);
+    }
+    Ok(HEXLOWER.encode(&digest.finalize()))
+}
+
+/// The digest of what an entry holds, which has the same length for all: no content can pretend to be two entries.
+fn content(path: &Path, about: &fs::Metadata) -> io::Result<Vec<u8>> {
+    let mut digest = Sha256::new();
+    if about.is_symlink() {
+        digest.update(fs::read_link(path)?.to_string_lossy().as_bytes());
+    } else if about.is_file() {
+        io::copy(&mut fs::File::open(path)?, &mut digest)?;
+    }
+    Ok(digest.finalize().to_vec())
+}
+
+/// What a `.dockerignore` says: the last pattern that matches a path, or a folder above it, decides.
+struct Ignore {
+    patterns: Vec<(bool, Vec<String>)>,
+    has_exceptions: bool,
+}
+
+impl Ignore {
+    fn read(folder: &Path) -> io::Result<Self> {
+        match fs::read_to_string(folder.join(".dockerignore")) {
+            Ok(text) => Ok(Self::parse(&text)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Self::parse("")),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let pattern = |line: &str| {
+            let (leaves_out, line) = line.strip_prefix('!').map_or((true, line), |rest| (false, rest.trim()));
+            let parts = line.split('/').filter(|part| !part.is_empty() && *part != ".");
+            (leaves_out, parts.map(str::to_owned).collect())
+        };
+        let patterns: Vec<(bool, Vec<String>)> = lines.map(pattern).collect();
+        let has_exceptions = patterns.iter().any(|(leaves_out, _)| !leaves_out);
+        Self { patterns, has_exceptions }
+    }
+
+    fn leaves_out(&self, name: &str) -> bool {
+        let parts: Vec<&str> = name.split('/').collect();
+        let within = |pattern: &[String]| (1..=parts.len()).any(|n| path_matches(pattern, &parts[..n]));
+        self.patterns.iter().rev().find(|(_, pattern)| within(pattern)).is_some_and(|(leaves_out, _)| *leaves_out)
+    }
+}
+
+/// `**` stands for any number of folders, also none.
+fn path_matches(pattern: &[String], parts: &[&str]) -> bool {
+    match (pattern.split_first(), parts.split_first()) {
+        (None, None) => true,
+        (Some((first, rest)), _) if first == "**" => (0..=parts.len()).any(|n| path_matches(rest, &parts[n..])),
+        (Some((first, rest)), Some((part, parts))) => {
+            part_matches(&first.chars().collect::<Vec<_>>(), &part.chars().collect::<Vec<_>>())
+                && path_matches(rest, parts)
+        }
+        _ => false,
+    }
+}
+
+/// `*`, `?` and `[a-z]` within one name, as Go's `filepath.Match` takes them.
+fn part_matches(pattern: &[char], name: &[char]) -> bool {
+    match (pattern, name) {
+        ([], []) => true,
+        (['*', rest @ ..], _) => (0..=name.len()).any(|n| part_matches(rest, &name[n..])),
+        (['?', rest @ ..], [_, name @ ..]) => part_matches(rest, name),
+        (['[', rest @ ..], [c, name @ ..]) => match rest.iter().position(|c| *c == ']') {
+            Some(end) => class_has(&rest[..end], *c) && part_matches(&rest[end + 1..], name),
+            None => false,
+        },
+        (['\\', p, rest @ ..], [c, name @ ..]) | ([p, rest @ ..], [c, name @ ..]) => p == c && part_matches(rest, name),
+        _ => false,
+    }
+}
+
+fn class_has(class: &[char], c: char) -> bool {
+    match class {
+        ['^', rest @ ..] => !class_has(rest, c),
+        [from, '-', to, rest @ ..] => (*from..=*to).contains(&c) || class_has(rest, c),
+        [one, rest @ ..] => *one == c || class_has(rest, c),
+        [] => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, file).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn the_last_pattern_that_matches_decides() {
+        let ignore =
+            Ignore::parse("# comment\n*.log\n!keep.log\n/build\n**/cache\ndocs/*.md\n!docs/README.md\n[a-c]?.txt\n");
+        for out in ["a.log", "build", "build/x/y", "x/cache", "cache", "x/cache/y", "docs/a.md", "b1.txt"] {
+            assert!(ignore.leaves_out(out), "{out}");
+        }
+        for sent in ["keep.log", "x/a.log", "builds", "docs/README.md", "d1.txt", "docs/a/b.md"] {
+            assert!(!ignore.leaves_out(sent), "{sent}");
+        }
+    }
+
+    #[test]
+    fn entries_honour_the_ignore_file_and_carry_the_extra_ones() {
+        let folder = context(&["Dockerfile", "out/keep", "out/drop", "a.log"]);
+        fs::write(folder.path().join(".dockerignore"), "*.log\nout\n!out/keep\n").unwrap();
+        let names = |extra: &[(String, PathBuf)]| {
+            entries(folder.path(), extra).unwrap().into_iter().map(|entry| entry.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[]), [".dockerignore", "Dockerfile", "out/keep"]);
+        let extra = [("ca.crt".to_owned(), folder.path().join("a.log"))];
+        assert_eq!(names(&extra), [".dockerignore", "Dockerfile", "ca.crt", "out/keep"]);
+    }
+
+    #[test]
+    fn the_digest_follows_content_and_mode_and_not_what_is_left_out() {
+        let folder = context(&["Dockerfile", "a.log"]);
+        fs::write(folder.path().join(".dockerignore"), "*.log\n").unwrap();
+        let now = || digest(folder.path(), &[]).unwrap();
+        let first = now();
+        fs::write(folder.path().join("a.log"), "other").unwrap();
+        assert_eq!(now(), first);
+        fs::set_permissions(folder.path().join("Dockerfile"), fs::Permissions::from_mode(0o755)).unwrap();
+        let executable = now();
+        assert_ne!(executable, first);
+        fs::write(folder.path().join("Dockerfile"), "FROM scratch").unwrap();
+        assert_ne!(now(), executable);
+    }
+}
