@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::args::Global;
 use crate::inventory::Inventory;
-use crate::playbook::Playbook;
+use crate::playbook::{self, Playbook, Vars};
 use crate::report::plural;
 use crate::yaml::Errors;
 
@@ -33,6 +33,9 @@ impl Check {
         let playbook = self.playbook.as_deref().map(Playbook::read).transpose();
         let inventory = Inventory::find(global.inventory.as_deref());
         let (playbook, inventory) = both(playbook, inventory)?;
+        if let Some(playbook) = &playbook {
+            playbook::check(playbook, &inventory.hosts, &Vars::default())?;
+        }
         writeln!(io::stdout(), "{}", found(playbook.as_ref(), &inventory))?;
         Ok(())
     }
