@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 const INFO: &str = "@skep 200 binary:/usr/bin/docker\n{\"ServerVersion\":\"29\",\"SystemTime\":\"2026-01-01T00:10:00Z\"}\n@skep 200 /info\n";
 
 fn image(id: &str, layers: &[&str]) -> String {
-    let row = json!({"Id": id, "Architecture": "amd64", "RootFS": {"Layers": layers}});
+    let row = json!({"Id": id, "RepoTags": if id == "i1" { vec!["img:latest"] } else { vec![] }, "Architecture": "amd64", "RootFS": {"Layers": layers}});
     format!("{row}\n@skep 200 /images/{}/json\n", if id == "i1" { "img" } else { id })
 }
 

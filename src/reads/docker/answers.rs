@@ -78,7 +78,8 @@ impl Answers {
         list: &str,
         listed: impl Fn(&Json) -> bool,
     ) -> Seen<&'a Json> {
-        let answer = self.get(path);
+        // Asked for by itself, or with all others of its kind.
+        let answer = self.get(path).or_else(|| self.get(&format!("{list}#")));
         if let Some(found) = answer.and_then(|answer| answer.rows.iter().find(|row| wanted(row))) {
             return Seen::Is(found);
         }

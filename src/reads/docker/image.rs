@@ -49,12 +49,12 @@ const CONFIGURATION: [&str; 12] = [
 
 pub(super) fn image(reference: &str, answers: &Answers) -> Seen<Image> {
     let wanted = normal_reference(reference);
-    let found = |row: &Json| row.get("RootFS").is_some();
     let listed = |row: &Json| {
         let names = ["RepoTags", "RepoDigests"].iter().filter_map(|key| row.get(key)?.as_array()).flatten();
         let named = names.filter_map(Json::as_str).any(|name| normal_reference(name) == wanted);
         named || row.get("Id").and_then(Json::as_str).is_some_and(|id| is_id(reference, id))
     };
+    let found = |row: &Json| row.get("RootFS").is_some() && listed(row);
     answers.object(&image_path(reference), found, IMAGES, listed).map(understood)
 }
 
@@ -121,8 +121,13 @@ pub fn normal_reference(reference: &str) -> String {
     let short = short.unwrap_or(reference);
     let short = short.strip_prefix("library/").unwrap_or(short);
     let last = short.rsplit('/').next().unwrap_or(short);
-    match last.contains([':', '@']) {
-        true => short.to_owned(),
-        false => format!("{short}:latest"),
+    match last.split_once('@') {
+        // With a digest, a tag says nothing more.
+        Some((tagged, digest)) => {
+            let folder = &short[..short.len() - last.len()];
+            format!("{folder}{}@{digest}", tagged.split(':').next().unwrap_or(tagged))
+        }
+        None if last.contains(':') => short.to_owned(),
+        None => format!("{short}:latest"),
     }
 }

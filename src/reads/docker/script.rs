@@ -5,9 +5,10 @@ use super::Look;
 
 use crate::remote::quote;
 
-/// What to ask of the engine: the path of its API, and the command that says the same where there is no curl.
+/// What to ask of the engine: paths of its API, or the commands that say the same where there is no curl. A command takes 35 to
+/// 65 ms whatever it asks, so each asks for all objects of a kind at once, and for the list only if one of them was not found.
 struct Question {
-    path: String,
+    paths: Vec<String>,
     command: String,
 }
 
@@ -17,75 +18,63 @@ if [ -z "$d" ] && [ ! -S "$s" ]; then echo '@skep 404 docker'; exit 0; fi
 echo
 echo "@skep 200 binary:$(readlink -f "$d")"
 if [ -n "$d" ] && [ "$(head -c 2 "$d" | tr -d '\0')" = '#!' ] && grep -q podman "$d"; then echo '@skep 200 podman'; fi
-a() { p=$1; shift; "$@" 2>&1; c=$?; [ $c = 0 ] && c=200; echo; echo "@skep $c $p"; }
+a() { p=$1; shift; "$@" 2>&1; c=$?; [ $c = 0 ] && c=200; echo; echo "@skep $c $p"; [ $c = 200 ]; }
 "#;
 
 pub(super) fn script(looks: &[Look]) -> String {
     let questions = questions(looks);
-    let urls: String = questions.iter().map(|q| format!(" {}", quote(&format!("http://d{}", q.path)))).collect();
-    let commands: String = questions.iter().map(|q| format!("a {} {}\n", quote(&q.path), q.command)).collect();
+    let paths = questions.iter().flat_map(|question| &question.paths);
+    let urls: String = paths.map(|path| format!(" {}", quote(&format!("http://d{path}")))).collect();
+    let commands: String = questions.iter().map(|question| format!("{}\n", question.command)).collect();
     let layers =
         if looks.contains(&Look::Layers) { format!("a {LAYERS} sh -c {}\n", quote(ALL_LAYERS)) } else { String::new() };
     format!(
         "{PRELUDE}api() {{ curl -gsS --max-time 8 --unix-socket \"$s\" -w '\\n@skep %{{http_code}} %{{url_effective}}\\n'{urls} 2>&1; }}\n\
-         cli() {{\n{commands}}}\n\
+         cli() {{\n{commands}:\n}}\n\
          if command -v curl >/dev/null 2>&1 && api; then :; elif [ -n \"$d\" ]; then cli; fi\n{layers}exit 0\n"
     )
 }
 
 fn questions(looks: &[Look]) -> Vec<Question> {
-    let mut all = vec![Question::new(INFO, "docker info --format '{{json .}}'")];
+    let mut all =
+        vec![Question { paths: vec![INFO.into()], command: format!("a {INFO} docker info --format '{{{{json .}}}}'") }];
     let names = |pick: fn(&Look) -> Option<&String>| looks.iter().filter_map(pick).collect::<Vec<_>>();
-    containers(&mut all, &names(|look| if let Look::Container(name) = look { Some(name) } else { None }));
-    networks(&mut all, &names(|look| if let Look::Network(name) = look { Some(name) } else { None }));
-    images(&mut all, &names(|look| if let Look::Image(name) = look { Some(name) } else { None }));
+    all.extend(containers(&names(|look| if let Look::Container(name) = look { Some(name) } else { None })));
+    all.extend(networks(&names(|look| if let Look::Network(name) = look { Some(name) } else { None })));
+    all.extend(images(&names(|look| if let Look::Image(name) = look { Some(name) } else { None })));
     if looks.contains(&Look::Nodes) {
-        let list = "docker node ls -q | xargs -r docker node inspect --format '{{json .}}'";
-        all.push(Question::new(NODES, &format!("sh -c {}", quote(list))));
+        let list = quote("docker node ls -q | xargs -r docker node inspect --format '{{json .}}'");
+        all.push(Question { paths: vec![NODES.into()], command: format!("a {NODES} sh -c {list}") });
     }
     all
 }
 
-fn containers(all: &mut Vec<Question>, names: &[&String]) {
-    if names.is_empty() {
-        return;
-    }
+fn containers(names: &[&String]) -> Option<Question> {
     let list = r#"docker ps -a --no-trunc --format '{"Id":"{{.ID}}","Names":["/{{.Names}}"]}'"#;
-    all.push(Question::new(&container_list(names), list));
-    for name in names {
-        let command = format!("docker inspect --type container --format '{{{{json .}}}}' {}", quote(name));
-        all.push(Question::new(&container_path(name), &command));
-    }
+    question(names, container_list(names), "docker inspect --type container", (CONTAINERS, list), container_path)
 }
 
-fn networks(all: &mut Vec<Question>, names: &[&String]) {
-    if names.is_empty() {
-        return;
-    }
+fn networks(names: &[&String]) -> Option<Question> {
     let list = r#"docker network ls --no-trunc --format '{"Id":"{{.ID}}","Name":"{{.Name}}"}'"#;
-    all.push(Question::new(NETWORKS, list));
-    for name in names {
-        let command = format!("docker network inspect --verbose --format '{{{{json .}}}}' {}", quote(name));
-        all.push(Question::new(&network_path(name), &command));
-    }
+    question(names, NETWORKS.into(), "docker network inspect --verbose", (NETWORKS, list), network_path)
 }
 
-fn images(all: &mut Vec<Question>, names: &[&String]) {
-    if names.is_empty() {
-        return;
-    }
+fn images(names: &[&String]) -> Option<Question> {
     let list = r#"docker images -a --no-trunc --format '{"Id":"{{.ID}}","RepoTags":["{{.Repository}}:{{.Tag}}"]}'"#;
-    all.push(Question::new(IMAGES, list));
-    for name in names {
-        let command = format!("docker inspect --type image --format '{{{{json .}}}}' {}", quote(name));
-        all.push(Question::new(&image_path(name), &command));
-    }
+    question(names, IMAGES.into(), "docker inspect --type image", (IMAGES, list), image_path)
 }
 
-impl Question {
-    fn new(path: &str, command: &str) -> Self {
-        Self { path: path.into(), command: command.into() }
-    }
+fn question(
+    names: &[&String],
+    list_path: String,
+    inspect: &str,
+    (list, list_command): (&str, &str),
+    path: fn(&str) -> String,
+) -> Option<Question> {
+    let words: String = names.iter().map(|name| format!(" {}", quote(name))).collect();
+    let command = format!("a '{list}#' {inspect} --format '{{{{json .}}}}'{words} || a {list} {list_command}");
+    let paths = [list_path].into_iter().chain(names.iter().map(|name| path(name))).collect();
+    (!names.is_empty()).then_some(Question { paths, command })
 }
 
 pub(super) const NETWORKS: &str = "/networks";

@@ -69,6 +69,7 @@ fn references_are_compared_as_docker_lists_them() {
         ("docker.io/library/ubuntu:24.04", "ubuntu:24.04"),
         ("localhost:5000/a/b", "localhost:5000/a/b:latest"),
         ("a@sha256:12", "a@sha256:12"),
+        ("r:5000/a:1@sha256:12", "r:5000/a@sha256:12"),
     ] {
         assert_eq!(normal_reference(typed), listed);
     }
@@ -76,9 +77,9 @@ fn references_are_compared_as_docker_lists_them() {
 
 #[test]
 fn an_image_is_the_same_whatever_store_describes_it() {
-    let one = serde_json::json!({"Id": "sha256:1", "Architecture": "amd64", "RootFS": {"Layers": ["a", "b"]},
+    let one = serde_json::json!({"Id": "sha256:1", "RepoTags": ["i:latest"], "Architecture": "amd64", "RootFS": {"Layers": ["a", "b"]},
         "Config": {"Env": ["A=1"], "Volumes": {"/x": {}}, "Cmd": null, "Hostname": "h"}});
-    let mut other = serde_json::json!({"Id": "sha256:2", "Architecture": "amd64", "RootFS": {"Type": "layers", "Layers": ["a", "b"]},
+    let mut other = serde_json::json!({"Id": "sha256:2", "RepoTags": ["i:latest"], "Architecture": "amd64", "RootFS": {"Type": "layers", "Layers": ["a", "b"]},
         "Config": {"Volumes": {"/x": {}}, "Env": ["A=1"], "User": ""}});
     let content = |row: &serde_json::Value| {
         let out = format!("{UP}{row}\n@skep 200 /images/i/json\n");
@@ -117,6 +118,7 @@ fn both_ways_of_asking_agree() {
         assert!(!info.system_time.is_empty() && info.swarm.inactive());
         assert_eq!(seen[1], Seen::Absent);
         assert_eq!(seen[3], Seen::Absent);
+        assert_eq!(seen[4], Seen::Absent);
     }
     assert_eq!(by_api[2..], by_command[2..]);
 }
