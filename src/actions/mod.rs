@@ -7,6 +7,7 @@ pub mod container;
 mod docker;
 mod docker_engine;
 mod file;
+mod image;
 mod network;
 mod peers;
 mod ready;
@@ -311,6 +312,7 @@ pub type Check = fn(&Node, &str) -> Result<Option<Box<dyn Action>>, Vec<yaml::Er
 /// Every action.
 pub const TABLE: &[Kind] = &[
     row::<container::Container>("container"),
+    row::<image::Image>("image"),
     row::<network::Network>("network"),
     line_row::<docker::Docker>("docker"),
     row::<docker_engine::DockerEngine>("docker_engine"),

@@ -21,6 +21,7 @@ pub struct Local {
 pub fn answer(read: &Read) -> Seen<Value> {
     match read {
         Read::Local(path) => seen(path, file(path).map(Value::Local)),
+        Read::Text(path) => seen(path, fs::read_to_string(path).map(Value::Text)),
         Read::Context { path, extra } => seen(path, context::digest(path, extra).map(Value::Context)),
         _ => Seen::Unread("the workstation is not asked that".into()),
     }
@@ -46,6 +47,14 @@ impl<'a> Readings<'a> {
     pub fn local(&self, path: &Path) -> Seen<&'a Local> {
         self.value(WORKSTATION, &Read::Local(path.into()), |value| match value {
             Value::Local(local) => Some(local),
+            _ => None,
+        })
+    }
+
+    /// The text of a file on the workstation.
+    pub fn text(&self, path: &Path) -> Seen<&'a str> {
+        self.value(WORKSTATION, &Read::Text(path.into()), |value| match value {
+            Value::Text(text) => Some(&**text),
             _ => None,
         })
     }

@@ -53,6 +53,8 @@ pub enum Read {
     Docker(docker::Look),
     /// A file on the workstation, absolute; asked of [`WORKSTATION`], answered by [`local::answer`].
     Local(PathBuf),
+    /// The text of a file on the workstation, absolute; asked of [`WORKSTATION`], answered by [`local::answer`].
+    Text(PathBuf),
     /// A folder on the workstation that an image is built from, what its `.dockerignore` names left out; asked of
     /// [`WORKSTATION`], answered by [`local::answer`].
     Context {
@@ -123,6 +125,8 @@ pub enum Value {
     Docker(docker::Found),
     /// What a local file is like.
     Local(Local),
+    /// The text of a local file.
+    Text(String),
     /// The digest of a build context.
     Context(String),
     /// What dpkg says of a package.

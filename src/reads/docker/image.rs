@@ -16,6 +16,8 @@ pub struct Image {
     pub id: String,
     /// The names it goes by.
     pub tags: Vec<String>,
+    /// Its names by digest: where it was pulled from or pushed to.
+    pub digests: Vec<String>,
     /// The same for the same layers, architecture and configuration, in whatever store.
     pub content: String,
     /// The digests of its layers, uncompressed, base first.
@@ -72,6 +74,7 @@ fn understood(row: &Json) -> Image {
     Image {
         id: text(row.get("Id")),
         tags: list(row.get("RepoTags")),
+        digests: list(row.get("RepoDigests")),
         content: content(row),
         layers: list(row.get("RootFS").and_then(|fs| fs.get("Layers"))),
         architecture: text(row.get("Architecture")),

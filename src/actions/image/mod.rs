@@ -1,0 +1,165 @@
+//! `image`: an image that a host has: pulled, built, loaded, or carried from a host that has it.
+
+mod build;
+mod carry;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::values::Text;
+use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Target};
+use crate::reads::docker::{Image as Found, Look, normal_reference};
+use crate::reads::{Read, Readings, Seen};
+use crate::remote::{Command, quote};
+
+/// Sees to it that a host has an image.
+///
+/// One way is taken: `pull: true`, else `build`, else `load`, else `carry`, else it is pulled. A host that has it (the same
+/// layers and configuration) gets nothing.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// Its name, with a tag: `registry.example/spark:4.1`.
+    name: String,
+    /// Pull it from its registry, if it is not there.
+    #[serde(default)]
+    pull: bool,
+    /// Build it, again only if the files, the arguments or the base image changed.
+    build: Option<Build>,
+    /// Load it from an archive on the workstation (`docker save`), if it is not there; the path is relative to the playbook's folder.
+    load: Option<PathBuf>,
+    /// Carry it from the first of these hosts that has it, without a registry: `managers[0]`. Layers that the host has already
+    /// are left out where its engine allows that.
+    carry: Option<String>,
+    /// Push it to its registry after that.
+    #[serde(default)]
+    push: bool,
+    /// The platform, where a registry has several: `linux/arm64`.
+    platform: Option<String>,
+}
+
+/// How an image is built.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// The folder on the workstation that is sent, relative to the playbook's; its `.dockerignore` is heeded.
+    context: PathBuf,
+    /// The Dockerfile in it.
+    #[serde(default = "dockerfile")]
+    dockerfile: String,
+    /// Build arguments. They can be read in the image's history: nothing secret.
+    #[serde(default)]
+    args: BTreeMap<String, Text>,
+    /// A file with certificates, put beside the Dockerfile as `skep-ca.crt`; left out if empty.
+    #[serde(default)]
+    ca_file: String,
+    /// The stage to build; the last where not given.
+    target: Option<String>,
+    /// The network of the build's own commands, such as `host`.
+    network: Option<String>,
+}
+
+fn dockerfile() -> String {
+    "Dockerfile".into()
+}
+
+impl Action for Image {
+    fn describe(&self) -> String {
+        format!("image {}", self.name)
+    }
+
+    fn object(&self) -> Option<Object> {
+        Some(Object { kind: "image", name: normal_reference(&self.name) })
+    }
+
+    fn reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
+        let mut asks = vec![on.ask(image(&self.name))];
+        match self.way() {
+            Way::Build(build) => asks.extend(build.reads(on, seen)),
+            Way::Carry(from) => asks.extend(self.carry_reads(from, on, seen)),
+            Way::Pull | Way::Load(_) => {}
+        }
+        asks
+    }
+
+    fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan {
+        let found = match seen.image(&on.host.name, &self.name) {
+            Seen::Is(found) => Some(found),
+            Seen::Absent => None,
+            Seen::Unread(why) => return Plan::unread(&format!("image {} on {}", self.name, on.host.name), &why),
+        };
+        let plan = match (self.way(), found) {
+            (Way::Build(build), found) => build.plan(&self.name, found, on, seen),
+            (Way::Carry(from), found) => self.carry_plan(from, found, on, seen),
+            (Way::Pull | Way::Load(_), Some(_)) => Plan::Settled,
+            (Way::Pull, None) => Plan::Change(vec![self.pull()]),
+            (Way::Load(path), None) => Plan::Change(vec![load(&on.folder.join(path))]),
+        };
+        if self.push { self.pushed(plan, found) } else { plan }
+    }
+}
+
+/// Where an image comes from.
+enum Way<'a> {
+    Pull,
+    Build(&'a Build),
+    Load(&'a PathBuf),
+    Carry(&'a str),
+}
+
+fn image(name: &str) -> Read {
+    Read::Docker(Look::Image(name.into()))
+}
+
+fn load(path: &std::path::Path) -> Change {
+    let to = Command::new("docker").args(["load", "-q"]);
+    Change::new("it is not here", Does::Send { parcel: Parcel::File(path.into()), to })
+}
+
+impl Image {
+    fn way(&self) -> Way<'_> {
+        match (&self.build, &self.load, &self.carry) {
+            _ if self.pull => Way::Pull,
+            (Some(build), _, _) => Way::Build(build),
+            (None, Some(path), _) => Way::Load(path),
+            (None, None, Some(from)) => Way::Carry(from),
+            (None, None, None) => Way::Pull,
+        }
+    }
+
+    fn pull(&self) -> Change {
+        let platform =
+            self.platform.iter().map(|platform| format!("--platform {} ", quote(platform))).collect::<String>();
+        let line = format!("docker pull {platform}{}", quote(&self.name));
+        // Progress goes through as it comes; its errors are kept, for a hint.
+        let script = format!(
+            "exec 3>&1; said=$({line} 2>&1 >&3) && exit 0\nprintf '%s\\n' \"$said\" >&2\ncase $said in\n\
+             *toomanyrequests* | *'Too Many Requests'*) echo 'hint: the registry counts pulls by address: log in (docker login), wait, or pull on one host and `carry` from there' >&2 ;;\n\
+             *'manifest unknown'* | *'not found'* | *'does not exist'*) echo 'hint: no such image or tag there, or a login is needed: docker login' >&2 ;;\n\
+             esac\nexit 1"
+        );
+        Change::run("it is not here", Command::sh(script).shown_as(line))
+    }
+
+    /// A registry that an image was pushed to is one of its names by digest.
+    fn pushed(&self, plan: Plan, found: Option<&Found>) -> Plan {
+        let name = normal_reference(&self.name);
+        let repository = name.rsplit_once(':').map_or(name.as_str(), |(repository, _)| repository).to_owned() + "@";
+        let push = || Change::run("its registry does not have it", Command::new("docker").args(["push", &self.name]));
+        let there = found
+            .is_some_and(|found| found.digests.iter().any(|digest| normal_reference(digest).starts_with(&repository)));
+        match plan {
+            Plan::Settled if !there => Plan::Change(vec![push()]),
+            Plan::Change(mut changes) => {
+                changes.push(push());
+                Plan::Change(changes)
+            }
+            other => other,
+        }
+    }
+}
