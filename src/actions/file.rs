@@ -7,15 +7,15 @@ use schemars::JsonSchema;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use sha2::{Digest, Sha256};
 
-use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Put, Target};
+use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Put, Target, Wait};
 use crate::event::Difference;
 use crate::reads::{self, FileKind, Read, Readings, Seen, WORKSTATION};
-use crate::remote::Command;
+use crate::remote::{Command, quote};
 
 /// A file or folder on the host.
 ///
-/// One of `content`, `template`, `src` and `generate` says what is in it. It is written beside the old one and then put
-/// in its place, so that nobody ever reads half of it. The folder that it is in must exist.
+/// One of `content`, `template`, `src`, `generate` and `carry` says what is in it. It is written beside the old one and then
+/// put in its place, so that nobody ever reads half of it. The folders that it is in are made where they are missing.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(try_from = "Parameters")]
 #[schemars(with = "Parameters")]
@@ -36,11 +36,10 @@ struct Parameters {
     template: Option<String>,
     /// A local file that is copied as it is; relative to the playbook's folder.
     src: Option<String>,
-    /// A value that is made up once, on the host itself, if the file is not there yet: `random`.
+    /// A value that is made up once, on the host itself, if the file is not there yet: `generate: {}`.
     generate: Option<Generate>,
-    /// Random bytes of a made-up value, written as twice as many hexadecimal digits.
-    #[serde(default = "thirty_two")]
-    bytes: usize,
+    /// Another host that has this very file, by its name, `leader` or `GROUP[N]`: it is copied from there through memory.
+    carry: Option<String>,
     /// What it should be.
     #[serde(default)]
     state: State,
@@ -52,10 +51,6 @@ struct Parameters {
     /// Whether what is in it is nobody's business: neither it nor its digest is shown, and a new file gets mode 0600.
     #[serde(default)]
     secret: bool,
-}
-
-fn thirty_two() -> usize {
-    32
 }
 
 /// What there should be.
@@ -73,10 +68,16 @@ enum State {
 
 /// How a value is made up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Generate {
-    /// From the host's source of randomness.
-    Random,
+#[serde(deny_unknown_fields, default)]
+struct Generate {
+    /// Random bytes, written as twice as many hexadecimal digits.
+    bytes: usize,
+}
+
+impl Default for Generate {
+    fn default() -> Self {
+        Self { bytes: 32 }
+    }
 }
 
 /// Permission bits, as octal digits.
@@ -135,11 +136,16 @@ impl TryFrom<Parameters> for File {
         if !asked.path.starts_with('/') {
             return Err(format!("`path` must be absolute, and {} is not", asked.path));
         }
-        let contents =
-            [asked.content.is_some(), asked.template.is_some(), asked.src.is_some(), asked.generate.is_some()];
+        let contents = [
+            asked.content.is_some(),
+            asked.template.is_some(),
+            asked.src.is_some(),
+            asked.generate.is_some(),
+            asked.carry.is_some(),
+        ];
         match (asked.state, contents.iter().filter(|given| **given).count()) {
             (State::File, 0 | 1) | (State::Directory | State::Absent, 0) => Ok(Self { asked, rendered: None }),
-            (State::File, _) => Err("`file` takes one of `content`, `template`, `src` and `generate`".into()),
+            (State::File, _) => Err("`file` takes one of `content`, `template`, `src`, `generate` and `carry`".into()),
             _ => Err("a `state` other than `file` has no content".into()),
         }
     }
@@ -158,10 +164,14 @@ impl Action for File {
         Some(Object { kind: "file", name: self.asked.path.clone() })
     }
 
-    fn reads(&self, on: &Target, _seen: &Readings<'_>) -> Vec<Ask> {
-        let there = on.ask(Read::File { path: self.asked.path.clone(), content: false });
+    fn reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
+        let look = |path: &str| Read::File { path: path.into(), content: false };
+        let there = on.ask(look(&self.asked.path));
         let here = self.local(on).map(|path| Ask { host: WORKSTATION.into(), read: Read::Local(path) });
-        std::iter::once(there).chain(here).collect()
+        let source = self.source(on).map(|host| Ask { host, read: look(&self.asked.path) });
+        let new = self.asked.state == State::File && seen.file(&on.host.name, &self.asked.path) == Seen::Absent;
+        let above = new.then(|| on.ask(look(self.above())));
+        [Some(there), here, source, above].into_iter().flatten().collect()
     }
 
     fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan {
@@ -173,7 +183,7 @@ impl Action for File {
         match self.asked.state {
             State::Absent => self.removed(there),
             State::Directory => self.folder(there),
-            State::File => self.file(there, on, seen),
+            State::File => self.with_folder(self.file(there, on, seen), on, seen),
         }
     }
 
@@ -196,6 +206,71 @@ struct Wanted {
 impl File {
     fn local(&self, on: &Target) -> Option<PathBuf> {
         self.asked.src.as_ref().map(|src| on.folder.join(src))
+    }
+
+    /// The folder it is in.
+    fn above(&self) -> &str {
+        self.asked.path.rsplit_once('/').map_or("/", |(above, _)| if above.is_empty() { "/" } else { above })
+    }
+
+    /// Makes the folders above first, where they are missing.
+    fn with_folder(&self, plan: Plan, on: &Target, seen: &Readings<'_>) -> Plan {
+        match plan {
+            Plan::Change(mut changes) if seen.file(&on.host.name, self.above()) == Seen::Absent => {
+                let make = Command::new("mkdir").args(["-p", "--"]).arg(self.above());
+                changes.insert(0, Change::run(format!("{} is not there", self.above()), make));
+                Plan::Change(changes)
+            }
+            plan => plan,
+        }
+    }
+
+    /// The host it is carried from: `leader`, `GROUP[N]` or a name.
+    fn source(&self, on: &Target) -> Option<String> {
+        let from = self.asked.carry.as_deref()?;
+        if from == "leader" {
+            return on.leader.clone();
+        }
+        match from.strip_suffix(']').and_then(|from| from.split_once('[')) {
+            Some((group, n)) => on.group(group).nth(n.parse().ok()?).map(|host| host.name.clone()),
+            None => on.hosts.iter().find(|host| host.name == from).map(|host| host.name.clone()),
+        }
+    }
+
+    /// Carries it over where the digests differ; waits where the other host has none yet.
+    fn carried(&self, from: &str, there: Option<&reads::File>, on: &Target, seen: &Readings<'_>) -> Plan {
+        let Some(source) = self.source(on) else {
+            return Plan::refused(format!("there is no host {from}"), "`carry` takes a host, `leader` or `GROUP[N]`");
+        };
+        let wanted = match seen.file(&source, &self.asked.path) {
+            Seen::Is(file) => file.sha256.as_ref(),
+            Seen::Absent => return self.not_yet(source),
+            Seen::Unread(why) => return Plan::unread(&format!("{} on {source}", self.asked.path), &why),
+        };
+        if wanted.is_none() || there.is_some_and(|file| file.sha256.is_none()) {
+            return Plan::unread(&self.asked.path, "its content could not be read");
+        }
+        match there.filter(|file| file.sha256.as_ref() == wanted) {
+            Some(file) => settled_or(self.attributes(file)),
+            None => Plan::Change(vec![self.pipe(source)]),
+        }
+    }
+
+    fn not_yet(&self, source: String) -> Plan {
+        let what = format!("{source} to have {}", self.asked.path);
+        Plan::Wait(Wait { what, on: vec![source.clone()], then: vec![self.pipe(source)] })
+    }
+
+    /// Written beside the old one, readable by its owner alone until it is whole.
+    fn pipe(&self, from: String) -> Change {
+        let (path, new) = (quote(&self.asked.path), format!("{}.skep-new", self.asked.path));
+        let new = quote(&new);
+        let owner = self.asked.owner.as_ref().map(|owner| format!(" && chown {} -- {new}", quote(owner)));
+        let mode = self.asked.mode.as_ref().map_or("0600", |mode| &mode.0);
+        let own = owner.unwrap_or_default();
+        let to = Command::sh(format!("umask 077; cat >{new}{own} && chmod {mode} -- {new} && mv -f -- {new} {path}"));
+        let source = Command::new("cat").arg("--").arg(&self.asked.path);
+        Change::new(format!("it is not {from}'s"), Does::Pipe { from, source, to })
     }
 
     fn removed(&self, there: Option<&reads::File>) -> Plan {
@@ -229,9 +304,12 @@ impl File {
         if let Some(other) = there.filter(|file| file.kind != FileKind::Regular) {
             return self.in_the_way(other, "a regular file");
         }
-        if self.asked.generate.is_some() {
-            return there
-                .map_or_else(|| Plan::Change(vec![self.generated()]), |file| settled_or(self.attributes(file)));
+        if let Some(Generate { bytes }) = self.asked.generate {
+            let made = || Plan::Change(vec![self.generated(bytes)]);
+            return there.map_or_else(made, |file| settled_or(self.attributes(file)));
+        }
+        if let Some(from) = &self.asked.carry {
+            return self.carried(from, there, on, seen);
         }
         match self.wanted(on, seen) {
             Err(refused) => refused,
@@ -285,8 +363,8 @@ impl File {
         Change::new(why, Does::Put(Put { path, content, mode, owner: self.asked.owner.clone() }))
     }
 
-    fn generated(&self) -> Change {
-        let (path, bytes, owner) = (self.asked.path.clone(), self.asked.bytes, self.asked.owner.clone());
+    fn generated(&self, bytes: usize) -> Change {
+        let (path, owner) = (self.asked.path.clone(), self.asked.owner.clone());
         let mode = self.asked.mode.as_ref().map_or("0600", |mode| &mode.0).to_owned();
         Change::new("it was never made up", Does::Generate { path, bytes, mode, owner })
     }
@@ -378,8 +456,10 @@ mod tests {
 
     fn planned_with(case: Case, mut parameters: serde_json::Value, there: &str) -> String {
         parameters["path"] = json!("/etc/motd");
-        let read = Read::File { path: "/etc/motd".into(), content: false };
-        case.answers("node1", &[read], there).plan(&action::<File>(parameters))
+        let read = |path: &str| [Read::File { path: path.into(), content: false }];
+        let etc = "folder 755 0 0 root root 4096 17.5 - -\n";
+        let case = case.answers("node1", &read("/etc"), etc).answers("node1", &read("/etc/motd"), there);
+        case.plan(&action::<File>(parameters))
     }
 
     fn hello(mode: &str) -> String {
@@ -425,8 +505,8 @@ mod tests {
     #[test]
     fn a_value_is_made_up_once() {
         let made = "change\n  it was never made up\n    generate /etc/motd, 16 bytes, mode 0600 owner -";
-        assert_eq!(planned(json!({"generate": "random", "bytes": 16}), "absent\n"), made);
-        assert_eq!(planned(json!({"generate": "random"}), &hello("600")), "settled");
+        assert_eq!(planned(json!({"generate": {"bytes": 16}}), "absent\n"), made);
+        assert_eq!(planned(json!({"generate": {}}), &hello("600")), "settled");
     }
 
     #[test]
@@ -437,6 +517,31 @@ mod tests {
         assert_eq!(planned_with(case(is), json!({"src": "motd"}), &hello("644")), "settled");
         let no = "refused: there is no file /playbooks/motd\nhint: `src` is relative to the playbook's folder";
         assert_eq!(planned_with(case(Seen::Absent), json!({"src": "motd"}), &hello("644")), no);
+    }
+
+    #[test]
+    fn missing_folders_are_made_first() {
+        let read = |path: &str| [Read::File { path: path.into(), content: false }];
+        let case = Case::new(&["node1"]).answers("node1", &read("/opt/a/b"), "absent\n");
+        let case = case.answers("node1", &read("/opt/a"), "absent\n");
+        let plan = case.plan(&action::<File>(json!({"path": "/opt/a/b", "content": "x"})));
+        let first = "change\n  /opt/a is not there\n    $ mkdir -p -- /opt/a\n  it is not there\n";
+        assert!(plan.starts_with(first), "{plan}");
+    }
+
+    #[test]
+    fn a_file_is_carried_from_the_host_that_has_it() {
+        let read = || [Read::File { path: "/etc/motd".into(), content: false }];
+        let case = |source: &str| Case::new(&["node1", "node2@managers"]).answers("node2", &read(), source);
+        let asked = || json!({"carry": "managers[0]", "owner": "10185"});
+        let to = "umask 077; cat >/etc/motd.skep-new && chown 10185 -- /etc/motd.skep-new && \
+                  chmod 0600 -- /etc/motd.skep-new && mv -f -- /etc/motd.skep-new /etc/motd";
+        let pipe = format!("  it is not node2's\n    node2: cat -- /etc/motd | {to}");
+        assert_eq!(planned_with(case(&hello("600")), asked(), "absent\n"), format!("change\n{pipe}"));
+        let waits = format!("wait for node2 to have /etc/motd, then\n{pipe}");
+        assert_eq!(planned_with(case("absent\n"), asked(), "absent\n"), waits);
+        let same = format!("file 600 10185 0 UNKNOWN root 6 17.5 {HELLO} -\n");
+        assert_eq!(planned_with(case(&hello("600")), asked(), &same), "settled");
     }
 
     #[test]
