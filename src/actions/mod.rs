@@ -17,7 +17,7 @@ mod swarm;
 pub mod testing;
 mod values;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -261,6 +261,20 @@ pub enum Does {
     Reconnect,
 }
 
+impl Does {
+    /// What is done, as people may see it.
+    pub fn masked(&self) -> String {
+        match self {
+            Self::Run(command) => command.masked(),
+            Self::Put(put) => format!("write {} ({})", put.path, put.content),
+            Self::Send { parcel, to } => format!("{} <{parcel}", to.masked()),
+            Self::Pipe { from, source, to } => format!("[{from}] {} | {}", source.masked(), to.masked()),
+            Self::Generate { path, bytes, .. } => format!("make up {bytes} random bytes in {path}"),
+            Self::Reconnect => "log in anew".into(),
+        }
+    }
+}
+
 /// A file to write.
 #[derive(Debug, PartialEq)]
 pub struct Put {
@@ -288,6 +302,15 @@ pub enum Parcel {
         /// Name in the archive, and where it comes from.
         extra: Vec<(String, PathBuf)>,
     },
+}
+
+impl fmt::Display for Parcel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::File(path) | Self::Folder { path, .. } => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 /// A row of the table of actions.

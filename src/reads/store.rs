@@ -50,6 +50,11 @@ impl Store {
         self.readings.insert(wanted, Reading { seen, epoch, at: Instant::now() });
     }
 
+    /// This reading no longer counts.
+    pub fn forget(&mut self, wanted: &Wanted) {
+        self.readings.remove(wanted);
+    }
+
     /// Whether there is a reading that counts.
     pub fn fresh(&self, wanted: &Wanted) -> bool {
         self.counting(wanted).is_some()

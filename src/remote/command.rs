@@ -41,19 +41,20 @@ pub struct Command {
     stdin: Vec<u8>,
     user: User,
     shown: Option<String>,
+    within: Option<(String, String)>,
 }
 
 impl Command {
     /// A program, to be found on the host's `PATH`.
     pub fn new(program: impl Into<String>) -> Self {
         let words = vec![Word::Plain(program.into())];
-        Self { words, environment: Vec::new(), stdin: Vec::new(), user: User::Login, shown: None }
+        Self { words, environment: Vec::new(), stdin: Vec::new(), user: User::Login, shown: None, within: None }
     }
 
     /// A line of POSIX shell, shown and run as it was typed.
     pub fn sh(line: impl Into<String>) -> Self {
         let words = vec![Word::Syntax(line.into())];
-        Self { words, environment: Vec::new(), stdin: Vec::new(), user: User::Login, shown: None }
+        Self { words, environment: Vec::new(), stdin: Vec::new(), user: User::Login, shown: None, within: None }
     }
 
     /// One more argument.
@@ -112,6 +113,13 @@ impl Command {
         self
     }
 
+    /// The same with script before and after it on the wire, of which people see nothing: a lock.
+    #[must_use]
+    pub fn within(mut self, before: String, after: String) -> Self {
+        self.within = Some((before, after));
+        self
+    }
+
     /// Who runs it.
     pub fn user(&self) -> &User {
         &self.user
@@ -128,7 +136,11 @@ impl Command {
         for (name, value) in &self.environment {
             script += &format!("export {name}={}\n", value.wire());
         }
-        script + &self.joined(Word::wire)
+        script += &self.joined(Word::wire);
+        match &self.within {
+            Some((before, after)) => format!("{before}{script}{after}"),
+            None => script,
+        }
     }
 
     /// The line as people may see it: secrets masked, environment left out.

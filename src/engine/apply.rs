@@ -1,0 +1,218 @@
+//! Change: the commands of a plan, one after another, under the host's lock.
+
+use std::sync::Arc;
+
+use tokio::io::AsyncWriteExt as _;
+
+use super::job::{Job, Trouble};
+use super::{World, doing, lock, mask};
+use crate::actions::{Change, Does, Parcel};
+use crate::event::Event;
+use crate::inventory::Host;
+use crate::remote::{Command, Exec, Live, Lost, Output, Session, Source, User};
+
+/// How many bytes wait between the two ends of a pipe.
+const PIPE: usize = 1 << 20;
+
+/// Makes `changes` in order; the first that fails ends them. Each starts a new epoch when it starts and when it ends.
+///
+/// # Errors
+/// What went wrong. Whether it matters is for the next look to say.
+pub async fn apply(world: &World, job: &Job, changes: &[Change]) -> Result<Output, Trouble> {
+    let mut last = Output::default();
+    for change in changes {
+        if world.cancelled() {
+            return Err(Trouble::Interrupted);
+        }
+        world.tell(told(job, change, None));
+        world.store().turn();
+        let done = make(world, job, change).await;
+        world.store().turn();
+        last = done?;
+    }
+    Ok(last)
+}
+
+/// The event of a change; `after` names the step that it waits for in a plan.
+pub fn told(job: &Job, change: &Change, after: Option<String>) -> Event {
+    Event::Change {
+        step: job.manner.step.clone(),
+        host: job.owner.name.clone(),
+        on: change.on.clone(),
+        why: change.why.clone(),
+        command: change.does.masked(),
+        differs: change.differs.clone(),
+        after,
+        removes: change.removes,
+    }
+}
+
+async fn make(world: &World, job: &Job, change: &Change) -> Result<Output, Trouble> {
+    let at = At::new(world, job, change);
+    match &change.does {
+        Does::Run(command) => at.run(command.clone(), None, None).await,
+        Does::Put(put) => {
+            let (stdin, bytes) = open(&put.content).await.map_err(|why| at.trouble(&put.path, why))?;
+            at.run(doing::put(put, bytes), Some(stdin), None).await
+        }
+        Does::Send { parcel, to } => {
+            let (stdin, _) = open(parcel).await.map_err(|why| at.trouble(&to.masked(), why))?;
+            at.run(to.clone(), Some(stdin), None).await
+        }
+        Does::Pipe { from, source, to } => pipe(&at, from, source, to).await,
+        Does::Generate { path, bytes, mode, owner } => {
+            at.run(doing::generate(path, *bytes, mode, owner.as_deref()), None, None).await
+        }
+        Does::Reconnect => {
+            world.crew.renew(&at.host.name).await;
+            Ok(Output::default())
+        }
+    }
+}
+
+/// Both ends at once. Where the source fails, its words are told: the other end only saw its input stop.
+async fn pipe(at: &At<'_>, from: &str, source: &Command, to: &Command) -> Result<Output, Trouble> {
+    let Some(from) = at.world.host(from) else { return Err(at.trouble(from, "not in the inventory".into())) };
+    let (writer, reader) = tokio::io::duplex(PIPE);
+    let there = At { host: from.clone(), quiet: true, ..*at };
+    let (sent, taken) = tokio::join!(
+        there.run(source.clone(), None, Some(Box::new(writer))),
+        at.run(to.clone(), Some(Box::new(reader)), None)
+    );
+    sent.and(taken)
+}
+
+/// Where a change is made, and for whom.
+struct At<'a> {
+    world: &'a World,
+    job: &'a Job,
+    change: &'a Change,
+    host: Arc<Host>,
+    /// What only gives (the source of a pipe) takes no lock and shows no lines.
+    quiet: bool,
+}
+
+impl<'a> At<'a> {
+    fn new(world: &'a World, job: &'a Job, change: &'a Change) -> Self {
+        let named = change.on.as_deref().and_then(|name| world.host(name));
+        let host = named.unwrap_or(&job.target.host).clone();
+        Self { world, job, change, host, quiet: false }
+    }
+
+    async fn run(
+        &self,
+        command: Command,
+        stdin: Option<Source>,
+        stdout: Option<crate::remote::Sink>,
+    ) -> Result<Output, Trouble> {
+        let session = self.session().await?;
+        let command = self.dressed(command);
+        let live = (!self.quiet).then(|| self.live());
+        let deadline = Some(self.change.deadline);
+        let exec = Exec { stdin, stdout, live, deadline, ..Exec::new(&command) };
+        match session.exec(exec).await {
+            Ok(output) => self.ended(output),
+            Err(Lost::Connection(why)) => Err(self.cut(&why).await),
+            Err(lost) => Err(self.trouble(&self.change.does.masked(), lost.to_string())),
+        }
+    }
+
+    async fn session(&self) -> Result<Arc<dyn Session>, Trouble> {
+        let lost = |_| Trouble::Cut { host: self.host.name.clone() };
+        self.world.crew.session(&self.host).await.map_err(lost)
+    }
+
+    /// As the step's user, under the host's lock.
+    fn dressed(&self, command: Command) -> Command {
+        let command = match command.user() {
+            User::Login => command.by(self.job.user(&self.host.name)),
+            User::Sudo(_) => command,
+        };
+        match self.quiet {
+            true => command,
+            false => lock::under(command, &self.world.options.who),
+        }
+    }
+
+    fn live(&self) -> Live {
+        let (emit, step, host) = (self.world.emit.clone(), self.job.manner.step.clone(), self.job.owner.name.clone());
+        Arc::new(move |line| {
+            let (step, host) = (step.clone(), host.clone());
+            match line.strip_prefix(lock::WAITING) {
+                Some(whom) => emit(Event::JobWaiting { step, host, waiting: format!("the lock held by {whom}") }),
+                None => emit(Event::Line { step, host, line: mask::tokens(line) }),
+            }
+        })
+    }
+
+    fn ended(&self, output: Output) -> Result<Output, Trouble> {
+        if output.ok() {
+            return Ok(output);
+        }
+        if output.code == lock::LOOK_AGAIN && output.errors().ends_with(lock::FREED) {
+            return Err(Trouble::Locked);
+        }
+        if self.world.cancelled() {
+            return Err(Trouble::Interrupted);
+        }
+        let errors = if output.errors().is_empty() { output.text() } else { output.errors() };
+        Err(Trouble::Failed {
+            what: format!("exit status {} on {}", output.code, self.host.name),
+            command: self.change.does.masked(),
+            stderr: mask::tokens(&tail(&errors)),
+            code: Some(output.code),
+        })
+    }
+
+    async fn cut(&self, why: &str) -> Trouble {
+        self.world.crew.cut(&self.host.name, why).await;
+        if self.world.cancelled() {
+            return Trouble::Interrupted;
+        }
+        Trouble::Cut { host: self.host.name.clone() }
+    }
+
+    fn trouble(&self, command: &str, what: String) -> Trouble {
+        Trouble::Failed { what, command: command.to_owned(), stderr: String::new(), code: None }
+    }
+}
+
+/// The last lines of what a command said: enough to see why, short enough to read.
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
+/// The bytes of a parcel, and how many there are.
+async fn open(parcel: &Parcel) -> Result<(Source, u64), String> {
+    match parcel {
+        Parcel::Bytes(bytes) => Ok((Box::new(std::io::Cursor::new(bytes.clone())), bytes.len() as u64)),
+        Parcel::File(path) => {
+            let told = |error| format!("cannot read {}: {error}", path.display());
+            let file = tokio::fs::File::open(path).await.map_err(told)?;
+            let bytes = file.metadata().await.map_err(told)?.len();
+            Ok((Box::new(file), bytes))
+        }
+        Parcel::Folder { path, extra } => {
+            let (path, extra) = (path.clone(), extra.clone());
+            let packed = tokio::task::spawn_blocking(move || pack(&path, &extra)).await;
+            let file = packed.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+            let mut file = tokio::fs::File::from_std(file);
+            file.flush().await.map_err(|error| error.to_string())?;
+            let bytes = file.metadata().await.map_err(|error| error.to_string())?.len();
+            Ok((Box::new(file), bytes))
+        }
+    }
+}
+
+/// A folder as a tar archive in a temporary file that is already unlinked.
+fn pack(path: &std::path::Path, extra: &[(String, std::path::PathBuf)]) -> std::io::Result<std::fs::File> {
+    let mut archive = tar::Builder::new(tempfile::tempfile()?);
+    archive.append_dir_all(".", path)?;
+    for (name, from) in extra {
+        archive.append_path_with_name(from, name)?;
+    }
+    let mut file = archive.into_inner()?;
+    std::io::Seek::rewind(&mut file)?;
+    Ok(file)
+}

@@ -1,0 +1,107 @@
+//! Look: gathers what jobs must read, and reads it with one command per host.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use futures::future::join_all;
+
+use super::World;
+use super::job::Job;
+use crate::event::Event;
+use crate::reads::batch::{Answer, Batch};
+use crate::reads::{Read, Seen, WORKSTATION, Wanted, local};
+use crate::remote::{Exec, Lost, Session, User};
+
+/// Reads may lead to further reads; this many rounds are more than any action needs.
+const ROUNDS: usize = 12;
+
+/// The reads of a batch that a hundred files may answer: far more than a host's steps ask for.
+const REPLY: usize = 64 << 20;
+
+/// Reads what `jobs` need and what does not count any more. When a host must be asked at all, `ahead` says what else it
+/// is worth asking in the same breath.
+pub async fn look(world: &World, jobs: &[&Job], ahead: &dyn Fn(&BTreeSet<String>) -> Vec<Wanted>) {
+    for _ in 0..ROUNDS {
+        let mut wanted: BTreeSet<Wanted> = {
+            let store = world.store();
+            jobs.iter().flat_map(|job| job.missing(&store)).collect()
+        };
+        if wanted.is_empty() || world.cancelled() {
+            return;
+        }
+        let hosts = wanted.iter().map(|w| w.host.clone()).collect();
+        let more = ahead(&hosts);
+        let store_fresh = |wanted: &Wanted| world.store().fresh(wanted);
+        wanted.extend(more.into_iter().filter(|wanted| !store_fresh(wanted)));
+        fetch(world, wanted).await;
+    }
+}
+
+/// Reads all of `wanted`, each host's with one command, all hosts at once.
+pub async fn fetch(world: &World, wanted: BTreeSet<Wanted>) {
+    let mut by_host: BTreeMap<String, Vec<(User, Read)>> = BTreeMap::new();
+    for Wanted { host, user, read } in wanted {
+        by_host.entry(host).or_default().push((user, read));
+    }
+    join_all(by_host.into_iter().map(|(host, reads)| fetch_from(world, host, reads))).await;
+}
+
+async fn fetch_from(world: &World, host: String, reads: Vec<(User, Read)>) {
+    let (epoch, started, count) = (world.store().epoch(), Instant::now(), reads.len());
+    let answers = match host.as_str() {
+        WORKSTATION => on_workstation(reads).await,
+        _ => on_host(world, &host, reads).await,
+    };
+    if host != WORKSTATION {
+        let ms = started.elapsed().as_millis() as u64;
+        world.tell(Event::Looked { host: host.clone(), readings: count, ms });
+    }
+    let mut store = world.store();
+    for (user, read, seen) in answers {
+        store.keep(Wanted { host: host.clone(), user, read }, seen, epoch);
+    }
+}
+
+async fn on_workstation(reads: Vec<(User, Read)>) -> Vec<Answer> {
+    let answer = move || reads.into_iter().map(|(user, read)| (user, local::answer(&read), read)).collect::<Vec<_>>();
+    let answers = tokio::task::spawn_blocking(answer).await.unwrap_or_default();
+    answers.into_iter().map(|(user, seen, read)| (user, read, seen)).collect()
+}
+
+async fn on_host(world: &World, name: &str, reads: Vec<(User, Read)>) -> Vec<Answer> {
+    let Some(host) = world.host(name) else { return unread(reads, &format!("{name} is not in the inventory")) };
+    if let Some(why) = world.left(name) {
+        return unread(reads, &format!("{name} left the run: {why}"));
+    }
+    let session = match world.crew.session(host).await {
+        Ok(session) => session,
+        Err(why) => {
+            world.leave(name, &why.what);
+            world.count(name, |tally| tally.unreachable = true);
+            return unread(reads, &why.what);
+        }
+    };
+    ask(world, name, &*session, reads).await
+}
+
+async fn ask(world: &World, name: &str, session: &dyn Session, reads: Vec<(User, Read)>) -> Vec<Answer> {
+    if reads.is_empty() {
+        return Vec::new();
+    }
+    let batch = Batch::new(super::nonce(), reads.iter().cloned());
+    let command = batch.command();
+    match session.exec(Exec { cap: REPLY, ..Exec::new(&command) }).await {
+        Ok(output) => batch.answers(&output),
+        Err(lost) => {
+            if let Lost::Connection(_) = lost {
+                world.crew.cut(name, &lost.to_string()).await;
+                world.store().turn();
+            }
+            unread(reads, &lost.to_string())
+        }
+    }
+}
+
+fn unread(reads: Vec<(User, Read)>, why: &str) -> Vec<Answer> {
+    reads.into_iter().map(|(user, read)| (user, read, Seen::Unread(why.to_owned()))).collect()
+}

@@ -1,0 +1,102 @@
+//! The rules that keep the idea right, one by one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::remote::{Lost, Output};
+
+const TWO_FILES: &str = "
+plays:
+- hosts: all
+  steps:
+  - id: one
+    file: { path: \"{{ root }}/one\", content: \"1\" }
+  - id: two
+    file: { path: \"{{ root }}/two\", content: \"2\" }
+  - id: look
+    shell: cat {{ root }}/one {{ root }}/two
+    changes: false
+";
+
+fn outcomes(ran: &Ran) -> Vec<(&str, &str, Outcome)> {
+    ran.came.jobs.iter().map(|(step, host, outcome, _)| (step.as_str(), host.as_str(), *outcome)).collect()
+}
+
+#[tokio::test]
+async fn a_rerun_with_nothing_to_do_sends_each_host_one_command() {
+    let lab = Lab::new();
+    let first = lab.run(TWO_FILES).await;
+    assert_eq!(first.came.code, 0, "{:?}", first.came);
+    let again = lab.run(TWO_FILES).await;
+    assert!(again.came.jobs.iter().all(|job| job.2 == Outcome::Unchanged), "{:?}", again.came.jobs);
+    for host in HOSTS {
+        assert_eq!(again.calls.iter().filter(|(to, _)| to == host).count(), 1, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_plan_changes_nothing_and_says_will_and_may() {
+    let lab = Lab { plan: true, ..Lab::new() };
+    let ran = lab.run(TWO_FILES).await;
+    assert_eq!((ran.came.code, ran.came.files.len()), (10, 0));
+    let after = ran.events.iter().filter_map(|event| match event {
+        Event::Change { step, host, after, .. } => Some((step.as_str(), host.as_str(), after.as_deref())),
+        _ => None,
+    });
+    let after: Vec<_> = after.collect();
+    let expected =
+        [("one", "alpha", None), ("one", "beta", None), ("two", "alpha", Some("one")), ("two", "beta", Some("one"))];
+    assert_eq!(after, expected);
+}
+
+#[tokio::test]
+async fn one_dead_host_never_stops_the_others() {
+    let lab = Lab { hook: Some(Arc::new(|host, _| (host == "beta").then(gone))), ..Lab::new() };
+    let ran = lab.run(TWO_FILES).await;
+    let alpha: Vec<_> = outcomes(&ran).into_iter().filter(|job| job.1 == "alpha").map(|job| job.2).collect();
+    assert_eq!(alpha, [Outcome::Unchanged, Outcome::Changed, Outcome::Changed]);
+    assert_eq!(ran.came.code, 3);
+}
+
+fn gone() -> Result<Output, Lost> {
+    Err(Lost::Connection("reset by peer".into()))
+}
+
+#[tokio::test]
+async fn a_change_that_does_not_help_is_a_failure_and_says_so() {
+    let hook: Hook = Arc::new(|_, script| script.contains("mktemp").then(|| Ok(Output::default())));
+    let lab = Lab { hook: Some(hook), ..Lab::new() };
+    let ran = lab.run(TWO_FILES).await;
+    assert_eq!(outcomes(&ran), [("one", "alpha", Outcome::Failed), ("one", "beta", Outcome::Failed)]);
+    let message = ran.came.jobs[0].3.clone().unwrap_or_default();
+    assert!(message.contains("still so after the change was made"), "{message}");
+}
+
+#[tokio::test]
+async fn the_state_decides_whatever_the_exit_code() {
+    let lab = Lab::new();
+    let root = lab.root.path().to_owned();
+    let hook: Hook = Arc::new(move |host, script| {
+        let put = script.contains("mktemp") && script.contains("/one");
+        put.then(|| {
+            std::fs::write(root.join(host).join("one"), "1").expect("write");
+            Ok(Output { code: 1, ..Output::default() })
+        })
+    });
+    let ran = Lab { hook: Some(hook), ..lab }.run(TWO_FILES).await;
+    assert_eq!(outcomes(&ran)[2..4], [("one", "alpha", Outcome::Changed), ("one", "beta", Outcome::Changed)]);
+    assert_eq!(ran.came.code, 0);
+}
+
+#[tokio::test]
+async fn a_cut_in_the_middle_is_mended_by_logging_in_again() {
+    let cuts = AtomicUsize::new(0);
+    let hook: Hook = Arc::new(move |host, script| {
+        let cut = host == "alpha" && script.contains("mktemp") && cuts.fetch_add(1, Ordering::SeqCst) == 0;
+        cut.then(gone)
+    });
+    let ran = Lab { hook: Some(hook), ..Lab::new() }.run(TWO_FILES).await;
+    assert_eq!(ran.came.code, 0, "{:?}", ran.came);
+    assert_eq!(ran.came.files.len(), 4);
+}

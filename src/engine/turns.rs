@@ -1,0 +1,79 @@
+//! The order of things: which step, on which hosts, one after another.
+
+use std::sync::Arc;
+
+use super::job::{Job, Manner};
+use crate::actions::Target;
+use crate::inventory::Host;
+use crate::playbook::{Play, Playbook, ResolveError, Scope, Step};
+
+/// One step's turn.
+#[derive(Clone, Copy)]
+pub struct Turn<'a> {
+    /// The play it is in.
+    pub play: &'a Play,
+    /// The step.
+    pub step: &'a Step,
+    /// The batch of hosts, of a play with `serial`: so many left out, then so many taken.
+    pub batch: Option<(usize, usize)>,
+}
+
+/// All turns of the steps with these ids. A play with `serial` takes its whole list of steps batch by batch; `size` says
+/// how many hosts a play has.
+pub fn turns<'a>(playbook: &'a Playbook, ids: &[String], size: impl Fn(&Play) -> usize) -> Vec<Turn<'a>> {
+    let mut turns = Vec::new();
+    for play in &playbook.plays {
+        let steps: Vec<&Step> = play.steps.iter().filter(|step| ids.contains(&step.id)).collect();
+        for batch in batches(play, size(play)) {
+            turns.extend(steps.iter().map(|step| Turn { play, step, batch }));
+        }
+    }
+    turns
+}
+
+fn batches(play: &Play, hosts: usize) -> Vec<Option<(usize, usize)>> {
+    let Some(serial) = play.serial else { return vec![None] };
+    let size = serial.batch(hosts);
+    (0..hosts).step_by(size).map(|start| Some((start, size))).collect()
+}
+
+impl Turn<'_> {
+    /// Those of the play's hosts whose turn it is.
+    pub fn in_batch(&self, hosts: Vec<Arc<Host>>) -> Vec<Arc<Host>> {
+        match (self.batch, &self.step.hosts) {
+            (Some((start, size)), None) => hosts.into_iter().skip(start).take(size).collect(),
+            // A step with hosts of its own belongs to no batch; the first one takes it.
+            (Some((start, _)), Some(_)) if start > 0 => Vec::new(),
+            _ => hosts,
+        }
+    }
+
+    /// The jobs of the step on one host.
+    ///
+    /// # Errors
+    /// What is undefined, or wrong.
+    pub fn jobs(&self, scope: &Scope, host: &Arc<Host>, target: &Target) -> Result<Vec<Job>, ResolveError> {
+        let manner = Arc::new(self.manner(scope)?);
+        let resolved = self.step.resolve(scope)?;
+        let job = |one: crate::playbook::Job| {
+            let place = one.on.as_ref().and_then(|name| target.hosts.iter().find(|host| host.name == *name));
+            let target = Target { host: place.unwrap_or(host).clone(), ..target.clone() };
+            Job::new(manner.clone(), host.clone(), target, one.item, one.action)
+        };
+        Ok(resolved.into_iter().map(job).collect())
+    }
+
+    fn manner(&self, scope: &Scope) -> Result<Manner, ResolveError> {
+        let step = self.step;
+        let become_user = step.become_user.as_ref().map(|user| scope.text(user)).transpose()?;
+        Ok(Manner {
+            step: step.id.clone(),
+            become_root: step.become_root,
+            become_user,
+            timeout: step.timeout,
+            ignore_errors: step.ignore_errors,
+            retries: step.retries as u32,
+            register: step.register.clone(),
+        })
+    }
+}

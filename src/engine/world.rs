@@ -1,0 +1,129 @@
+//! What the jobs of a run share: who is still in it, what was read, what was registered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use super::{Crew, Emit, Options};
+use crate::event::{Event, Tally};
+use crate::inventory::Host;
+use crate::playbook::Known;
+use crate::reads::Store;
+
+/// The shared state of a run. Locks are held for moments only, never over an `await`.
+pub struct World {
+    /// Every host of the inventory, in its order.
+    pub hosts: Vec<Arc<Host>>,
+    /// How the run was asked for.
+    pub options: Options,
+    /// The logins.
+    pub crew: Crew,
+    /// Tells everyone what happens.
+    pub emit: Emit,
+    /// True once Ctrl-C came.
+    pub cancel: watch::Receiver<bool>,
+    /// When the run began.
+    pub started: Instant,
+    store: Mutex<Store>,
+    out: Mutex<BTreeMap<String, String>>,
+    known: Mutex<Arc<Known>>,
+    tallies: Mutex<Vec<Tally>>,
+}
+
+impl World {
+    /// A run that begins now.
+    pub fn new(hosts: Vec<Arc<Host>>, options: Options, crew: Crew, emit: Emit, cancel: watch::Receiver<bool>) -> Self {
+        let tally = |host: &Arc<Host>| Tally { host: host.name.clone(), ..Tally::default() };
+        let tallies = Mutex::new(hosts.iter().map(tally).collect());
+        Self {
+            hosts,
+            options,
+            crew,
+            emit,
+            cancel,
+            started: Instant::now(),
+            store: Mutex::default(),
+            out: Mutex::default(),
+            known: Mutex::default(),
+            tallies,
+        }
+    }
+
+    /// The readings.
+    pub fn store(&self) -> MutexGuard<'_, Store> {
+        locked(&self.store)
+    }
+
+    /// Tells everyone.
+    pub fn tell(&self, event: Event) {
+        (self.emit)(event);
+    }
+
+    /// A host by its name.
+    pub fn host(&self, name: &str) -> Option<&Arc<Host>> {
+        self.hosts.iter().find(|host| host.name == name)
+    }
+
+    /// The host leaves the run; the first reason stays.
+    pub fn leave(&self, host: &str, why: &str) {
+        locked(&self.out).entry(host.to_owned()).or_insert_with(|| why.to_owned());
+    }
+
+    /// Why the host left the run, if it did.
+    pub fn left(&self, host: &str) -> Option<String> {
+        locked(&self.out).get(host).cloned()
+    }
+
+    /// The hosts that left the run.
+    pub fn gone(&self) -> BTreeSet<String> {
+        locked(&self.out).keys().cloned().collect()
+    }
+
+    /// What the run has found out so far.
+    pub fn known(&self) -> Arc<Known> {
+        locked(&self.known).clone()
+    }
+
+    /// Finds something out.
+    pub fn learn(&self, what: impl FnOnce(&mut Known)) {
+        what(Arc::make_mut(&mut locked(&self.known)));
+    }
+
+    /// The host that the swarm is commanded from, once one is pinned.
+    pub fn leader(&self) -> Option<String> {
+        locked(&self.known).leader.clone()
+    }
+
+    /// Counts for a host.
+    pub fn count(&self, host: &str, how: impl FnOnce(&mut Tally)) {
+        if let Some(tally) = locked(&self.tallies).iter_mut().find(|tally| tally.host == host) {
+            how(tally);
+        }
+    }
+
+    /// The tallies so far.
+    pub fn tallies(&self) -> Vec<Tally> {
+        locked(&self.tallies).clone()
+    }
+
+    /// Whether Ctrl-C came.
+    pub fn cancelled(&self) -> bool {
+        *self.cancel.borrow()
+    }
+
+    /// Ends when Ctrl-C comes.
+    pub async fn cancellation(&self) {
+        let mut cancel = self.cancel.clone();
+        if cancel.wait_for(|cancelled| *cancelled).await.is_err() {
+            // Nobody is left who could cancel.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// A panic in another task must not hide the run's state: what is there is still true.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
