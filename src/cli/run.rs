@@ -9,14 +9,14 @@ use clap::Args;
 
 use super::args::{Form, Global, Selection};
 use super::ask::Person;
+use super::panics;
 use super::show::{Show, can_ask};
 use super::telling::Telling;
 use super::world::World;
-use super::{Failure, panics};
 use crate::engine::{self, Options, Order};
 use crate::event::Code;
-use crate::playbook::{Playbook, Selection as Steps, Vars};
-use crate::report::{GoOn, Journal, Paint};
+use crate::playbook::{self, Playbook, Selection as Steps, Vars};
+use crate::report::{GoOn, Journal};
 use crate::yaml;
 
 const EXAMPLES: &str = "\
@@ -116,7 +116,9 @@ impl Doing {
     fn order(&self, world: &World) -> anyhow::Result<Order> {
         let playbook = Arc::new(Playbook::read(&self.playbook)?);
         let steps = steps(&self.selection).ids(&playbook)?.into_iter().map(str::to_owned).collect();
-        Ok(Order { playbook, steps, hosts: world.inventory.hosts.clone(), extra: extra(&self.selection.extra)? })
+        let (hosts, extra) = (world.inventory.hosts.clone(), extra(&self.selection.extra)?);
+        playbook::check(&playbook, &hosts, &extra)?;
+        Ok(Order { playbook, steps, hosts, extra })
     }
 
     fn options(&self, global: &Global, world: &World) -> anyhow::Result<Options> {
