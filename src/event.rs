@@ -224,6 +224,12 @@ impl Code {
         }
     }
 
+    /// The code of a number; what is no code of ours counts as failed.
+    pub fn of(number: u8) -> Self {
+        let all = [Self::Settled, Self::Changes, Self::Unreachable, Self::BadInput, Self::Interrupted];
+        all.into_iter().find(|code| code.number() == number).unwrap_or(Self::Failed)
+    }
+
     /// Where both hold, the one that counts: 130, 2, 1, 3, 10, 0, in that order.
     #[must_use]
     pub fn combine(self, other: Self) -> Self {

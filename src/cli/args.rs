@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{check, completions, down, exec, forward, hosts, man};
+use super::{check, completions, down, exec, forward, hosts, man, plan, run, up};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,6 +33,12 @@ pub struct Skep {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make hosts be as a playbook asks; what is as asked already is left alone
+    Run(run::Run),
+    /// From fresh machines to a swarm with Spark on it: run playbooks/spark.yml, of this folder or as shipped
+    Up(up::Up),
+    /// Show what `run` would do, and with which commands, without doing it
+    Plan(plan::PlanArgs),
     /// Run one command on many hosts; equal outputs are shown once
     Exec(exec::Exec),
     /// Read playbook and inventory, contact nobody, name every mistake at its line

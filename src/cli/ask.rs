@@ -26,6 +26,14 @@ impl Person {
     }
 }
 
+impl Person {
+    /// Asks whether these things may be removed or replaced.
+    pub fn removes(&self, removals: &[String]) -> bool {
+        let lines: String = removals.iter().map(|removal| format!("  {removal}\n")).collect();
+        self.agrees(&lines, "Remove or replace this?")
+    }
+}
+
 impl Asker for Person {
     fn trust(&self, keys: &[NewKey]) -> bool {
         let hosts = crate::report::plural(keys.len(), "host");

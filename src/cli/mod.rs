@@ -13,10 +13,15 @@ mod hosts;
 mod man;
 mod pages;
 mod panics;
+mod plan;
+mod run;
+mod shipped;
 mod show;
 mod signals;
+mod telling;
 #[cfg(test)]
 mod testing;
+mod up;
 mod world;
 
 use std::process::ExitCode;
@@ -52,6 +57,9 @@ fn act(global: &Global, command: Command) -> anyhow::Result<Code> {
 /// The commands that talk to hosts.
 async fn far(global: &Global, command: Command) -> anyhow::Result<Code> {
     match command {
+        Command::Run(run) => run.run(global).await,
+        Command::Up(up) => up.run(global).await,
+        Command::Plan(plan) => plan.run(global).await,
         Command::Exec(exec) => exec.run(global).await,
         Command::Forward(forward) => forward.run(global).await,
         Command::Down(down) => down.run(global).await,

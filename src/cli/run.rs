@@ -1,0 +1,210 @@
+//! `skep run`, and what `plan` and `up` share with it.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::args::{Form, Global, Selection};
+use super::ask::Person;
+use super::panics;
+use super::show::{Show, can_ask};
+use super::telling::Telling;
+use super::world::World;
+use crate::engine::{self, Options, Order};
+use crate::event::Code;
+use crate::playbook::{self, Playbook, Selection as Steps, Vars};
+use crate::report::{GoOn, Journal};
+use crate::yaml;
+
+const EXAMPLES: &str = "\
+Examples:
+  skep run playbooks/spark.yml -i inventory/lab.yml
+  skep run playbooks/spark.yml --from swarm      go on from a step
+  skep run playbooks/spark.yml --list            the steps, their hosts and tags
+  skep run playbooks/spark.yml --limit node3     change this host only
+
+A run that was cut is carried on by the same command: what is as asked already is left alone.";
+
+/// Make hosts be as a playbook asks; what is as asked already is left alone
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Run {
+    /// The playbook
+    playbook: PathBuf,
+    /// Show what would be done, without doing it (as `skep plan`)
+    #[arg(long)]
+    plan: bool,
+    /// List the steps that would be taken
+    #[arg(long)]
+    list: bool,
+    /// Let the first failure end the run for all hosts
+    #[arg(long)]
+    fail_fast: bool,
+    /// Remove and replace without asking
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    selection: Selection,
+}
+
+/// What `run`, `plan` and `up` have in common.
+pub struct Doing {
+    /// The command's name, and the playbook as the user named it, if he did.
+    pub typed: Vec<String>,
+    /// The playbook.
+    pub playbook: PathBuf,
+    /// Where `.skep/` is.
+    pub project: PathBuf,
+    /// Which part, on whom, with which values.
+    pub selection: Selection,
+    /// Only shown.
+    pub plan: bool,
+    /// The first failure ends it.
+    pub fail_fast: bool,
+    /// Without asking.
+    pub yes: bool,
+}
+
+impl Run {
+    /// Runs, shows or lists.
+    ///
+    /// # Errors
+    /// Bad input.
+    pub async fn run(self, global: &Global) -> anyhow::Result<Code> {
+        if self.list {
+            return list(&self.playbook, &self.selection, Show::of(global)).map(|()| Code::Settled);
+        }
+        let world = World::open(global)?;
+        let (project, typed) = (project(&self.playbook), typed("run", &self.playbook));
+        let Self { playbook, plan, fail_fast, yes, selection, .. } = self;
+        Doing { typed, playbook, project, selection, plan, fail_fast, yes }.run(global, &world).await
+    }
+}
+
+/// The words of a command on a playbook.
+pub fn typed(command: &str, playbook: &Path) -> Vec<String> {
+    vec!["skep".into(), command.into(), playbook.display().to_string()]
+}
+
+/// Where a playbook's `.skep/` is: in its folder, or beside that where it is called `playbooks`.
+pub fn project(playbook: &Path) -> PathBuf {
+    let folder = playbook.parent().unwrap_or(Path::new(""));
+    let folder = if folder.ends_with("playbooks") { folder.parent().unwrap_or(folder) } else { folder };
+    if folder.as_os_str().is_empty() { ".".into() } else { folder.to_owned() }
+}
+
+impl Doing {
+    /// Does it, and tells of it.
+    ///
+    /// # Errors
+    /// Bad input; nobody was contacted.
+    pub async fn run(self, global: &Global, world: &World) -> anyhow::Result<Code> {
+        let order = self.order(world)?;
+        let options = self.options(global, world)?;
+        let journal = Journal::new(&self.project);
+        panics::watch(&world.terminal, &journal.place());
+        let go_on = GoOn { command: self.again(global), journal: journal.place() };
+        let telling = Telling::start(world.show.reporters(self.plan, go_on, Some(journal), &world.terminal));
+        let code = engine::run(&order, world.connect.clone(), options, telling.emit(), world.cancel()).await;
+        telling.finish(world.show.paint);
+        Ok(Code::of(code))
+    }
+
+    fn order(&self, world: &World) -> anyhow::Result<Order> {
+        let playbook = Arc::new(Playbook::read(&self.playbook)?);
+        let steps = steps(&self.selection).ids(&playbook)?.into_iter().map(str::to_owned).collect();
+        let (hosts, extra) = (world.inventory.hosts.clone(), extra(&self.selection.extra)?);
+        playbook::check(&playbook, &hosts, &extra)?;
+        Ok(Order { playbook, steps, hosts, extra })
+    }
+
+    fn options(&self, global: &Global, world: &World) -> anyhow::Result<Options> {
+        let limit = self.selection.limit.as_deref().map(|pattern| world.select(pattern)).transpose()?;
+        let person = Person::new(world.terminal.clone());
+        let ask = move |removals: &[String]| can_ask() && person.removes(removals);
+        Ok(Options {
+            run: format!("{:06x}", rand::random::<u32>() & 0x00ff_ffff),
+            who: who(),
+            plan: self.plan,
+            limit: limit.map(|hosts| hosts.iter().map(|host| host.name.clone()).collect()),
+            forks: global.forks,
+            wait: world.wait,
+            fail_fast: self.fail_fast,
+            yes: self.yes,
+            ask: Arc::new(ask),
+            batched: true,
+        })
+    }
+
+    /// The command that goes on from here. Values given by `-e` may be secrets and CI keeps its logs: they are left out.
+    fn again(&self, global: &Global) -> Vec<String> {
+        let mut words = self.typed.clone();
+        let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
+        global.inventory.iter().for_each(|path| option("-i", path.display().to_string()));
+        self.selection.limit.iter().for_each(|pattern| option("--limit", pattern.clone()));
+        self.selection.tags.iter().for_each(|tag| option("--tags", tag.clone()));
+        self.selection.extra.iter().for_each(|(key, _)| option("-e", format!("{key}=…")));
+        words
+    }
+}
+
+/// What the options say of steps, in the playbook's words.
+fn steps(selection: &Selection) -> Steps {
+    let Selection { step, from, until, tags, .. } = selection.clone();
+    Steps { steps: step, from, until, tags }
+}
+
+/// `-e` in the form of variables; values are YAML, so that `-e workers=2` is a number.
+fn extra(pairs: &[(String, String)]) -> Result<Vars, yaml::Errors> {
+    let nodes = pairs.iter().map(|(key, value)| Ok((key.clone(), yaml::parse(format!("-e {key}"), value.clone())?)));
+    Ok(Arc::new(nodes.collect::<Result<_, yaml::Errors>>()?))
+}
+
+/// Who runs this, for others who wait for a lock.
+fn who() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".into());
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match machine.trim() {
+        "" => user,
+        machine => format!("{user}@{machine}"),
+    }
+}
+
+/// `--list`: the steps, play by play.
+fn list(playbook: &Path, selection: &Selection, show: Show) -> anyhow::Result<()> {
+    let playbook = Playbook::read(playbook)?;
+    let rows = playbook.rows(&steps(selection).ids(&playbook)?);
+    let mut out = io::stdout().lock();
+    if show.form == Form::Json {
+        rows.iter().try_for_each(|row| writeln!(out, "{}", serde_json::to_string(row).unwrap_or_default()))?;
+        return Ok(());
+    }
+    let width = rows.iter().map(|row| row.id.chars().count()).max().unwrap_or(0);
+    let mut plays = HashSet::new();
+    for row in &rows {
+        if plays.insert(&row.play) {
+            writeln!(out, "{}", show.paint.strong(&row.play))?;
+        }
+        let tags = if row.tags.is_empty() { String::new() } else { format!(" [{}]", row.tags.join(", ")) };
+        let rest = show.paint.quiet(&format!("({}; {}){tags}", row.action, row.hosts));
+        writeln!(out, "  {:width$}  {} {rest}", row.id, row.name)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_journal_is_beside_the_folder_of_playbooks() {
+        let told = |path: &str| project(Path::new(path)).display().to_string();
+        assert_eq!(told("spark.yml"), ".");
+        assert_eq!(told("playbooks/spark.yml"), ".");
+        assert_eq!(told("/srv/shop/playbooks/spark.yml"), "/srv/shop");
+        assert_eq!(told("deploy/spark.yml"), "deploy");
+    }
+}
