@@ -1,14 +1,16 @@
 //! Change: the commands of a plan, one after another, under the host's lock.
 
+use std::fs::File;
+use std::io::{self, Seek as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use tokio::io::AsyncWriteExt as _;
 
 use super::job::{Job, Trouble};
 use super::{World, doing, lock, mask};
 use crate::actions::{Change, Does, Parcel};
 use crate::event::Event;
 use crate::inventory::Host;
+use crate::reads::context;
 use crate::remote::{Command, Exec, Live, Lost, Output, Session, Source, User};
 
 /// How many bytes wait between the two ends of a pipe.
@@ -107,6 +109,10 @@ impl<'a> At<'a> {
     ) -> Result<Output, Trouble> {
         let session = self.session().await?;
         let command = self.dressed(command);
+        let _turn = match self.quiet {
+            false => self.world.one_by_one(&self.host.name).await,
+            true => None,
+        };
         let live = (!self.quiet).then(|| self.live());
         let deadline = Some(self.change.deadline);
         let exec = Exec { stdin, stdout, live, deadline, ..Exec::new(&command) };
@@ -197,22 +203,27 @@ async fn open(parcel: &Parcel) -> Result<(Source, u64), String> {
             let (path, extra) = (path.clone(), extra.clone());
             let packed = tokio::task::spawn_blocking(move || pack(&path, &extra)).await;
             let file = packed.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-            let mut file = tokio::fs::File::from_std(file);
-            file.flush().await.map_err(|error| error.to_string())?;
+            let file = tokio::fs::File::from_std(file);
             let bytes = file.metadata().await.map_err(|error| error.to_string())?.len();
             Ok((Box::new(file), bytes))
         }
     }
 }
 
-/// A folder as a tar archive in a temporary file that is already unlinked.
-fn pack(path: &std::path::Path, extra: &[(String, std::path::PathBuf)]) -> std::io::Result<std::fs::File> {
+/// A folder as a tar archive in a temporary file that is already unlinked: what its `.dockerignore` names is left out,
+/// owners and times are not told, so that the same files are the same archive.
+fn pack(path: &Path, extra: &[(String, PathBuf)]) -> io::Result<File> {
     let mut archive = tar::Builder::new(tempfile::tempfile()?);
-    archive.append_dir_all(".", path)?;
-    for (name, from) in extra {
-        archive.append_path_with_name(from, name)?;
+    archive.mode(tar::HeaderMode::Deterministic);
+    archive.follow_symlinks(false);
+    for entry in context::entries(path, extra)? {
+        let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", entry.path.display()));
+        // What is put in from outside the folder may be a link to what is meant.
+        let from =
+            if entry.path.starts_with(path) { entry.path.clone() } else { entry.path.canonicalize().map_err(told)? };
+        archive.append_path_with_name(from, &entry.name).map_err(told)?;
     }
     let mut file = archive.into_inner()?;
-    std::io::Seek::rewind(&mut file)?;
+    file.rewind()?;
     Ok(file)
 }

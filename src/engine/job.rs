@@ -50,6 +50,8 @@ pub struct Job {
     pub made: Vec<Vec<Change>>,
     /// What went wrong in the last changes; the state decides whether it matters.
     pub trouble: Option<Trouble>,
+    /// The commands that failed, masked.
+    pub failures: Vec<String>,
     /// Tries it has left.
     pub tries: u32,
     /// Whether its end was told.
@@ -127,6 +129,7 @@ impl Job {
             waiting: None,
             made: Vec::new(),
             trouble: None,
+            failures: Vec::new(),
             tries,
             told: false,
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::World;
 use super::look;
+use super::rounds::Ahead;
 use crate::actions::works_as;
 use crate::inventory::Host;
 use crate::reads::docker::Look;
@@ -29,15 +30,15 @@ pub fn wanted(hosts: &[Arc<Host>]) -> BTreeSet<Wanted> {
 }
 
 /// Pins the leader once there is one: the first manager, in inventory order, that controls the swarm with a quorum. What
-/// was not read yet is read first.
-pub async fn find(world: &World) {
+/// was not read yet is read first, with what `ahead` adds in the same breath.
+pub async fn find(world: &World, ahead: Ahead<'_>) {
     if world.leader().is_some() {
         return;
     }
-    let stale: BTreeSet<Wanted> = {
-        let store = world.store();
-        wanted(&world.hosts).into_iter().filter(|wanted| !store.fresh(wanted)).collect()
-    };
+    let unread = |wanted: &Wanted| !world.store().fresh(wanted) && world.left(&wanted.host).is_none();
+    let mut stale: BTreeSet<Wanted> = wanted(&world.hosts).into_iter().filter(unread).collect();
+    let more = ahead(&stale.iter().map(|wanted| wanted.host.clone()).collect());
+    stale.extend(more.into_iter().filter(unread));
     look::fetch(world, stale).await;
     if let Some(leader) = controls(world) {
         world.learn(|known| known.leader = Some(leader));

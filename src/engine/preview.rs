@@ -9,6 +9,7 @@ use super::rounds::{Ahead, tell_ended};
 use super::{apply, look};
 use crate::actions::{Change, Plan};
 use crate::event::Outcome;
+use crate::remote::Output;
 
 /// Shows what the jobs of one step would do. `dirty` is the last step before it that would change something.
 pub async fn preview(world: &World, jobs: &mut [Job], ahead: Ahead<'_>, dirty: &mut Option<String>) {
@@ -33,7 +34,7 @@ fn decide(world: &World, job: &Job, before: Option<&str>) -> Ended {
         (job.plan(&store), job.shows(&store))
     };
     match plan {
-        Plan::Settled => Ended::settled(false, shown),
+        Plan::Settled => settled(shown, before),
         Plan::Change(changes) | Plan::Always(changes) => would(world, job, &changes, before),
         Plan::Wait(wait) => {
             let after = before.unwrap_or(&job.manner.step).to_owned();
@@ -45,6 +46,13 @@ fn decide(world: &World, job: &Job, before: Option<&str>) -> Ended {
             None => Ended { shown, ..Ended::failed(refusal.why, refusal.hint) },
         },
     }
+}
+
+/// As asked now. An earlier change may touch it: then it is looked at again after that, and says so.
+fn settled(shown: Option<Output>, before: Option<&str>) -> Ended {
+    let ended = Ended::settled(false, shown);
+    let again = before.map(|step| format!("as asked now, looked at again after {step}"));
+    Ended { message: ended.message.clone().or(again), ..ended }
 }
 
 fn would(world: &World, job: &Job, changes: &[Change], after: Option<&str>) -> Ended {

@@ -59,6 +59,9 @@ pub fn tell_ended(world: &World, jobs: &mut [Job]) {
 /// One round; says whether nothing was done but to wait.
 async fn round(world: &World, jobs: &mut [Job], ahead: Ahead<'_>) -> bool {
     look::look(world, &jobs.iter().filter(|job| job.open()).collect::<Vec<_>>(), ahead).await;
+    if world.cancelled() {
+        return true;
+    }
     let mut planned: Vec<Next> = jobs.iter_mut().map(|job| next(world, job)).collect();
     super::approve::approve(world, jobs, &mut planned.iter_mut().map(Next::changes).collect::<Vec<_>>()).await;
     let came_true = jobs.iter().any(|job| !job.open() && job.waiting.is_some());
@@ -112,9 +115,11 @@ fn end(job: &mut Job, ended: Ended) -> Next {
     Next::Ended
 }
 
-/// A change that was made and is asked for again did not help: what it said is why.
+/// A change that was made and is asked for again did not help: what it said is why. So it is with a command that failed
+/// twice, however the changes before it differ: a container that cannot start has another id each time it is removed.
 fn change(job: &mut Job, changes: Vec<Change>) -> Next {
-    if !job.made.contains(&changes) {
+    let failed = |change: &Change| job.failures.iter().filter(|command| **command == change.does.masked()).count() > 1;
+    if !job.made.contains(&changes) && !changes.iter().any(failed) {
         return Next::Change(changes);
     }
     let why = changes.first().map(|change| change.why.clone()).unwrap_or_default();
@@ -175,6 +180,9 @@ async fn act(world: &World, job: &mut Job, next: Next) {
         told if always => exit_codes_decide(world, job, told),
         told => {
             job.trouble = told.err();
+            if let Some(Trouble::Failed { command, .. }) = &job.trouble {
+                job.failures.push(command.clone());
+            }
             job.made.push(changes);
         }
     }

@@ -90,12 +90,12 @@ impl Run<'_> {
         wanted.extend(ahead::wanted(self, turns, hosts));
         look::fetch(&self.world, wanted).await;
         self.keep_facts();
-        // Facts may say of further reads what the guess could not: on the workstation they cost nothing.
     }
 
     async fn turn(&self, turns: &[Turn<'_>], at: usize, dirty: &mut Option<String>) {
         let (turn, started) = (turns[at], Instant::now());
-        leader::find(&self.world).await;
+        let ahead = |hosts: &BTreeSet<String>| -> Vec<Wanted> { ahead::wanted(self, &turns[at..], hosts) };
+        leader::find(&self.world, &ahead).await;
         let hosts = self.present(&turn);
         let step = turn.step.id.clone();
         self.world.tell(Event::StepStarted {
@@ -105,7 +105,6 @@ impl Run<'_> {
             hosts: hosts.iter().map(|host| host.name.clone()).collect(),
         });
         let mut jobs = self.jobs(&turn, &hosts, dirty.as_deref());
-        let ahead = |hosts: &BTreeSet<String>| -> Vec<Wanted> { ahead::wanted(self, &turns[at..], hosts) };
         match self.world.options.plan {
             true => preview::preview(&self.world, &mut jobs, &ahead, dirty).await,
             false => rounds::converge(&self.world, &mut jobs, &ahead).await,
@@ -121,7 +120,7 @@ impl Run<'_> {
         for host in hosts {
             let scope = Scope::new(&self.ground, &self.world.known(), host, turn.play);
             match turn.jobs(&scope, host, &self.target(host, leader.as_deref())) {
-                Ok(more) if more.is_empty() => self.skipped(turn, host),
+                Ok(more) if more.is_empty() => self.skipped(turn, host, dirty),
                 Ok(more) => jobs.extend(more),
                 Err(error) => self.unresolved(turn, host, &error, dirty),
             }
@@ -133,8 +132,10 @@ impl Run<'_> {
         jobs
     }
 
-    fn skipped(&self, turn: &Turn<'_>, host: &Host) {
-        let ended = Ended { outcome: Some(Outcome::Skipped), ..Ended::default() };
+    /// Not meant for this host. In a plan that may be so only until an earlier step has registered something.
+    fn skipped(&self, turn: &Turn<'_>, host: &Host, dirty: Option<&str>) {
+        let message = dirty.map(|step| format!("not for this host as it is now, looked at again after {step}"));
+        let ended = Ended { outcome: Some(Outcome::Skipped), message, ..Ended::default() };
         finish(&self.world, &turn.step.id, &host.name, &ended, 0);
     }
 

@@ -30,6 +30,7 @@ pub struct World {
     out: Mutex<BTreeMap<String, String>>,
     known: Mutex<Arc<Known>>,
     tallies: Mutex<Vec<Tally>>,
+    busy: BTreeMap<String, tokio::sync::Mutex<()>>,
 }
 
 impl World {
@@ -37,7 +38,9 @@ impl World {
     pub fn new(hosts: Vec<Arc<Host>>, options: Options, crew: Crew, emit: Emit, cancel: watch::Receiver<bool>) -> Self {
         let tally = |host: &Arc<Host>| Tally { host: host.name.clone(), ..Tally::default() };
         let tallies = Mutex::new(hosts.iter().map(tally).collect());
+        let busy = hosts.iter().map(|host| (host.name.clone(), tokio::sync::Mutex::default())).collect();
         Self {
+            busy,
             hosts,
             options,
             crew,
@@ -94,6 +97,11 @@ impl World {
     /// The host that the swarm is commanded from, once one is pinned.
     pub fn leader(&self) -> Option<String> {
         locked(&self.known).leader.clone()
+    }
+
+    /// Waits for this run's other changes on a host: its lock is for other runs, and does not tell one's own apart.
+    pub async fn one_by_one(&self, host: &str) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        Some(self.busy.get(host)?.lock().await)
     }
 
     /// Counts for a host.

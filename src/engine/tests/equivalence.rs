@@ -1,9 +1,12 @@
 //! **The proof of the one idea**: whatever the playbook, a run that reads for all steps ahead at once comes to the same
 //! end as a run in which every step reads everything at its own turn: the same outcomes, the same messages, the same state.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
-use super::{Came, HOSTS, Lab};
+use super::{Came, HOSTS, Lab, Ran};
+use crate::event::Event;
 
 /// One step, as YAML without its id.
 fn step() -> impl Strategy<Value = String> {
@@ -50,13 +53,29 @@ fn playbook() -> impl Strategy<Value = String> {
     })
 }
 
-fn came(playbook: &str, files: &[(usize, &str, u8)], batched: bool) -> Came {
-    let lab = Lab { batched, ..Lab::new() };
+/// What stands in the folders beforehand: the host's place, the file, what is in it.
+type Files = Vec<(usize, &'static str, u8)>;
+
+fn files() -> impl Strategy<Value = Files> {
+    prop::collection::vec((0..2usize, prop::sample::select(vec!["a", "b", "c"]), 0..3u8), 0..4)
+}
+
+fn lab(files: &Files) -> Lab {
+    let lab = Lab::new();
     for (host, file, content) in files {
         lab.write(HOSTS[*host], file, &content.to_string());
     }
+    lab
+}
+
+fn run(lab: &Lab, playbook: &str) -> Ran {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
-    let mut came = runtime.block_on(lab.run(playbook)).came;
+    runtime.block_on(lab.run(playbook))
+}
+
+fn came(playbook: &str, files: &Files, batched: bool) -> Came {
+    let lab = Lab { batched, ..lab(files) };
+    let mut came = run(&lab, playbook).came;
     // Each run has folders of its own: their names are not part of what it came to.
     let root = lab.root.path().display().to_string();
     for (_, _, _, message) in &mut came.jobs {
@@ -65,16 +84,53 @@ fn came(playbook: &str, files: &[(usize, &str, u8)], batched: bool) -> Came {
     came
 }
 
+/// Step and host of every change whose `after` is as wanted.
+fn changes(events: &[Event], wanted: impl Fn(&Option<String>) -> bool) -> BTreeSet<(String, String)> {
+    let change = |event: &Event| match event {
+        Event::Change { step, host, after, .. } if wanted(after) => Some((step.clone(), host.clone())),
+        _ => None,
+    };
+    events.iter().filter_map(change).collect()
+}
+
+/// Step and host of every job of which a plan says that it cannot be told yet.
+fn looked_at_again(events: &[Event]) -> BTreeSet<(String, String)> {
+    let open = |event: &Event| match event {
+        Event::JobFinished { step, host, message: Some(message), .. }
+            if message.contains("after ") || message.contains("before ") =>
+        {
+            Some((step.clone(), host.clone()))
+        }
+        _ => None,
+    };
+    events.iter().filter_map(open).collect()
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn batched_and_unbatched_runs_come_to_the_same_end(
         playbook in playbook(),
-        files in prop::collection::vec((0..2usize, prop::sample::select(vec!["a", "b", "c"]), 0..3u8), 0..4),
+        files in files(),
     ) {
         let batched = came(&playbook, &files, true);
         let unbatched = came(&playbook, &files, false);
         prop_assert_eq!(batched, unbatched, "\n{}", playbook);
+    }
+
+    /// will ⊆ done ⊆ will ∪ may: what a plan says will be done is done, and nothing is done that it did not speak of.
+    #[test]
+    fn a_plan_tells_the_truth(playbook in playbook(), files in files()) {
+        let mut lab = Lab { plan: true, ..lab(&files) };
+        let plan = run(&lab, &playbook);
+        prop_assert_eq!(&plan.came.files, &run(&lab, &playbook).came.files, "a plan changes nothing");
+        lab.plan = false;
+        let done = changes(&run(&lab, &playbook).events, |_| true);
+        let will = changes(&plan.events, Option::is_none);
+        let mut spoken = changes(&plan.events, |_| true);
+        spoken.extend(looked_at_again(&plan.events));
+        prop_assert!(will.is_subset(&done), "{:?} of {:?}\n{}", will, done, playbook);
+        prop_assert!(done.is_subset(&spoken), "{:?} of {:?}\n{}", done, spoken, playbook);
     }
 }

@@ -100,3 +100,57 @@ async fn a_cut_in_the_middle_is_mended_by_logging_in_again() {
     assert_eq!(ran.came.code, 0, "{:?}", ran.came);
     assert_eq!(ran.came.files.len(), 4);
 }
+
+#[tokio::test]
+async fn changes_of_one_run_on_one_host_do_not_wait_for_its_lock() {
+    let playbook = "
+plays:
+- hosts: all
+  steps:
+  - id: all
+    loop: [a, b, c]
+    shell: sleep 0.1; echo {{ item }} >>{{ root }}/list
+";
+    let ran = Lab::new().run(playbook).await;
+    let waited = ran.events.iter().any(|event| matches!(event, Event::JobWaiting { .. }));
+    assert!(!waited && ran.came.code == 0, "{:?}", ran.events);
+    assert_eq!(ran.came.files[0].1.lines().count(), 3);
+}
+
+#[tokio::test]
+async fn a_command_that_keeps_failing_ends_the_step_with_its_own_words() {
+    let playbook = "
+plays:
+- hosts: alpha
+  steps:
+  - id: one
+    shell: cat {{ root }}/none
+    unless: 'echo x >>{{ root }}/asked; false'
+";
+    let lab = Lab::new();
+    let ran = lab.run(playbook).await;
+    assert_eq!(outcomes(&ran), [("one", "alpha", Outcome::Failed)]);
+    let told = ran.events.iter().find_map(|event| match event {
+        Event::JobFinished { command, stderr, .. } => Some((command.clone()?, stderr.clone()?)),
+        _ => None,
+    });
+    let (command, stderr) = told.expect("a failure that tells its command");
+    assert!(command.starts_with("cat ") && stderr.contains("No such file"), "{command}: {stderr}");
+}
+
+#[tokio::test]
+async fn a_host_that_left_takes_no_further_part_and_the_rest_go_on() {
+    let playbook = "
+plays:
+- hosts: all
+  steps:
+  - id: one
+    shell: test {{ inventory_hostname }} = alpha
+  - id: two
+    shell: echo here >{{ root }}/two
+";
+    let ran = Lab::new().run(playbook).await;
+    let expected =
+        [("one", "alpha", Outcome::Changed), ("one", "beta", Outcome::Failed), ("two", "alpha", Outcome::Changed)];
+    assert_eq!((outcomes(&ran).as_slice(), ran.came.code), (expected.as_slice(), 1));
+}
