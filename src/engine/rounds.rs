@@ -58,6 +58,10 @@ pub fn tell_ended(world: &World, jobs: &mut [Job]) {
 
 /// One round; says whether nothing was done but to wait.
 async fn round(world: &World, jobs: &mut [Job], ahead: Ahead<'_>) -> bool {
+    if !world.options.batched {
+        // What batched runs are held against: every round reads all that it plans from.
+        world.store().clear();
+    }
     look::look(world, &jobs.iter().filter(|job| job.open()).collect::<Vec<_>>(), ahead).await;
     if world.cancelled() {
         return true;

@@ -50,6 +50,11 @@ impl Store {
         self.readings.insert(wanted, Reading { seen, epoch, at: Instant::now() });
     }
 
+    /// Forgets everything, whatever its epoch.
+    pub fn clear(&mut self) {
+        self.readings.clear();
+    }
+
     /// This reading no longer counts.
     pub fn forget(&mut self, wanted: &Wanted) {
         self.readings.remove(wanted);
