@@ -99,6 +99,15 @@ pub enum Event {
         /// Whether something is removed or replaced.
         removes: bool,
     },
+    /// A change has ended, well or not: the next look says whether it came true.
+    ChangeFinished {
+        /// The step's id.
+        step: String,
+        /// The host whose job it is.
+        host: String,
+        /// Milliseconds it took on the hosts.
+        ms: u64,
+    },
     /// A line of output from a command under way.
     Line {
         /// The step's id.

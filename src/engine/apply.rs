@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::job::{Job, Trouble};
 use super::{World, doing, lock, mask};
@@ -28,8 +29,11 @@ pub async fn apply(world: &World, job: &Job, changes: &[Change]) -> Result<Outpu
         }
         world.tell(told(job, change, None));
         world.store().turn();
+        let started = Instant::now();
         let done = make(world, job, change).await;
         world.store().turn();
+        let (step, host) = (job.manner.step.clone(), job.owner.name.clone());
+        world.tell(Event::ChangeFinished { step, host, ms: started.elapsed().as_millis() as u64 });
         last = done?;
     }
     Ok(last)

@@ -74,6 +74,7 @@ impl Board {
                 self.step.done += 1;
                 self.set(host, Doing::Ended(*outcome));
             }
+            Event::ChangeFinished { host, .. } => self.busy(host, now, "looking again"),
             Event::Looked { .. } | Event::StepFinished { .. } | Event::Interrupted | Event::RunFinished { .. } => {}
         }
     }

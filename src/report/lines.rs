@@ -80,7 +80,7 @@ impl Lines {
             Event::Interrupted => {
                 vec![self.verb(Outcome::Failed, "interrupted") + "  nothing new starts, what runs is ended"]
             }
-            Event::JobStarted { .. } | Event::HostConnecting { .. } => vec![],
+            Event::JobStarted { .. } | Event::HostConnecting { .. } | Event::ChangeFinished { .. } => vec![],
         }
     }
 
