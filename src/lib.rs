@@ -7,13 +7,12 @@
 //! | 7 | [`cli`] | ASK | arguments, exit codes, one file per subcommand |
 //! | 6 | [`report`] | TELL | progress, plain lines, JSON lines, the journal, the closing table |
 //! | 6 | [`engine`] | DO | connect, read in batches, converge, wait, cancel, resume |
-//! | 5 | [`event`] | | the words between the two: pure data |
-//! | 4 | [`playbook`] | ORDER | playbook, play, step, expressions, selection |
-//! | 3 | [`actions`] | WHAT | one file per action, and the table that lists them |
-//! | 2 | [`reads`] | SEE | what can be looked at on a host: its script and how its answer is understood |
+//! | 5 | [`playbook`] | ORDER | playbook, play, step, expressions, selection |
+//! | 4 | [`actions`] | WHAT | one file per action, and the table that lists them |
+//! | 3 | [`reads`] | SEE | what can be looked at on a host: its script and how its answer is understood |
 //! | 2 | [`remote`] | HOW | commands as values, sessions: SSH, and a scripted one for tests |
 //! | 1 | [`inventory`] | WHO | inventory, host, group, patterns |
-//! | 0 | [`secret`], [`yaml`] | | a value that never prints itself; bytes to values that know their line |
+//! | 0 | [`event`], [`secret`], [`yaml`] | | what happens in a run, as pure data; a value that never prints itself; bytes to values that know their line |
 //!
 //! The one idea: **look, decide, change, look again**. An action says what must be read ([`actions::Action::reads`]) and
 //! decides with what was read ([`actions::Action::plan`]); both are pure. Everything that touches the network is the engine's,

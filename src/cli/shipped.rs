@@ -55,7 +55,6 @@ fn unpack(folder: &Path) -> io::Result<PathBuf> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test")]
 mod tests {
     use super::*;
 

@@ -689,7 +689,7 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
     leaf.prop_recursive(4, 32, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Json::from),
-            prop::collection::btree_map(PRINTABLE, inner, 0..6).prop_map(|map| Json::from_iter(map)),
+            prop::collection::btree_map(PRINTABLE, inner, 0..6).prop_map(Json::from_iter),
         ]
     })
 }

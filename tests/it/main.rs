@@ -1,5 +1,8 @@
 //! Black-box tests and tests on real machines, in one binary so that linking stays cheap.
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected may well panic")]
+
 mod cli;
+mod floors;
 mod lab;
 mod ssh;
 mod support;
