@@ -16,6 +16,7 @@ mod swarm;
 #[cfg(test)]
 pub mod testing;
 mod values;
+mod wait_for;
 
 use std::fmt::{self, Debug};
 use std::path::PathBuf;
@@ -343,6 +344,7 @@ pub const TABLE: &[Kind] = &[
     row::<ready::Ready>("ready"),
     line_row::<shell::Shell>("shell"),
     row::<swarm::Swarm>("swarm"),
+    row::<wait_for::WaitFor>("wait_for"),
 ];
 
 /// The action of that name.

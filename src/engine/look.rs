@@ -9,7 +9,7 @@ use super::World;
 use super::job::Job;
 use crate::event::Event;
 use crate::reads::batch::{Answer, Batch};
-use crate::reads::{Read, Seen, WORKSTATION, Wanted, local};
+use crate::reads::{Read, Seen, WORKSTATION, Wanted, dial, local};
 use crate::remote::{Exec, Lost, Session, User};
 
 /// Reads may lead to further reads; this many rounds are more than any action needs.
@@ -84,22 +84,43 @@ async fn on_host(world: &World, name: &str, reads: Vec<(User, Read)>) -> Vec<Ans
     ask(world, name, &*session, reads).await
 }
 
+/// Dials and runs the script at once; a connection that both lost was cut once.
 async fn ask(world: &World, name: &str, session: &dyn Session, reads: Vec<(User, Read)>) -> Vec<Answer> {
+    let (dialed, scripted): (Vec<_>, Vec<_>) = reads.into_iter().partition(|(_, read)| read.dialed());
+    let (scripted, dialed) = tokio::join!(run(session, scripted), dial(session, dialed));
+    if let Some(lost) = scripted.1.or(dialed.1) {
+        world.crew.cut(name, &lost.to_string()).await;
+        world.store().turn();
+    }
+    [scripted.0, dialed.0].concat()
+}
+
+/// Answers, and the connection's end where it is why they are unread.
+type Answers = (Vec<Answer>, Option<Lost>);
+
+async fn run(session: &dyn Session, reads: Vec<(User, Read)>) -> Answers {
     if reads.is_empty() {
-        return Vec::new();
+        return (Vec::new(), None);
     }
     let batch = Batch::new(super::nonce(), reads.iter().cloned());
     let command = batch.command();
     match session.exec(Exec { cap: REPLY, ..Exec::new(&command) }).await {
-        Ok(output) => batch.answers(&output),
-        Err(lost) => {
-            if let Lost::Connection(_) = lost {
-                world.crew.cut(name, &lost.to_string()).await;
-                world.store().turn();
-            }
-            unread(reads, &lost.to_string())
-        }
+        Ok(output) => (batch.answers(&output), None),
+        Err(lost) => gone(reads, lost),
     }
+}
+
+async fn dial(session: &dyn Session, reads: Vec<(User, Read)>) -> Answers {
+    let asked: Vec<Read> = reads.iter().map(|(_, read)| read.clone()).collect();
+    match dial::answers(&asked, session).await {
+        Ok(seen) => (reads.into_iter().zip(seen).map(|((user, read), seen)| (user, read, seen)).collect(), None),
+        Err(lost) => gone(reads, lost),
+    }
+}
+
+fn gone(reads: Vec<(User, Read)>, lost: Lost) -> Answers {
+    let answers = unread(reads, &lost.to_string());
+    (answers, Some(lost).filter(|lost| matches!(lost, Lost::Connection(_))))
 }
 
 fn unread(reads: Vec<(User, Read)>, why: &str) -> Vec<Answer> {

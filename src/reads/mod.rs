@@ -6,8 +6,10 @@
 pub mod batch;
 mod cloud_init;
 pub mod context;
+pub mod dial;
 pub mod docker;
 mod file;
+mod http;
 pub mod local;
 mod locks;
 mod machine;
@@ -21,6 +23,7 @@ mod unit;
 use std::path::PathBuf;
 
 pub use cloud_init::CloudInit;
+pub use dial::{Http, Port};
 pub use file::{File, FileKind};
 pub use local::Local;
 pub use locks::Lock;
@@ -71,6 +74,22 @@ pub enum Read {
     Locks,
     /// Whether cloud-init is done.
     CloudInit,
+    /// What a TCP port does, dialed from the host; answered by [`dial::answer`].
+    Port {
+        /// A name or an address, as the host knows it.
+        address: String,
+        /// Which.
+        port: u16,
+    },
+    /// A web page, asked for from the host; answered by [`dial::answer`].
+    Http {
+        /// A name or an address, as the host knows it.
+        address: String,
+        /// Which.
+        port: u16,
+        /// What is asked for: `/json/`.
+        path: String,
+    },
 }
 
 /// What a read came to.
@@ -137,6 +156,10 @@ pub enum Value {
     Locks(Vec<Lock>),
     /// How far cloud-init is.
     CloudInit(CloudInit),
+    /// What a port does.
+    Port(Port),
+    /// What a page says.
+    Http(Http),
 }
 
 /// How reads of one kind are asked and understood.

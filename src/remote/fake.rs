@@ -77,8 +77,14 @@ impl Session for Folder {
         self.run(&script, exec).await.map_err(|error| Lost::Refused(error.to_string()))
     }
 
-    async fn dial(&self, _: &str, _: u16, _: Duration) -> Result<Box<dyn Tunnel>, Dial> {
-        Err(Dial::Closed)
+    /// Dials from the workstation.
+    async fn dial(&self, address: &str, port: u16, within: Duration) -> Result<Box<dyn Tunnel>, Dial> {
+        match tokio::time::timeout(within, tokio::net::TcpStream::connect((address, port))).await {
+            Ok(Ok(line)) => Ok(Box::new(line)),
+            Ok(Err(e)) if e.kind() == std::io::ErrorKind::ConnectionRefused => Err(Dial::Closed),
+            Ok(Err(e)) => Err(Dial::NoRoute(e.to_string())),
+            Err(_) => Err(Dial::Silent(within)),
+        }
     }
 
     async fn interrupt(&self) {}
