@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::args::Global;
+use super::world::identities;
 use crate::inventory::Inventory;
 use crate::playbook::{self, Playbook, Vars};
 use crate::report::plural;
@@ -36,6 +37,7 @@ impl Check {
         if let Some(playbook) = &playbook {
             playbook::check(playbook, &inventory.hosts, &Vars::default())?;
         }
+        identities(&inventory.hosts)?;
         writeln!(io::stdout(), "{}", found(playbook.as_ref(), &inventory))?;
         Ok(())
     }

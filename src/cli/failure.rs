@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use crate::event::Code;
 use crate::playbook::SelectError;
+use crate::remote::Unreachable;
 use crate::report::Paint;
 use crate::yaml;
 
@@ -20,6 +21,11 @@ impl Failure {
     /// What was given is wrong.
     pub fn bad_input(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, code: Code::BadInput }
+    }
+
+    /// A key that cannot be used.
+    pub fn unusable(key: Unreachable) -> Self {
+        Self { message: key.what, hint: key.hint, code: Code::BadInput }
     }
 
     /// Something that was tried did not work.

@@ -12,7 +12,7 @@ use super::ask::Person;
 use super::panics;
 use super::show::{Show, can_ask};
 use super::telling::Telling;
-use super::world::World;
+use super::world::{World, identities};
 use crate::engine::{self, Options, Order};
 use crate::event::Code;
 use crate::playbook::{self, Playbook, Selection as Steps, Vars};
@@ -123,6 +123,7 @@ impl Doing {
 
     fn options(&self, global: &Global, world: &World) -> anyhow::Result<Options> {
         let limit = self.selection.limit.as_deref().map(|pattern| world.select(pattern)).transpose()?;
+        identities(limit.as_ref().unwrap_or(&world.inventory.hosts))?;
         let person = Person::new(world.terminal.clone());
         let ask = move |removals: &[String]| can_ask() && person.removes(removals);
         Ok(Options {

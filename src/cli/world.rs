@@ -1,5 +1,7 @@
 //! What the commands that talk to hosts have in common: the inventory, the way in, the terminal, Ctrl-C.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use super::show::{Show, Terminal, can_ask};
 use super::signals::{self, Cancel};
 use crate::inventory::{Host, Inventory, Pattern, PatternError};
 use crate::remote::Connect;
-use crate::remote::ssh::{Asker, Options, Ssh};
+use crate::remote::ssh::{Asker, Options, Ssh, check_identity};
 
 /// How long a machine may take to answer, where nothing is said.
 const WAIT: Duration = Duration::from_secs(30);
@@ -89,4 +91,16 @@ pub fn inventory(global: &Global) -> anyhow::Result<Inventory> {
 pub fn select(inventory: &Inventory, pattern: &str) -> anyhow::Result<Vec<Arc<Host>>> {
     let bad = |error: PatternError| Failure::bad_input(error.to_string());
     Ok(inventory.select(&Pattern::parse(pattern).map_err(bad)?).map_err(bad)?)
+}
+
+/// Reads the key file of each of these hosts: what cannot log in is known before anybody is contacted.
+///
+/// # Errors
+/// A key file is missing, unreadable, or no key.
+pub fn identities(hosts: &[Arc<Host>]) -> anyhow::Result<()> {
+    let files: BTreeSet<&PathBuf> = hosts.iter().filter_map(|host| host.identity_file.as_ref()).collect();
+    for file in files {
+        check_identity(file).map_err(Failure::unusable)?;
+    }
+    Ok(())
 }

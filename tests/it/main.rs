@@ -4,5 +4,6 @@
 mod cli;
 mod floors;
 mod lab;
+mod run;
 mod ssh;
 mod support;

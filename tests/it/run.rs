@@ -1,0 +1,247 @@
+//! `skep run` from outside, against real OpenSSH servers: what it costs, and what it says on bad days.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Output;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+use crate::support::sshd::{Sshd, keygen};
+
+const PLAYBOOK: &str = "
+name: Two files
+plays:
+- hosts: all
+  steps:
+  - id: one
+    file: { path: \"{{ root }}/one\", content: \"1\" }
+  - id: two
+    file: { path: \"{{ root }}/two\", content: \"2\" }
+  - id: guarded
+    shell: cp {{ root }}/one {{ root }}/three
+    creates: \"{{ root }}/three\"
+  - id: look
+    shell: cat {{ root }}/one {{ root }}/two
+    changes: false
+  - id: use
+    when: facts.cores > 0
+    file: { path: \"{{ root }}/cores\", content: \"{{ facts.cores }}\" }
+";
+
+/// Some servers, and a folder with a playbook and an inventory that knows them.
+struct Ground {
+    folder: tempfile::TempDir,
+    servers: Vec<Sshd>,
+}
+
+impl Ground {
+    fn new(names: &[&str]) -> Self {
+        let ground =
+            Self { folder: tempfile::tempdir().unwrap(), servers: names.iter().map(|_| Sshd::start()).collect() };
+        let hosts = names.iter().zip(&ground.servers).map(|(name, server)| {
+            let key = server.host_key();
+            let key = key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+            (
+                *name,
+                format!("port: {}, host_key: \"{key}\", identity_file: {}", server.port, server.identity().display()),
+            )
+        });
+        ground.inventory(&hosts.collect::<Vec<_>>());
+        ground.write("playbook.yml", PLAYBOOK);
+        ground
+    }
+
+    /// Writes the inventory: each host's name, and its keys beside address, user and root.
+    fn inventory(&self, hosts: &[(&str, String)]) {
+        let mut text = "all:\n  vars: { become: false }\n  hosts:\n".to_owned();
+        for (name, keys) in hosts {
+            let root = self.path(name);
+            fs::create_dir_all(&root).unwrap();
+            text +=
+                &format!("    {name}: {{ address: 127.0.0.1, user: {}, root: {}, {keys} }}\n", user(), root.display());
+        }
+        self.write("inventory/hosts.yml", &text);
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn skep(&self, arguments: &[&str]) -> Output {
+        let mut skep = Command::cargo_bin("skep").unwrap();
+        skep.current_dir(self.folder.path()).env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
+        skep.args(arguments).output().unwrap()
+    }
+
+    /// Runs the playbook with events as JSON.
+    fn run(&self, more: &[&str]) -> (i32, Vec<Value>) {
+        let output = self.skep(&[&["run", "playbook.yml", "--output", "json"], more].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let events = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")));
+        (output.status.code().unwrap(), events.collect())
+    }
+
+    /// What is told on standard error by a run that only waits a moment for hosts.
+    fn told(&self, more: &[&str]) -> (i32, String) {
+        let output = self.skep(&[&["run", "playbook.yml", "--wait", "1s"], more].concat());
+        let told = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8_lossy(&told).into_owned())
+    }
+}
+
+fn user() -> String {
+    crate::support::sshd::must("id", &["-un"])
+}
+
+fn outcomes(events: &[Value], host: &str) -> Vec<(String, String)> {
+    let of = |event: &&Value| event["event"] == "job_finished" && event["host"] == host;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    events.iter().filter(of).map(|event| (text(&event["step"]), text(&event["outcome"]))).collect()
+}
+
+#[test]
+fn a_rerun_with_nothing_to_change_is_one_connection_and_one_command_per_host() {
+    let ground = Ground::new(&["alpha", "beta"]);
+    let (code, events) = ground.run(&[]);
+    assert_eq!(code, 0, "{events:#?}");
+    let before: Vec<_> = ground.servers.iter().map(|server| (server.connections(), server.execs())).collect();
+    let (code, events) = ground.run(&[]);
+    assert_eq!(code, 0);
+    for host in ["alpha", "beta"] {
+        let outcomes = outcomes(&events, host);
+        assert!(outcomes.len() == 5 && outcomes.iter().all(|(_, how)| how == "unchanged"), "{host}: {outcomes:?}");
+    }
+    for (server, (connections, execs)) in ground.servers.iter().zip(before) {
+        assert_eq!((server.connections() - connections, server.execs() - execs), (1, 1), "{}", server.log());
+    }
+}
+
+#[test]
+fn a_plan_is_the_same_run_without_the_changes() {
+    let ground = Ground::new(&["alpha"]);
+    assert_eq!(ground.skep(&["plan", "playbook.yml"]).status.code(), Some(10));
+    assert!(!ground.path("alpha/one").exists());
+    assert_eq!(ground.run(&[]).0, 0);
+    let output = ground.skep(&["plan", "playbook.yml"]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("Nothing to do"), "{told}");
+}
+
+#[test]
+fn any_step_runs_alone() {
+    let ground = Ground::new(&["alpha"]);
+    let (code, events) = ground.run(&["--step", "two"]);
+    assert_eq!((code, outcomes(&events, "alpha")), (0, vec![("two".to_owned(), "changed".to_owned())]));
+    assert!(ground.path("alpha/two").exists() && !ground.path("alpha/one").exists());
+}
+
+#[test]
+fn a_dead_host_is_3_and_the_others_are_as_asked() {
+    let mut ground = Ground::new(&["alpha", "beta"]);
+    ground.servers[1].stop();
+    let (code, told) = ground.told(&[]);
+    assert_eq!(code, 3, "{told}");
+    assert!(told.contains("beta") && told.contains("refused"), "{told}");
+    assert!(ground.path("alpha/three").exists());
+}
+
+#[test]
+fn a_host_that_swallows_packets_ends_at_its_deadline() {
+    let ground = Ground::new(&["alpha"]);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    ground.inventory(&[("alpha", format!("port: {port}, identity_file: {}", ground.servers[0].identity().display()))]);
+    let began = std::time::Instant::now();
+    let (code, told) = ground.told(&[]);
+    assert_eq!(code, 3, "{told}");
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    assert!(told.contains("alpha"), "{told}");
+}
+
+#[test]
+fn an_unknown_host_key_is_refused_and_the_flag_is_named() {
+    let ground = Ground::new(&["alpha"]);
+    let keys = format!("port: {}, identity_file: {}", ground.servers[0].port, ground.servers[0].identity().display());
+    ground.inventory(&[("alpha", keys)]);
+    let (code, told) = ground.told(&[]);
+    assert_eq!(code, 3, "{told}");
+    assert!(told.contains("--accept-new-host-keys"), "{told}");
+    let (code, told) = ground.told(&["--accept-new-host-keys"]);
+    assert_eq!(code, 0, "{told}");
+}
+
+#[test]
+fn a_changed_host_key_is_refused_whatever_was_said() {
+    let ground = Ground::new(&["alpha"]);
+    keygen(&ground.path("other"), "ed25519", "");
+    let other = fs::read_to_string(ground.path("other.pub")).unwrap();
+    let other = other.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    let server = &ground.servers[0];
+    let keys = format!("port: {}, host_key: \"{other}\", identity_file: {}", server.port, server.identity().display());
+    ground.inventory(&[("alpha", keys)]);
+    let (code, told) = ground.told(&["--accept-new-host-keys"]);
+    assert_eq!(code, 3, "{told}");
+    assert!(told.contains("SHA256:"), "both fingerprints are shown: {told}");
+    assert_eq!(server.logins(), 0);
+}
+
+#[test]
+fn a_wrong_user_or_key_is_3_and_says_whom_it_tried() {
+    let ground = Ground::new(&["alpha"]);
+    keygen(&ground.path("stranger"), "ed25519", "");
+    let server = &ground.servers[0];
+    let key = server.host_key();
+    let key = key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    let keys =
+        format!("port: {}, host_key: \"{key}\", identity_file: {}", server.port, ground.path("stranger").display());
+    ground.inventory(&[("alpha", keys)]);
+    let (code, told) = ground.told(&[]);
+    assert_eq!(code, 3, "{told}");
+    assert!(told.contains(&user()) && told.contains("stranger"), "{told}");
+}
+
+#[test]
+fn an_unreadable_key_is_2_and_nobody_is_contacted() {
+    let ground = Ground::new(&["alpha"]);
+    let keys = format!("port: {}, identity_file: {}", ground.servers[0].port, ground.path("nowhere").display());
+    ground.inventory(&[("alpha", keys)]);
+    let (code, told) = ground.told(&[]);
+    assert_eq!(code, 2, "{told}");
+    assert!(told.contains("nowhere"), "{told}");
+    assert_eq!(ground.servers[0].connections(), 0);
+}
+
+#[test]
+fn a_failure_shows_the_command_and_the_end_of_its_standard_error() {
+    let ground = Ground::new(&["alpha"]);
+    ground.write(
+        "playbook.yml",
+        "plays:\n- hosts: all\n  steps:\n  - id: bad\n    shell: echo 'no such luck' >&2; exit 7\n",
+    );
+    let (code, told) = ground.told(&[]);
+    assert_eq!(code, 1, "{told}");
+    for part in ["alpha", "bad", "exit status 7", "no such luck", "echo"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
+#[test]
+fn the_journal_tells_the_whole_run() {
+    let ground = Ground::new(&["alpha"]);
+    assert_eq!(ground.run(&[]).0, 0);
+    let journals: Vec<_> = fs::read_dir(ground.path(".skep/runs")).unwrap().flatten().collect();
+    assert_eq!(journals.len(), 1);
+    let text = fs::read_to_string(journals[0].path()).unwrap();
+    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!((last["event"].as_str(), last["code"].as_u64()), (Some("run_finished"), Some(0)));
+    assert_eq!(fs::read_to_string(ground.path(".skep/.gitignore")).unwrap().trim(), "*");
+}
