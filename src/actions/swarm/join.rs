@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::address::{Net, advertised, free_pool, overlapping};
+use super::ports::{Ways, ways};
 use super::{CONTROL, Plan, Readings, Role, Swarm, Target, Wait};
 use crate::actions::peers::peers;
 use crate::actions::{Change, Does, Refusal};
@@ -127,7 +128,15 @@ impl Swarm {
             );
             return Plan::refused(why, "let both keep time: timedatectl set-ntp true");
         }
-        Plan::Change(self.join(role, own, leader, address, on, seen))
+        match ways(on, leader, own, address, seen) {
+            Ways::Open => Plan::Change(self.join(role, own, leader, address, on, seen)),
+            Ways::Untried(why) => {
+                let mut changes = self.join(role, own, leader, address, on, seen);
+                changes.iter_mut().for_each(|change| change.why += &format!(" (its ports could not be tried: {why})"));
+                Plan::Change(changes)
+            }
+            Ways::Barred(plan) => plan,
+        }
     }
 
     fn join(

@@ -3,6 +3,7 @@
 mod address;
 mod join;
 mod node;
+mod ports;
 #[cfg(test)]
 mod tests;
 
@@ -81,6 +82,7 @@ fn workers() -> String {
 
 /// Port 2377 is where managers are commanded, 7946 where nodes gossip; 4789 over UDP carries the overlay networks.
 const CONTROL: u16 = 2377;
+const GOSSIP: u16 = 7946;
 
 impl Action for Swarm {
     fn describe(&self) -> String {
@@ -106,6 +108,7 @@ impl Action for Swarm {
             let machine = |host: &Arc<Host>| Ask { host: host.name.clone(), read: Read::Machine };
             asks.extend(self.members(on).iter().map(machine));
             asks.push(on.ask(Read::Docker(Look::Network(join::GWBRIDGE.into()))));
+            asks.extend(self.ways_to_try(on, seen));
         }
         asks
     }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::actions::testing::{Case, action};
 use crate::inventory::Private;
-use crate::reads::{Interface, Machine, Route, Value};
+use crate::reads::{Interface, Machine, Port, Route, Value};
 use serde_json::json;
 
 const OUT: &str = r#"{"LocalNodeState":"inactive"}"#;
@@ -64,10 +64,20 @@ fn the_first_manager_starts_the_swarm_and_the_worker_waits_for_it() {
     assert!(plan.starts_with(joins), "{plan}");
 }
 
+/// node2 about to join node1, which it reaches at both ports as given, and which reaches it as given.
+fn joining(control: Port, gossip: Port, back: Port) -> Case {
+    let port = |address: &str, port| Read::Port { address: address.into(), port };
+    let is = |port| Seen::Is(Value::Port(port));
+    two(LEADS, &format!("[{}]", node("id1", "node1", "manager", "ready", "")), OUT)
+        .on("node2")
+        .seen("node2", port("10.0.0.1", CONTROL), is(control))
+        .seen("node2", port("10.0.0.1", GOSSIP), is(gossip))
+        .seen("node1", port("10.0.0.2", GOSSIP), is(back))
+}
+
 #[test]
 fn a_worker_joins_the_leader_that_is_there() {
-    let plan =
-        two(LEADS, &format!("[{}]", node("id1", "node1", "manager", "ready", "")), OUT).on("node2").plan(&swarm());
+    let plan = joining(Port::Open, Port::Open, Port::Closed).plan(&swarm());
     assert!(
         plan.starts_with(
             "change\n  it is in no swarm\n    node1: docker swarm join-token -q worker | docker swarm join"
@@ -78,8 +88,43 @@ fn a_worker_joins_the_leader_that_is_there() {
 }
 
 #[test]
+fn nobody_joins_where_a_port_is_barred_and_the_pair_and_the_port_are_named() {
+    let rules = "open 2377/tcp, 7946/tcp, 7946/udp and 4789/udp to all nodes, from the network that they share";
+    let swallowed = joining(Port::Silent, Port::Silent, Port::Silent).plan(&swarm());
+    let to = |host: &str| {
+        format!("hint: a security group or a firewall swallows the packets on their way to {host}; {rules}")
+    };
+    let why = "refused: node2 cannot reach node1 at 10.0.0.1:2377/tcp: no answer within 3 s";
+    assert_eq!(swallowed, format!("{why}\n{}", to("node1")));
+    let back = joining(Port::Open, Port::Open, Port::Silent).plan(&swarm());
+    let why = "refused: node1 cannot reach node2 at 10.0.0.2:7946/tcp: no answer within 3 s";
+    assert_eq!(back, format!("{why}\n{}", to("node2")));
+    let rejected = joining(Port::Closed, Port::Open, Port::Closed).plan(&swarm());
+    let why = "refused: node2 cannot reach node1 at 10.0.0.1:2377/tcp: connection refused\n\
+               hint: a firewall on node1 rejects it, or its swarm listens elsewhere; there,";
+    assert_eq!(rejected, format!("{why} {rules}"));
+    let unroutable = joining(Port::Open, Port::Open, Port::NoRoute("No route to host".into())).plan(&swarm());
+    assert!(unroutable.starts_with("refused: node1 cannot reach node2 at 10.0.0.2:7946/tcp: No route"), "{unroutable}");
+}
+
+#[test]
+fn a_leader_that_does_not_gossip_yet_is_waited_for() {
+    let plan = joining(Port::Open, Port::Closed, Port::Closed).plan(&swarm());
+    assert!(plan.starts_with("wait for node1 to let node2 in at 10.0.0.1:7946 (connection refused; if it"), "{plan}");
+}
+
+#[test]
+fn a_host_whose_sshd_lets_no_port_be_tried_joins_all_the_same() {
+    let barred = Read::Port { address: "10.0.0.1".into(), port: CONTROL };
+    let case =
+        joining(Port::Open, Port::Open, Port::Closed).seen("node2", barred, Seen::Unread("no forwarding".into()));
+    let plan = case.plan(&swarm());
+    assert!(plan.starts_with("change\n  it is in no swarm (its ports could not be tried: no forwarding)"), "{plan}");
+}
+
+#[test]
 fn the_script_of_a_join_carries_no_token_in_an_argument_where_there_is_curl() {
-    let case = two(LEADS, "[]", OUT).on("node2");
+    let case = joining(Port::Open, Port::Open, Port::Closed);
     let Plan::Change(changes) = case.readings(|seen| swarm().plan(&case.target, seen)) else { panic!() };
     let crate::actions::Does::Pipe { to, .. } = &changes[0].does else { panic!() };
     assert!(to.wire().contains(r#"printf '{"ListenAddr":"10.0.0.2:2377","AdvertiseAddr":"10.0.0.2""#), "{}", to.wire());
