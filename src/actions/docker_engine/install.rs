@@ -1,7 +1,7 @@
 //! From no engine to one: each round plans what can be told from what was read, and the next one goes on from there.
 
 use super::apt::{self, Known};
-use super::{Change, Command, DockerEngine, Does, Plan, Read, Readings, Seen, Source, Target, key};
+use super::{ALONG, Change, Command, DockerEngine, Does, Plan, Read, Readings, Seen, Source, Target, key};
 use crate::actions::ready::locked;
 use crate::actions::{Parcel, Put};
 use crate::reads::{Machine, Probe};
@@ -43,8 +43,8 @@ impl DockerEngine {
         Ok(Plan::Change(changes))
     }
 
-    fn candidates(&self) -> Probe {
-        apt::candidates(self.source.packages(), SOURCES)
+    pub(super) fn candidates(&self) -> Probe {
+        apt::candidates(&[self.source.packages(), &[ALONG]].concat(), SOURCES)
     }
 
     fn known(&self, on: &Target, seen: &Readings<'_>) -> Result<Known, Plan> {
@@ -84,7 +84,8 @@ impl DockerEngine {
                 Some(pin) => format!("{name}={pin}"),
                 None => name.clone(),
             };
-        let packages: Vec<String> = names.iter().map(versioned).collect();
+        let along = known.of(ALONG).next().map(|_| ALONG.to_owned());
+        let packages: Vec<String> = names.iter().map(versioned).chain(along).collect();
         let install = Change::run(why, apt::install(&packages, pin.is_some()));
         let hold = Change::run("an upgrade by itself would stop the daemon", apt::hold(&names));
         Ok(std::iter::once(install).chain(self.hold.then_some(hold)).collect())

@@ -51,11 +51,7 @@ fn bare(asked: &DockerEngine, known: &str) -> Case {
         .answers("node1", &[Read::Machine], "id=debian\ncodename=bookworm\narchitecture=amd64\nend=\n")
         .answers("node1", &[Read::Locks], "end\n")
         .answers("node1", &[Read::Probe(apt::audit())], "")
-        .answers(
-            "node1",
-            &[Read::Probe(apt::candidates(asked.source.packages(), "/etc/apt/sources.list.d/docker.sources"))],
-            known,
-        )
+        .answers("node1", &[Read::Probe(asked.candidates())], known)
 }
 
 fn distribution() -> DockerEngine {
@@ -101,9 +97,10 @@ fn from_a_bare_machine_lists_are_brought_up_to_date_and_then_packages_installed(
     let held = "grep -qs \":$(stat -c %i /var/lib/apt/lists/lock) \" /proc/locks";
     let update = format!("  apt's lists are old\n    $ until {APT} update; do {held} || exit 1; sleep 1; done");
     assert_eq!(bare(&asked, "").plan(&asked), format!("change\n{update}"));
-    let known = " docker.io | 20.10.24 | http://deb.debian.org/debian bookworm/main amd64 Packages\nfresh\n";
+    let known =
+        " curl | 7.88 | x\n docker.io | 20.10.24 | http://deb.debian.org/debian bookworm/main amd64 Packages\nfresh\n";
     let options = "--no-install-recommends -o Dpkg::Options::=--force-confold";
-    let install = format!("  no Docker engine is installed\n    $ {APT} install {options} docker.io");
+    let install = format!("  no Docker engine is installed\n    $ {APT} install {options} docker.io curl");
     let hold = "  an upgrade by itself would stop the daemon\n    $ apt-mark hold docker.io";
     assert_eq!(bare(&asked, known).plan(&asked), format!("change\n{install}\n{hold}"));
 }
