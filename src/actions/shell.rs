@@ -10,14 +10,11 @@ use super::{Action, Ask, Change, LineOptions, Plan, Refusal, Target};
 use crate::reads::{File, Probe, Read, Readings, Seen};
 use crate::remote::{Command, Output, quote};
 
-/// Runs a line or a script of POSIX shell.
-///
-/// `shell: LINE` is short for `shell: { line: LINE }`. Whether it has to run cannot be known beforehand, so it runs each
-/// time, unless the step says `creates`, `unless`, or `changes: false`.
+/// Runs a line or a script of POSIX shell. Its schema says the rest.
 #[derive(Debug)]
 pub struct Shell(Line);
 
-/// The parameters of [`Shell`] when written out.
+/// Its parameters where it is more than one line.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
@@ -73,7 +70,12 @@ impl JsonSchema for Shell {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "oneOf": [{ "type": "string" }, generator.subschema_for::<Parameters>()] })
+        json_schema!({
+            "description": "Runs a line or a script of POSIX shell: `shell: LINE` is short for `shell: { line: LINE }`.\n\n\
+                Whether it has to run cannot be known beforehand, so it runs each time, unless the step says `creates`,\n\
+                `unless`, or `changes: false`.",
+            "oneOf": [{ "type": "string" }, generator.subschema_for::<Parameters>()]
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 mod cli;
 mod floors;
 mod lab;
+mod pages;
 mod run;
 mod ssh;
 mod support;

@@ -1,0 +1,153 @@
+//! `docs/actions.md` is what the actions' own doc comments say: made from the JSON schemas of their parameters.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+use skep::actions::{Kind, TABLE};
+
+const HEAD: &str = "\
+<!-- Made from the doc comments of src/actions; SKEP_WRITE_PAGES=1 cargo nextest run pages:: makes it anew. -->
+# The actions
+
+A step has exactly one of these keys. Parameters without \"required\" may be left out.
+";
+
+#[test]
+fn the_page_of_the_actions_is_what_the_code_says() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/actions.md");
+    let page = page();
+    if std::env::var_os("SKEP_WRITE_PAGES").is_some() {
+        std::fs::write(&file, &page).unwrap();
+    }
+    let there = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        there == page,
+        "docs/actions.md is not what the code says.\n\nhint: SKEP_WRITE_PAGES=1 cargo nextest run pages::"
+    );
+}
+
+fn page() -> String {
+    let mut kinds: Vec<_> = TABLE.iter().collect();
+    kinds.sort_by_key(|kind| kind.name);
+    kinds.into_iter().fold(HEAD.to_owned(), |page, kind| page + &chapter(kind))
+}
+
+fn chapter(kind: &Kind) -> String {
+    let schema = (kind.schema)().to_value();
+    let mut text = format!("\n## {}\n{}", kind.name, paragraph(&schema));
+    if kind.line {
+        text += "\nIts steps also take `changes`, `creates`, `unless`, `retries`, `environment` and `register`.\n";
+    }
+    parameters(&schema, &schema, &mut text);
+    for (name, part) in schema["$defs"].as_object().unwrap_or(&Map::new()) {
+        if part["properties"].is_object() {
+            let _ = write!(text, "\n### {}: {name}\n{}", kind.name, paragraph(part));
+            parameters(&schema, part, &mut text);
+        }
+    }
+    text
+}
+
+fn description(schema: &Value) -> &str {
+    schema["description"].as_str().unwrap_or_default()
+}
+
+fn paragraph(schema: &Value) -> String {
+    if description(schema).is_empty() { String::new() } else { format!("\n{}\n", description(schema)) }
+}
+
+fn parameters(root: &Value, schema: &Value, text: &mut String) {
+    let Some(properties) = schema["properties"].as_object() else { return };
+    *text += "\n| parameter | form | is |\n|---|---|---|\n";
+    for (name, property) in properties {
+        let required = schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name.as_str()));
+        let form = form(root, property) + if required { ", required" } else { "" };
+        let _ = writeln!(text, "| `{name}` | {} | {} |", cell(&form), cell(&meaning(property)));
+    }
+}
+
+/// The description, and what holds where nothing is said, unless the description tells.
+fn meaning(property: &Value) -> String {
+    let said = description(property);
+    let default = match &property["default"] {
+        Value::Null | Value::Bool(false) | Value::Array(_) | Value::Object(_) => None,
+        Value::String(text) if text.is_empty() => None,
+        default => Some(word(default)),
+    };
+    match default.filter(|_| !said.contains("default")) {
+        Some(default) => format!("{said} Default: {default}."),
+        None => said.to_owned(),
+    }
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a value looks like, in a few words.
+fn form(root: &Value, schema: &Value) -> String {
+    if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
+        let part = &root["$defs"][name];
+        return if part["properties"].is_object() { name.to_owned() } else { form(root, part) };
+    }
+    if let Some(choices) = schema["anyOf"].as_array().or_else(|| schema["oneOf"].as_array()) {
+        return either(choices.iter().map(|choice| form(root, choice)));
+    }
+    if let Some(words) = schema["enum"].as_array() {
+        return either(words.iter().map(word));
+    }
+    match (&schema["const"], &schema["type"]) {
+        (Value::Null, Value::Array(kinds)) => either(kinds.iter().map(|kind| plain(root, schema, kind))),
+        (Value::Null, kind) => plain(root, schema, kind),
+        (constant, _) => word(constant),
+    }
+}
+
+fn word(value: &Value) -> String {
+    if value.is_null() { String::new() } else { format!("`{}`", value.as_str().unwrap_or(&value.to_string())) }
+}
+
+fn plain(root: &Value, schema: &Value, kind: &Value) -> String {
+    match kind.as_str().unwrap_or("any") {
+        "null" => String::new(),
+        "array" => format!("list of {}", form(root, &schema["items"])),
+        "object" => match &schema["additionalProperties"] {
+            values @ Value::Object(_) => format!("map to {}", form(root, values)),
+            _ => "map".to_owned(),
+        },
+        "string" => "text".to_owned(),
+        "integer" => "whole number".to_owned(),
+        "boolean" => "true or false".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn either(forms: impl Iterator<Item = String>) -> String {
+    let mut all: Vec<String> = Vec::new();
+    for form in forms.filter(|form| !form.is_empty()) {
+        if !all.contains(&form) {
+            all.push(form);
+        }
+    }
+    let any = ["text", "number", "true or false"].map(String::from);
+    if any.iter().all(|one| all.contains(one)) {
+        all.retain(|one| !any.contains(one));
+        all.insert(0, "scalar".to_owned());
+    }
+    all.join(" or ")
+}
+
+#[test]
+fn forms_are_told_in_words() {
+    let root = serde_json::json!({"$defs": {
+        "State": {"oneOf": [{"const": "present", "type": "string"}, {"const": "absent", "type": "string"}]},
+        "Part": {"properties": {"x": {}}},
+    }});
+    let form = |schema: Value| form(&root, &schema);
+    assert_eq!(form(serde_json::json!({"$ref": "#/$defs/State"})), "`present` or `absent`");
+    assert_eq!(form(serde_json::json!({"anyOf": [{"$ref": "#/$defs/Part"}, {"type": "null"}]})), "Part");
+    assert_eq!(form(serde_json::json!({"type": ["string", "null"]})), "text");
+    assert_eq!(form(serde_json::json!({"type": "array", "items": {"type": "integer"}})), "list of whole number");
+    assert_eq!(form(serde_json::json!({"type": "object", "additionalProperties": {"type": "string"}})), "map to text");
+}
