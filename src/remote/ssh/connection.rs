@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use russh::client::{Handle, Msg};
 use russh::{Channel, ChannelReadHalf, ChannelWriteHalf, Disconnect, Error};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{Duration, Instant, sleep};
 
 use super::client::{Client, Facts};
 use crate::remote::Lost;
@@ -13,12 +14,17 @@ use crate::remote::Lost;
 /// Session channels at once: sshd's `MaxSessions` is 10, and two are left for ending what runs on the others.
 const MOST_CHANNELS: usize = 8;
 
+/// How long a server may take to clear away channels that ended.
+const CLEARING: Duration = Duration::from_secs(2);
+
 /// A connection that has logged in.
 pub(super) struct Connection {
     pub handle: Handle<Client>,
     pub facts: Arc<Facts>,
     permits: Arc<Semaphore>,
     open: AtomicUsize,
+    /// How many channels the server seems to allow.
+    places: AtomicUsize,
     /// A channel that was opened ahead, so that the next command costs one round trip and not two.
     spare: Mutex<Option<oneshot::Receiver<Result<Slot, Lost>>>>,
 }
@@ -38,6 +44,7 @@ impl Connection {
             facts,
             permits: Arc::new(Semaphore::new(MOST_CHANNELS)),
             open: AtomicUsize::new(0),
+            places: AtomicUsize::new(MOST_CHANNELS),
             spare: Mutex::default(),
         });
         connection.open_ahead();
@@ -89,6 +96,7 @@ impl Connection {
     }
 
     async fn open(self: &Arc<Self>, mut permit: Option<OwnedSemaphorePermit>) -> Result<Slot, Lost> {
+        let until = Instant::now() + CLEARING;
         loop {
             let place = match permit.take() {
                 Some(permit) => permit,
@@ -97,10 +105,23 @@ impl Connection {
             match self.handle.channel_open_session().await {
                 Ok(channel) => return Ok(self.hand_out(channel, Some(place))),
                 // A `MaxSessions` smaller than usual: go on with fewer, as long as there is one.
-                Err(Error::ChannelOpenFailure(_)) if self.open.load(Ordering::Acquire) > 0 => place.forget(),
+                Err(Error::ChannelOpenFailure(_)) if self.open.load(Ordering::Acquire) > 0 && self.fewer() => {
+                    place.forget();
+                }
+                // None of ours is open, yet the server may not have cleared away those that ended.
+                Err(Error::ChannelOpenFailure(_)) if Instant::now() < until => {
+                    sleep(Duration::from_millis(50)).await;
+                    permit = Some(place);
+                }
                 Err(error) => return Err(self.why(&error)),
             }
         }
+    }
+
+    /// Takes one from the places that there may be; never the last.
+    fn fewer(&self) -> bool {
+        let less = |places: usize| (places > 1).then(|| places - 1);
+        self.places.fetch_update(Ordering::AcqRel, Ordering::Acquire, less).is_ok()
     }
 
     fn hand_out(self: &Arc<Self>, channel: Channel<Msg>, permit: Option<OwnedSemaphorePermit>) -> Slot {
@@ -130,12 +151,13 @@ impl Connection {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.connection.open.fetch_sub(1, Ordering::AcqRel);
-        let (write, permit) = (self.write.clone(), self.permit.take());
+        let (connection, write, permit) = (self.connection.clone(), self.write.clone(), self.permit.take());
         // russh sends nothing of its own accord. Outside of a runtime there is no connection left to tell.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 let _ = write.close().await;
+                // Only now: until it has heard of the end, the server counts this channel among its sessions.
+                connection.open.fetch_sub(1, Ordering::AcqRel);
                 drop(permit);
             });
         }

@@ -89,7 +89,7 @@ async fn bulk_goes_both_ways_while_other_commands_run() {
     let (near, mut far) = tokio::io::duplex(64 << 10);
     let receiver = tokio::spawn(async move {
         // A slow reader: nothing at all for a while.
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
         let mut all = Vec::new();
         tokio::io::AsyncReadExt::read_to_end(&mut far, &mut all).await.unwrap();
         all
@@ -110,7 +110,7 @@ async fn bulk_goes_both_ways_while_other_commands_run() {
     };
     assert!(session.exec(exec).await.unwrap().ok());
     assert_eq!(digest(&receiver.await.unwrap()), digest(&bulk()));
-    assert!(aside.await.unwrap() < Duration::from_millis(900), "a slow stream must not hold the others up");
+    assert!(aside.await.unwrap() < Duration::from_secs(4), "a slow stream must not hold the others up");
     assert_eq!(sshd.connections(), 2, "streams have a connection of their own");
 }
 
