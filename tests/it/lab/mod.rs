@@ -1,3 +1,4 @@
 //! Tests on real hosts. They share one lab and run one at a time, in the order of their names.
 
+mod engine;
 mod hosts;

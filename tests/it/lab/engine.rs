@@ -1,0 +1,160 @@
+//! `ready` and `docker_engine` on fresh machines: cold, warm, with apt in the way, and cut in the middle.
+
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use tempfile::TempDir;
+
+use crate::support::lab::Lab;
+
+/// One fresh host, and a playbook that makes it ready and puts an engine on it.
+struct Fresh {
+    lab: Lab,
+    folder: TempDir,
+}
+
+impl Fresh {
+    fn new(name: &str) -> Self {
+        let fresh = Self { lab: Lab::own(name, 1), folder: tempfile::tempdir().expect("a folder") };
+        fresh.ask("{}");
+        fresh
+    }
+
+    /// Asks for these settings of the daemon from now on.
+    fn ask(&self, daemon: &str) {
+        let playbook = format!(
+            "name: Engine\nplays:\n  - hosts: all\n    steps:\n      - name: Ready\n        ready: {{ disk: 100 }}\n      \
+             - name: Docker\n        docker_engine: {{ source: distribution, daemon: {daemon} }}\n"
+        );
+        fs::write(self.folder.path().join("engine.yml"), playbook).expect("a playbook");
+    }
+
+    fn skep(&self) -> Command {
+        let mut skep = Command::new(env!("CARGO_BIN_EXE_skep"));
+        skep.current_dir(&self.folder).args(["run", "engine.yml", "--output", "plain", "-i"]).arg(self.lab.inventory());
+        skep.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        skep
+    }
+
+    /// Runs it to its end: exit code, and what it said.
+    fn run(&self) -> (Option<i32>, String) {
+        said(&self.skep().output().expect("skep runs"))
+    }
+
+    /// Runs it and wants it to end well.
+    fn converges(&self) -> String {
+        let (code, said) = self.run();
+        assert_eq!(code, Some(0), "{said}");
+        said
+    }
+
+    fn on(&self, script: &str) -> String {
+        self.lab.on("node1", script)
+    }
+
+    /// Waits until a script ends well on the host.
+    fn until(&self, script: &str) {
+        let end = Instant::now() + Duration::from_secs(120);
+        while !self.lab.try_on("node1", script).status.success() {
+            assert!(Instant::now() < end, "never came true: {script}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// A run that is in the middle of apt-get: dpkg unpacks what was fetched.
+    fn in_the_middle(&self) -> Child {
+        let run = self.skep().spawn().expect("skep runs");
+        self.until("pgrep -x dpkg && test -e /usr/bin/runc");
+        run
+    }
+
+    fn answers(&self) {
+        assert!(!self.on("docker version --format '{{.Server.Version}}'").is_empty());
+        assert_eq!(self.on("dpkg --audit; systemctl is-enabled docker"), "enabled");
+        assert_eq!(self.on("apt-mark showhold | grep -x docker.io"), "docker.io");
+    }
+}
+
+fn said(output: &Output) -> (Option<i32>, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+}
+
+#[test]
+fn a_fresh_host_gets_an_engine_and_a_second_run_costs_one_login_and_one_command() {
+    let fresh = Fresh::new("cold");
+    fresh.on("echo LogLevel VERBOSE >/etc/ssh/sshd_config.d/test.conf; systemctl reload ssh");
+    assert!(fresh.converges().contains("changed  Docker"));
+    fresh.answers();
+
+    let daemon = "systemctl show --property MainPID --value docker";
+    let (first, mark) = (fresh.on(daemon), fresh.on("journalctl --unit ssh --no-pager --output cat | wc -l"));
+    assert!(fresh.converges().contains("Nothing to do"));
+    let log = fresh.on(&format!("journalctl --unit ssh --no-pager --output cat | tail -n +$(({mark} + 1))"));
+    let count = |word: &str| log.lines().filter(|line| line.starts_with(word)).count();
+    assert_eq!((count("Accepted publickey"), count("Starting session: command")), (1, 1), "{log}");
+
+    fresh.ask("{ max-concurrent-downloads: 5 }");
+    assert!(fresh.converges().contains("systemctl restart docker"));
+    let second = fresh.on(daemon);
+    assert_ne!(first, second, "a setting was changed, and the daemon does not know it");
+    assert_eq!(fresh.on("cat /etc/docker/daemon.json | tr -d ' \\n'"), "{\"max-concurrent-downloads\":5}");
+    fresh.converges();
+    assert_eq!(fresh.on(daemon), second, "nothing was changed, and the daemon was restarted");
+
+    fresh.ask("{ live-restore: true }");
+    let (code, said) = fresh.run();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("a daemon with live-restore cannot be in a swarm"), "{said}");
+    assert_eq!(fresh.on(daemon), second);
+}
+
+/// Locks as dpkg does (fcntl(2)), until it is ended: `struct flock` of 64-bit Linux.
+const LOCK: &str = "systemd-run --quiet --unit holder perl -MFcntl -e '\
+    open F, \">>\", \"/var/lib/dpkg/lock-frontend\" or die; $l = pack \"s s x4 q q l x4\", F_WRLCK, 0, 0, 0, 0; \
+    fcntl F, F_SETLK, $l or die; sleep 600'";
+
+#[test]
+fn apts_words_are_shown_and_whoever_holds_its_lock_is_named_and_waited_for() {
+    let fresh = Fresh::new("apt");
+    fresh.on("mount -t tmpfs -o size=1m none /var/cache/apt/archives; mkdir /var/cache/apt/archives/partial");
+    let (code, said) = fresh.run();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("You don't have enough free space in /var/cache/apt/archives/"), "{said}");
+    fresh.on("umount /var/cache/apt/archives");
+
+    fresh.on(LOCK);
+    fresh.until("grep -q POSIX /proc/locks");
+    let run = fresh.skep().spawn().expect("skep runs");
+    thread::sleep(Duration::from_secs(15));
+    assert!(!fresh.lab.try_on("node1", "command -v dockerd").status.success(), "the lock was not waited for");
+    fresh.on("systemctl stop holder");
+    let (code, said) = self::said(&run.wait_with_output().expect("skep ends"));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("(/usr/bin/perl -MFcntl"), "{said}");
+    assert!(said.contains("which holds /var/lib/dpkg/lock-frontend"), "{said}");
+    fresh.answers();
+}
+
+#[test]
+fn a_run_whose_host_loses_power_in_the_middle_of_apt_is_completed_by_the_next() {
+    let fresh = Fresh::new("power");
+    let mut run = fresh.in_the_middle();
+    fresh.lab.unplug("node1");
+    run.kill().and_then(|()| run.wait()).expect("skep is killed too");
+    fresh.lab.start("node1");
+    fresh.converges();
+    fresh.answers();
+}
+
+#[test]
+fn a_connection_cut_in_the_middle_of_apt_is_made_anew_and_nothing_is_raced() {
+    let fresh = Fresh::new("cut");
+    let run = fresh.in_the_middle();
+    fresh.on("pkill -KILL -f '^sshd: ubuntu'");
+    let (_, first) = said(&run.wait_with_output().expect("skep ends"));
+    let (code, second) = fresh.run();
+    assert_eq!(code, Some(0), "{first}\n{second}");
+    fresh.answers();
+}
