@@ -123,6 +123,8 @@ pub enum Event {
         step: String,
         /// The host.
         host: String,
+        /// The loop's item, where there is one.
+        item: Option<String>,
         /// How.
         outcome: Outcome,
         /// Why it failed or was skipped, what a settled one shows, on one or several lines.

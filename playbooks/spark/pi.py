@@ -1,7 +1,8 @@
 """Proves that the cluster computes: pi, and that every worker took part.
 
-Prints one line of JSON with pi and the workers' host names. Exits non-zero, saying why, if a sum is wrong, if a worker
-that was expected did not take part, or if a task failed.
+Says what it found, and ends with one line of JSON: pi, the workers' host names and the rest. What it said is kept for
+spark-finished. Exits non-zero, saying why, if a sum is wrong, if a worker that was expected did not take part, or if a
+task failed.
 
     spark-submit pi.py --workers 2
 """
@@ -9,6 +10,7 @@ that was expected did not take part, or if a task failed.
 import argparse
 import json
 import math
+import os
 import random
 import socket
 import sys
@@ -109,6 +111,24 @@ def check_executors(spark, workers):
     return sum(e.totalShuffleRead() for e in found)
 
 
+def in_words(found, samples):
+    """The findings for people."""
+    *others, last = found["hosts"]
+    hosts = f"{', '.join(others)} and {last}" if others else last
+    return (
+        f"pi is about {found['pi']:.5f}: {samples:,} random points, thrown on {hosts}\n"
+        f"{found['application']} took {found['seconds']} s; {found['shuffle_bytes'] / 2**20:.0f} MiB were shuffled, no task failed"
+    )
+
+
+def keep(application, text):
+    """Where spark-finished finds it as long as this container is there."""
+    folder = os.path.expanduser("~/.finished")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, application), "w") as file:
+        file.write(text + "\n")
+
+
 def main():
     asked = arguments()
     started = time.monotonic()
@@ -121,22 +141,19 @@ def main():
     pi = compute_pi(spark, asked.samples, 4 * asked.workers)
     if abs(pi - math.pi) > 0.01:
         sys.exit(f"pi came out as {pi}")
-    moved = check_executors(spark, asked.workers)
-    seconds = round(time.monotonic() - started, 1)
-    application = spark.sparkContext.applicationId
+    found = {
+        "pi": pi,
+        "hosts": hosts,
+        "sum_below": summed,
+        "shuffle_bytes": check_executors(spark, asked.workers),
+        "seconds": round(time.monotonic() - started, 1),
+        "application": spark.sparkContext.applicationId,
+    }
+    text = in_words(found, asked.samples)
+    keep(found["application"], text)
     spark.stop()
-    print(
-        json.dumps(
-            {
-                "pi": pi,
-                "hosts": hosts,
-                "sum_below": summed,
-                "shuffle_bytes": moved,
-                "seconds": seconds,
-                "application": application,
-            }
-        )
-    )
+    print(text)
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -184,9 +184,13 @@ impl Line {
         Change::run(why, self.options.environment.iter().fold(command, |c, (name, value)| c.env(name, value)))
     }
 
+    /// What there is to show of a line that only looks; else what the line of `unless` found to be so.
     pub(super) fn shows(&self, on: &Target, seen: &Readings<'_>) -> Option<Output> {
-        let looked = self.only_looks().then(|| seen.probe(&on.host.name, &self.probe(&self.text)))?;
-        looked.is().cloned()
+        let said = |line: &str| seen.probe(&on.host.name, &self.probe(line)).is().cloned();
+        if self.only_looks() {
+            return said(&self.text);
+        }
+        self.options.unless.as_deref().and_then(said).filter(Output::ok)
     }
 }
 
@@ -271,6 +275,18 @@ mod tests {
         let case = |code| Case::new(&["node1"]).ended("node1", &probe("test -e it"), code, "", "").plan(&asked);
         assert_eq!(case(0), "settled");
         assert_eq!(case(1), "change\n  `test -e it` ended with exit code 1\n    $ make");
+    }
+
+    #[test]
+    fn what_unless_found_to_be_so_is_shown() {
+        let asked =
+            shell(json!("make"), LineOptions { unless: Some("./it --version".into()), ..LineOptions::default() });
+        let shown = |code| {
+            let case = Case::new(&["node1"]).ended("node1", &probe("./it --version"), code, "it 1.2\n", "");
+            case.readings(|seen| asked.shows(&case.target, seen)).map(|output| output.text())
+        };
+        assert_eq!(shown(0).as_deref(), Some("it 1.2"));
+        assert_eq!(shown(1), None, "what is not so yet");
     }
 
     #[test]

@@ -252,7 +252,8 @@ fn finished(step: &str, host: &str, failed: Option<Failed>, ms: u64) -> Event {
     let outcome = if failed.is_some() { Outcome::Failed } else { Outcome::Changed };
     let message = failed.as_ref().map(|_| "could not be removed".to_owned());
     let (command, stderr) = failed.unzip();
-    Event::JobFinished { step: step.into(), host: host.into(), outcome, message, command, stderr, hint: None, ms }
+    let (step, host) = (step.into(), host.into());
+    Event::JobFinished { step, host, item: None, outcome, message, command, stderr, hint: None, ms }
 }
 
 fn hosts(batch: &[&(usize, Removal)]) -> Vec<usize> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use serde_json::json;
-use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncWriteExt, copy, split};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
@@ -177,13 +177,18 @@ async fn free(port: u16) -> io::Result<TcpListener> {
 fn tell(out: &mut impl Write, locals: &[Local], show: Show) -> io::Result<()> {
     let terminal = io::stdout().is_terminal();
     let width = locals.iter().map(|local| local.page.name.chars().count()).max().unwrap_or(0);
+    let place = locals.iter().map(|local| local.link.host.name.chars().count()).max().unwrap_or(0);
     for local in locals {
         let (name, host, url) = (&local.page.name, &local.link.host.name, local.url(terminal));
         if show.form == Form::Json {
             writeln!(out, "{}", json!({"event": "page", "name": name, "host": host, "url": url}))?;
         } else {
-            let place = show.paint.quiet(&format!("{} on {host}", local.page.container));
-            writeln!(out, "{name:width$}  {}  {place}", show.paint.strong(&url))?;
+            writeln!(
+                out,
+                "{name:width$}  {}  {}",
+                show.paint.quiet(&format!("{host:place$}")),
+                show.paint.strong(&url)
+            )?;
         }
     }
     if show.form == Form::Human {
@@ -226,9 +231,30 @@ async fn accept(local: &Local, login: &Login<'_>) {
 
 async fn carry(local: &Local, login: &Login<'_>, mut browser: TcpStream) {
     match local.link.dial(&local.page, login).await {
-        // How a browser or a server ends its connection is their business.
-        Ok(mut tunnel) => drop(copy_bidirectional(&mut browser, &mut tunnel).await),
+        Ok(tunnel) => join(browser, tunnel, &local.page.name).await,
         Err(why) => drop(browser.write_all(refusal(&local.page.name, &why).as_bytes()).await),
+    }
+}
+
+/// Both directions until the page has ended. A published port takes connections also where nothing in the container
+/// listens, and ends them without a word: then the browser is told.
+async fn join(browser: TcpStream, tunnel: Box<dyn Tunnel>, name: &str) {
+    let ((mut from_browser, mut to_browser), (mut from_page, mut to_page)) = (split(browser), split(tunnel));
+    let up = async {
+        // How a browser or a page ends its connection is their business.
+        let _ = copy(&mut from_browser, &mut to_page).await;
+        let _ = to_page.shutdown().await;
+        std::future::pending::<()>().await;
+    };
+    let down = async {
+        if let Ok(0) = copy(&mut from_page, &mut to_browser).await {
+            let _ = to_browser.write_all(refusal(name, "nothing listens there now").as_bytes()).await;
+        }
+        let _ = to_browser.shutdown().await;
+    };
+    tokio::select! {
+        () = up => {}
+        () = down => {}
     }
 }
 
@@ -241,10 +267,12 @@ fn refusal(name: &str, why: &str) -> String {
 
 impl Link {
     /// Connects to a page. Where that fails its container may have been replaced, or the connection lost: looks again, once.
+    /// A host that does not answer at all is not waited for again and again.
     async fn dial(&self, page: &Page, login: &Login<'_>) -> Result<Box<dyn Tunnel>, String> {
         let session = self.session.lock().await.clone();
         let lost = match session.dial(&page.at.0, page.at.1, DIAL).await {
             Ok(tunnel) => return Ok(tunnel),
+            Err(silent @ Dial::Silent(_)) => return Err(silent.to_string()),
             Err(lost) => lost,
         };
         let session = match lost {

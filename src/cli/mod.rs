@@ -22,6 +22,7 @@ mod telling;
 #[cfg(test)]
 mod testing;
 mod up;
+mod who;
 mod world;
 
 use std::process::ExitCode;

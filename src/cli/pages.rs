@@ -77,7 +77,8 @@ pub fn read(answer: &str) -> serde_json::Result<Vec<Page>> {
         text => serde_json::from_str(text)?,
     };
     let mut pages = Vec::new();
-    for line in containers.lines().filter(|line| !line.trim().is_empty()) {
+    // Docker lists the newest first; people look for the first.
+    for line in containers.lines().rev().filter(|line| !line.trim().is_empty()) {
         let container: Container = serde_json::from_str(line)?;
         pages.extend(container.pages(gateways.get(&container.id)));
     }
@@ -135,10 +136,13 @@ mod tests {
     fn a_page_is_where_its_host_reaches_it() {
         let pages = read(ANSWER).expect("an answer");
         let told: Vec<_> = pages.iter().map(|page| format!("{} {}:{}", page.name, page.at.0, page.at.1)).collect();
-        let expected =
-            ["Spark master 127.0.0.1:18080", "JupyterLab 172.20.0.4:8888", "Spark application 172.20.0.4:4040"];
-        assert_eq!(told[..3], expected);
-        assert_eq!(told[3..], ["It 172.17.0.2:80"]);
+        let expected = [
+            "It 172.17.0.2:80",
+            "JupyterLab 172.20.0.4:8888",
+            "Spark application 172.20.0.4:4040",
+            "Spark master 127.0.0.1:18080",
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::ask::Person;
 use super::panics;
 use super::show::{Show, can_ask};
 use super::telling::Telling;
+use super::who::who;
 use super::world::{World, identities};
 use crate::engine::{self, Options, Order};
 use crate::event::Code;
@@ -162,16 +163,6 @@ fn steps(selection: &Selection) -> Steps {
 fn extra(pairs: &[(String, String)]) -> Result<Vars, yaml::Errors> {
     let nodes = pairs.iter().map(|(key, value)| Ok((key.clone(), yaml::parse(format!("-e {key}"), value.clone())?)));
     Ok(Arc::new(nodes.collect::<Result<_, yaml::Errors>>()?))
-}
-
-/// Who runs this, for others who wait for a lock.
-fn who() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".into());
-    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match machine.trim() {
-        "" => user,
-        machine => format!("{user}@{machine}"),
-    }
 }
 
 /// `--list`: the steps, play by play.

@@ -11,6 +11,7 @@ use super::run::Doing;
 use super::shipped;
 use super::world::World;
 use crate::event::Code;
+use crate::remote::quote;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,13 +49,37 @@ impl Up {
     pub async fn run(self, global: &Global) -> anyhow::Result<Code> {
         let world = World::waiting(global, WAIT, true)?;
         let playbook = shipped::spark(Path::new("."))?;
+        let as_shipped = publishes_as_shipped(&world, &self.selection);
         let Self { plan, fail_fast, yes, selection } = self;
         let typed = vec!["skep".into(), "up".into()];
         let doing = Doing { typed, playbook, project: ".".into(), selection, plan, fail_fast, yes };
         let code = doing.run(global, &world).await?;
         if code == Code::Settled && !plan && world.show.form != Form::Json {
-            writeln!(io::stdout(), "The web pages: {}", world.show.paint.strong("skep forward"))?;
+            tell_pages(global, &world, as_shipped)?;
         }
         Ok(code)
     }
+}
+
+/// Where to look now.
+fn tell_pages(global: &Global, world: &World, as_shipped: bool) -> io::Result<()> {
+    let inventory = global.inventory.iter().flat_map(|path| ["-i".to_owned(), path.display().to_string()]);
+    let words = ["skep", "forward"].map(str::to_owned).into_iter().chain(inventory);
+    let command = words.map(|word| quote(&word).into_owned()).collect::<Vec<_>>().join(" ");
+    let (mut out, paint) = (io::stdout().lock(), world.show.paint);
+    writeln!(out, "Spark's pages, and JupyterLab with its token, on this machine: {}", paint.strong(&command))?;
+    let first = world.inventory.hosts.iter().find(|host| host.groups.iter().any(|group| group == "managers"));
+    if let Some(host) = first.filter(|_| as_shipped) {
+        let text =
+            format!("On {} itself: Spark master http://127.0.0.1:8080, JupyterLab http://127.0.0.1:8888", host.name);
+        writeln!(out, "{}", paint.quiet(&text))?;
+    }
+    Ok(())
+}
+
+/// Whether pages are published where the playbook says, unless it is told otherwise.
+fn publishes_as_shipped(world: &World, selection: &Selection) -> bool {
+    let decides = |name: &str| ["publish", "bind", "driver_host"].contains(&name);
+    let mut set = world.inventory.hosts.iter().flat_map(|host| &host.vars).map(|(name, _)| name.as_str());
+    !selection.extra.iter().any(|(name, _)| decides(name)) && !set.any(decides)
 }

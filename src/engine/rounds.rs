@@ -51,7 +51,7 @@ pub fn tell_ended(world: &World, jobs: &mut [Job]) {
     for job in jobs.iter_mut().filter(|job| !job.told) {
         let State::Ended(ended) = &job.state else { continue };
         let ms = job.started.elapsed().as_millis() as u64;
-        super::run::finish(world, &job.manner.step, &job.owner.name, ended, ms);
+        super::run::finish(world, &job.manner.step, &job.owner.name, job.item.as_deref(), ended, ms);
         job.told = true;
     }
 }

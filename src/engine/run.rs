@@ -136,7 +136,7 @@ impl Run<'_> {
     fn skipped(&self, turn: &Turn<'_>, host: &Host, dirty: Option<&str>) {
         let message = dirty.map(|step| format!("not for this host as it is now, looked at again after {step}"));
         let ended = Ended { outcome: Some(Outcome::Skipped), message, ..Ended::default() };
-        finish(&self.world, &turn.step.id, &host.name, &ended, 0);
+        finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
     }
 
     /// What is undefined at its turn is an error; in a plan it may be what an earlier step would have found out.
@@ -147,7 +147,7 @@ impl Run<'_> {
             }
             _ => Ended::failed(error.error().to_string(), None),
         };
-        finish(&self.world, &turn.step.id, &host.name, &ended, 0);
+        finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
         if ended.outcome == Some(Outcome::Failed) && !turn.step.ignore_errors {
             self.world.leave(&host.name, &format!("{} failed", turn.step.id));
         }
@@ -261,12 +261,13 @@ impl Run<'_> {
 }
 
 /// Tells how a job ended, and counts it.
-pub(super) fn finish(world: &World, step: &str, host: &str, ended: &Ended, ms: u64) {
+pub(super) fn finish(world: &World, step: &str, host: &str, item: Option<&str>, ended: &Ended, ms: u64) {
     let outcome = ended.outcome.unwrap_or(Outcome::Failed);
     world.count(host, |tally| count(tally, outcome, ms));
     world.tell(Event::JobFinished {
         step: step.to_owned(),
         host: host.to_owned(),
+        item: item.map(str::to_owned),
         outcome,
         message: ended.message.clone(),
         command: ended.command.clone(),

@@ -20,6 +20,8 @@ struct Step {
     name: String,
     since: Instant,
     jobs: usize,
+    /// More than there are hosts, in a loop.
+    begun: usize,
     done: usize,
 }
 
@@ -43,7 +45,7 @@ enum Doing {
 
 impl Board {
     pub fn new(paint: Paint, now: Instant) -> Self {
-        let step = Step { number: 0, name: "Connecting".into(), since: now, jobs: 0, done: 0 };
+        let step = Step { number: 0, name: "Connecting".into(), since: now, jobs: 0, begun: 0, done: 0 };
         Self { paint, steps: 0, step, hosts: vec![] }
     }
 
@@ -64,6 +66,7 @@ impl Board {
             Event::HostLost { host, .. } => self.set(host, Doing::Ended(Outcome::Unreachable)),
             Event::StepStarted { name, hosts, .. } => self.begin(name, hosts.len(), now),
             Event::JobStarted { host, item, .. } => {
+                self.step.begun += 1;
                 let what = item.as_ref().map_or("looking".into(), |item| format!("looking ({item})"));
                 self.busy(host, now, &what);
             }
@@ -87,7 +90,7 @@ impl Board {
 
     fn begin(&mut self, name: &str, jobs: usize, now: Instant) {
         let number = self.step.number + 1;
-        self.step = Step { number, name: name.to_owned(), since: now, jobs, done: 0 };
+        self.step = Step { number, name: name.to_owned(), since: now, jobs, begun: 0, done: 0 };
         let lost = |row: &Row| matches!(row.doing, Doing::Ended(Outcome::Failed | Outcome::Unreachable));
         self.hosts.iter_mut().filter(|row| !lost(row)).for_each(|row| row.doing = Doing::Nothing);
     }
@@ -135,7 +138,8 @@ impl Board {
     }
 
     fn head(&self, now: Instant, width: usize) -> String {
-        let Step { number, name, since, jobs, done } = &self.step;
+        let Step { number, name, since, jobs, begun, done } = &self.step;
+        let jobs = jobs.max(begun).max(done);
         let number = if *number == 0 { String::new() } else { format!("[{number}/{}] ", self.steps.max(*number)) };
         let time = running(now.duration_since(*since).as_secs());
         let tail = format!("  {done} of {jobs}  {time}");

@@ -2,12 +2,12 @@
 
 /// Folds names that differ in one number only.
 ///
-/// The result has ranges of consecutive numbers, as an inventory takes them, and the rest one by one.
+/// The result has ranges of consecutive numbers, as an inventory takes them, and the rest one by one; each name once.
 pub fn fold<S: AsRef<str>>(names: &[S]) -> String {
     let mut families: Vec<Family> = Vec::new();
     for name in names {
         let part = Part::of(name.as_ref());
-        match families.iter_mut().find(|family| family.takes(&part)) {
+        match families.iter_mut().find(|family| family.is(&part)) {
             Some(family) => family.numbers.push(part.number),
             None => families.push(Family { before: part.before, after: part.after, numbers: vec![part.number] }),
         }
@@ -40,12 +40,13 @@ struct Family<'a> {
 }
 
 impl Family<'_> {
-    fn takes(&self, part: &Part<'_>) -> bool {
-        !part.number.is_empty() && self.before == part.before && self.after == part.after
+    fn is(&self, part: &Part<'_>) -> bool {
+        part.number.is_empty() == self.numbers[0].is_empty() && self.before == part.before && self.after == part.after
     }
 
     fn text(&mut self) -> String {
         self.numbers.sort_by_key(|number| (number.parse::<u64>().unwrap_or(u64::MAX), number.len()));
+        self.numbers.dedup();
         let mut runs: Vec<(&str, &str)> = Vec::new();
         for number in &self.numbers {
             match runs.last_mut() {
@@ -79,7 +80,8 @@ mod tests {
             (&["node1", "node3"], "node1,node3"),
             (&["node08", "node09", "node10"], "node[08:10]"),
             (&["node9", "node10"], "node[9:10]"),
-            (&["a1.lan", "b", "a2.lan", "b"], "a[1:2].lan,b,b"),
+            (&["a1.lan", "b", "a2.lan", "b"], "a[1:2].lan,b"),
+            (&["node2", "node1", "node2"], "node[1:2]"),
             (&["10.0.0.9", "10.0.0.10"], "10.0.0.[9:10]"),
             (&["wörk1", "wörk2"], "wörk[1:2]"),
             (&["é", "7", "8"], "é,[7:8]"),

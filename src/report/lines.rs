@@ -1,8 +1,17 @@
 //! Events to lines of text: what scrolls by on a terminal, and all there is in a pipe.
 
+use std::collections::BTreeSet;
+
 use super::fold::fold;
-use super::style::{Paint, VERB, elapsed, tame, word};
-use crate::event::{Event, Outcome};
+use super::style::{Paint, VERB, cut, elapsed, fields, tame, word};
+use crate::event::{Difference, Event, Outcome};
+
+/// The most columns of a command that is being run; the plan, the journal and `-v` have it whole.
+const COMMAND: usize = 160;
+/// The most columns of a loop's items.
+const ITEMS: usize = 60;
+/// How much is shown of what a change said.
+const SAID: usize = 5;
 
 /// How much is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +39,7 @@ pub(super) struct Lines {
 #[derive(Clone)]
 pub(super) struct Job {
     pub host: String,
+    pub item: Option<String>,
     pub outcome: Outcome,
     pub told: Told,
     pub ms: u64,
@@ -69,8 +79,15 @@ impl Lines {
                 lines
             }
             Event::JobWaiting { host, waiting, .. } => self.waits(host, waiting),
-            Event::Change { host, command, .. } if self.alone => self.change(host, command),
-            Event::Change { host, command, .. } => self.everything("run", host, command),
+            Event::Change { host, command, differs, .. } => {
+                let mut lines = self.differs(host, differs);
+                lines.extend(if self.alone {
+                    self.change(host, command)
+                } else {
+                    self.everything("run", host, command)
+                });
+                lines
+            }
             Event::Line { host, line, .. } => self.everything("", host, &format!("| {}", tame(line))),
             Event::JobFinished { .. } => {
                 self.jobs.extend(Job::of(event));
@@ -103,7 +120,14 @@ impl Lines {
 
     fn change(&self, host: &str, command: &str) -> Vec<String> {
         let first = command.lines().next().unwrap_or_default();
+        let first = if self.detail == Detail::Everything { first.to_owned() } else { cut(first, COMMAND) };
         vec![self.paint.quiet(&format!("{:>VERB$}  {host}: {first}", "run"))]
+    }
+
+    /// What is not as asked, field by field, before it is made so.
+    fn differs(&self, host: &str, differs: &[Difference]) -> Vec<String> {
+        let line = |field: &String| format!("{:>VERB$}  {host}: {field}", "differs");
+        fields(differs, self.paint).iter().map(line).collect()
     }
 
     /// Says once what a host waits for.
@@ -133,26 +157,33 @@ impl Lines {
         let quiet = self.detail == Detail::Steps && jobs.iter().any(|job| news(job.outcome));
         let groups = grouped(&jobs);
         let shown = groups.iter().filter(|group| !quiet || news(group[0].outcome) || group[0].told.message.is_some());
-        shown.flat_map(|group| self.group(group)).collect()
+        let loops = items(jobs.iter()).len() > 1;
+        shown.flat_map(|group| self.group(group, loops)).collect()
     }
 
-    fn group(&self, jobs: &[&Job]) -> Vec<String> {
+    fn group(&self, jobs: &[&Job], loops: bool) -> Vec<String> {
         let outcome = jobs[0].outcome;
         let mut line = format!("{}  {}", self.verb(outcome, word(outcome)), self.name);
-        line += &self.who(jobs);
+        line += &self.who(jobs, loops);
         let mut lines = vec![line];
-        if outcome != Outcome::Skipped || self.detail == Detail::Everything {
-            lines.extend(jobs[0].told.lines(self.paint));
+        match (outcome, self.detail) {
+            (Outcome::Skipped, Detail::Steps) => {}
+            (Outcome::Changed, Detail::Steps) => lines.extend(jobs[0].told.ended(SAID).lines(self.paint)),
+            _ => lines.extend(jobs[0].told.lines(self.paint)),
         }
         lines
     }
 
-    fn who(&self, jobs: &[&Job]) -> String {
-        let hosts: Vec<_> = jobs.iter().map(|job| job.host.as_str()).collect();
+    fn who(&self, jobs: &[&Job], loops: bool) -> String {
+        let hosts: BTreeSet<_> = jobs.iter().map(|job| job.host.as_str()).collect();
         let quiet = matches!(jobs[0].outcome, Outcome::Unchanged | Outcome::Skipped);
         let longest = jobs.iter().map(|job| job.ms).max().unwrap_or_default();
+        let everybody = quiet && hosts.len() == self.hosts.len();
         let mut text =
-            if quiet && hosts.len() == self.hosts.len() { String::new() } else { format!("  {}", fold(&hosts)) };
+            if everybody { String::new() } else { format!("  {}", fold(&hosts.into_iter().collect::<Vec<_>>())) };
+        if loops {
+            text += &format!(": {}", cut(&items(jobs.iter().copied()).join(", "), ITEMS));
+        }
         text += &if longest < 1000 { String::new() } else { format!(" ({})", elapsed(longest)) };
         if quiet { self.paint.quiet(&text) } else { text }
     }
@@ -165,13 +196,36 @@ impl Lines {
 impl Job {
     /// The end of a job, if the event is one.
     pub fn of(event: &Event) -> Option<Self> {
-        let Event::JobFinished { host, outcome, message, command, stderr, hint, ms, .. } = event else { return None };
+        let Event::JobFinished { host, item, outcome, message, command, stderr, hint, ms, .. } = event else {
+            return None;
+        };
         let (message, command, stderr, hint) = (message.clone(), command.clone(), stderr.clone(), hint.clone());
-        Some(Self { host: host.clone(), outcome: *outcome, told: Told { message, command, stderr, hint }, ms: *ms })
+        let told = Told { message, command, stderr, hint };
+        Some(Self { host: host.clone(), item: item.clone(), outcome: *outcome, told, ms: *ms })
     }
 }
 
+/// The items of a loop that jobs are for, each once.
+fn items<'a>(jobs: impl Iterator<Item = &'a Job>) -> Vec<&'a str> {
+    let mut items: Vec<&str> = Vec::new();
+    for item in jobs.filter_map(|job| job.item.as_deref()) {
+        if !items.contains(&item) {
+            items.push(item);
+        }
+    }
+    items
+}
+
 impl Told {
+    /// The same with the last `most` lines of its message.
+    fn ended(&self, most: usize) -> Self {
+        let message = self.message.as_ref().map(|message| {
+            let lines: Vec<&str> = message.lines().collect();
+            lines[lines.len().saturating_sub(most)..].join("\n")
+        });
+        Self { message, ..self.clone() }
+    }
+
     /// What happened, the command, the end of its standard error, a blank line, what to do.
     pub fn lines(&self, paint: Paint) -> Vec<String> {
         let mut lines: Vec<String> = self.message.iter().flat_map(|text| text.lines()).map(tame).collect();

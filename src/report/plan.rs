@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::fold::fold;
 use super::plural;
-use super::style::{Paint, VERB, elapsed};
+use super::style::{Paint, VERB, elapsed, fields};
 use crate::event::{Difference, Event, Reporter, Tally};
 
 /// Collects a plan and writes it when the run ends, so that it can go to a pipe while progress shows on the terminal.
@@ -91,20 +91,11 @@ impl What {
         let verb = paint.change(&format!("{sure:>VERB$}"));
         let removes = if self.removes { format!(" {}", paint.bad("(removes or replaces)")) } else { String::new() };
         let mut lines = vec![format!("{verb}{}  {}: {}{removes}", paint.quiet(&after), fold(hosts), self.why)];
-        lines.extend(self.fields(paint));
+        lines.extend(fields(&self.differs, paint).iter().map(|field| format!("{:VERB$}  {field}", "")));
         let on = self.on.as_ref().map_or(String::new(), |host| format!("on {host} "));
         let command = self.command.replace('\n', &format!("\n{:VERB$}    ", ""));
         lines.push(format!("{:VERB$}  {}", "", paint.quiet(&format!("{on}$ {command}"))));
         lines
-    }
-
-    fn fields(&self, paint: Paint) -> Vec<String> {
-        let width = self.differs.iter().map(|d| console::measure_text_width(&d.field)).max().unwrap_or(0);
-        let line = |d: &Difference| {
-            let pad = " ".repeat(width - console::measure_text_width(&d.field));
-            format!("{:VERB$}  {}{pad}  {} → {}", "", d.field, paint.quiet(&d.is), paint.change(&d.asked))
-        };
-        self.differs.iter().map(line).collect()
     }
 }
 

@@ -40,6 +40,7 @@ pub fn told(step: &str, host: &str, outcome: Outcome, message: Option<&str>, ms:
     Event::JobFinished {
         step: step.into(),
         host: host.into(),
+        item: None,
         outcome,
         message: message.map(Into::into),
         command: None,
@@ -93,6 +94,7 @@ pub fn failing() -> Vec<Event> {
         Event::JobFinished {
             step: "swarm".into(),
             host: "node2".into(),
+            item: None,
             outcome: Outcome::Failed,
             message: Some("node2 could not join: node1 does not answer on port 2377".into()),
             command: Some("docker swarm join --token •••••• 10.0.0.1:2377".into()),

@@ -2,7 +2,7 @@
 
 use console::Style;
 
-use crate::event::Outcome;
+use crate::event::{Difference, Outcome};
 
 /// Room for the longest outcome, so that what follows lines up.
 pub(super) const VERB: usize = 11;
@@ -102,6 +102,16 @@ pub(super) fn running(seconds: u64) -> String {
 /// `1 change`, `2 changes`.
 pub fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// Field by field, what is and what is asked for.
+pub(super) fn fields(differs: &[Difference], paint: Paint) -> Vec<String> {
+    let width = differs.iter().map(|d| console::measure_text_width(&d.field)).max().unwrap_or(0);
+    let line = |d: &Difference| {
+        let pad = " ".repeat(width - console::measure_text_width(&d.field));
+        format!("{}{pad}  {} → {}", d.field, paint.quiet(&tame(&d.is)), paint.change(&tame(&d.asked)))
+    };
+    differs.iter().map(line).collect()
 }
 
 /// The text, or as much of it as fits into `width` columns, with `…` where something is missing.

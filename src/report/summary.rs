@@ -163,7 +163,7 @@ impl<W: Write + Send> Reporter for Summary<W> {
             }
             Event::HostLost { host, why, hint } => {
                 let told = Told { message: Some(why.clone()), hint: hint.clone(), ..Told::default() };
-                self.lost.push(Job { host: host.clone(), outcome: Outcome::Unreachable, told, ms: 0 });
+                self.lost.push(Job { host: host.clone(), item: None, outcome: Outcome::Unreachable, told, ms: 0 });
             }
             Event::Interrupted => self.interrupted = true,
             Event::RunFinished { hosts, ms, code } => return self.finish(hosts, *ms, *code),

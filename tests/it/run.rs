@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use crate::support::sshd::{Sshd, keygen};
 
+mod interrupt;
+
 const PLAYBOOK: &str = "
 name: Two files
 plays:
