@@ -1,8 +1,8 @@
 //! Do: connect, look, decide, change, look again.
 //!
 //! [`run`] takes the steps of a playbook one after another. Before the first it asks every host, with one command, for what
-//! all steps ahead must read ([`ahead`]); at its turn each step goes through rounds ([`rounds`]) in which its jobs look
-//! ([`look`]), plan, and change ([`apply`]), until the state says that each is as asked or cannot be.
+//! all steps ahead must read (`ahead`); at its turn each step goes through rounds (`rounds`) in which its jobs look
+//! (`look`), plan, and change (`apply`), until the state says that each is as asked or cannot be.
 //!
 //! The batch is only a prefetch. At its turn a step is evaluated anew, and what does not count any more is read then, so
 //! that a run comes to the same end whether reads are batched or not; `tests.rs` shows it on random playbooks.

@@ -27,7 +27,7 @@ struct Reading {
     at: Instant,
 }
 
-/// All readings of a run. A reading counts while nothing was changed since it began, and for [`FRESH`].
+/// All readings of a run. A reading counts while nothing was changed since it began, and for 30 s.
 #[derive(Debug, Default)]
 pub struct Store {
     epoch: u64,

@@ -35,7 +35,7 @@ struct Entry<'a> {
 
 impl Journal {
     /// Will keep the journal under `folder/.skep`, readable by its owner only and ignored by git. The oldest journals
-    /// beyond [`KEPT`] go.
+    /// beyond the last 50 go.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), file: None, path: Place::default() }
     }
