@@ -85,7 +85,19 @@ impl Down {
             return Ok(code);
         }
         let done = self.remove(&seen, &removals, &world, &mut cancel).await;
+        self.tell_stays(&seen, world.show.form)?;
         Ok(code.combine(done))
+    }
+
+    /// Says what is left, since nothing will lead to it once the containers are gone.
+    fn tell_stays(&self, seen: &[Seen], form: Form) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        for seen in seen.iter().filter(|_| form != Form::Json) {
+            for what in seen.remains.stays(self.volumes, self.images) {
+                writeln!(out, "Stays on {}: {what}", seen.host.name)?;
+            }
+        }
+        Ok(())
     }
 
     /// What goes, stage by stage, each with the number of its host.

@@ -9,13 +9,14 @@ use crate::inventory::Host;
 use crate::remote::{Command, Exec, Session};
 
 /// The stages of the way back, in their order: id and name.
-pub const STAGES: [(&str, &str); 6] = [
+pub const STAGES: [(&str, &str); 7] = [
     ("containers", "The containers are removed"),
     ("networks", "Their networks are removed"),
     ("workers", "The workers leave the swarm"),
     ("managers", "The managers leave the swarm"),
     ("volumes", "The volumes are removed"),
     ("images", "The images are removed"),
+    ("files", "The secrets are removed"),
 ];
 
 /// One thing to remove.
@@ -59,6 +60,8 @@ pub struct Remains {
     /// Networks of the swarm, wherever their containers are; only a manager sees them all.
     swarm_networks: Vec<Thing>,
     services: Vec<Thing>,
+    /// Folders that playbooks keep their secrets in.
+    files: Vec<Thing>,
     in_swarm: bool,
     manager: bool,
 }
@@ -96,6 +99,7 @@ fn read(answer: &str) -> Remains {
             "network" => add(&mut seen.networks, thing),
             "local" => add(&mut local, thing),
             "swarm" => add(&mut seen.swarm_networks, thing),
+            "files" => add(&mut seen.files, thing),
             "service" => add(&mut seen.services, thing),
             "is" => (seen.in_swarm, seen.manager) = (id == "active", name == "true"),
             _ => {}
@@ -148,7 +152,28 @@ impl Remains {
                 Removal::new(5, format!("image {}", thing.name), docker(&["image", "rm", "--force"], thing))
             }),
         );
+        removals.extend(self.files.iter().map(|thing| {
+            let command = Command::new("rm").args(["-rf", "--"]).arg(&thing.id);
+            Removal::new(6, format!("{}, with the secrets made up for the cluster", thing.id), command)
+        }));
         removals
+    }
+
+    /// What stays, by name, where it is not removed too.
+    pub fn stays(&self, volumes: bool, images: bool) -> Vec<String> {
+        let named = |kind: &str, things: &[Thing], goes: bool| match things {
+            things if goes || things.is_empty() => None,
+            things => {
+                let names: Vec<_> = things.iter().map(|thing| thing.name.as_str()).collect();
+                // Images that a later build took the name from go with the others, and mean nothing to people.
+                let names: Vec<_> = names.into_iter().filter(|name| *name != "<none>:<none>").collect();
+                Some(format!("{kind} {}", names.join(" ")))
+            }
+        };
+        [named("volumes", &self.volumes, volumes), named("images", &self.images, images)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
@@ -169,6 +194,7 @@ swarm n1 sparknet
 swarm n9 ingress
 local n2 own
 local n3 docker_gwbridge
+files /etc/skep /etc/skep
 is active true";
 
     fn told(answer: &str, volumes: bool, images: bool) -> Vec<String> {
@@ -184,21 +210,27 @@ is active true";
             "networks docker network rm n2",
             "networks docker network rm n1",
             "managers docker swarm leave --force",
+            "files rm -rf -- /etc/skep",
         ];
         assert_eq!(told(MANAGER, false, false), expected);
+        assert_eq!(read(MANAGER).stays(false, false), ["volumes v1", "images skep/spark_master:4.1.4"]);
+        assert_eq!(read(MANAGER).stays(true, true), [] as [&str; 0]);
     }
 
     #[test]
     fn data_and_images_go_only_when_named() {
         let told = told(MANAGER, true, true);
-        assert_eq!(told[5..], ["volumes docker volume rm v1", "images docker image rm --force sha256:i1"]);
+        assert_eq!(told[5..7], ["volumes docker volume rm v1", "images docker image rm --force sha256:i1"]);
     }
 
     #[test]
     fn a_worker_leaves_networks_of_the_swarm_to_a_manager() {
         let worker = MANAGER.replace("active true", "active false");
         let told = told(&worker, false, false);
-        assert_eq!(told[2..], ["networks docker network rm n2", "workers docker swarm leave --force"]);
+        assert_eq!(
+            told[2..],
+            ["networks docker network rm n2", "workers docker swarm leave --force", "files rm -rf -- /etc/skep"]
+        );
     }
 
     #[test]
