@@ -22,7 +22,6 @@ mod telling;
 #[cfg(test)]
 mod testing;
 mod up;
-mod who;
 mod world;
 
 use std::process::ExitCode;

@@ -12,11 +12,11 @@ use super::ask::Person;
 use super::panics;
 use super::show::{Show, can_ask};
 use super::telling::Telling;
-use super::who::who;
 use super::world::{World, identities};
 use crate::engine::{self, Options, Order};
 use crate::event::Code;
 use crate::playbook::{self, Playbook, Selection as Steps, Vars};
+use crate::remote::who::who;
 use crate::report::{GoOn, Journal};
 use crate::yaml;
 

@@ -3,6 +3,7 @@
 mod command;
 pub mod fake;
 pub mod ssh;
+pub mod who;
 
 use std::sync::Arc;
 

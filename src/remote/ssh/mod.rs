@@ -146,6 +146,5 @@ fn endpoint(host: &Host) -> String {
 
 /// Who logs in.
 fn login(host: &Host) -> String {
-    let ours = || env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_else(|_| "root".into());
-    host.user.clone().unwrap_or_else(ours)
+    host.user.clone().unwrap_or_else(super::who::user)
 }

@@ -1,4 +1,4 @@
-//! Who calls `skep`: told to others who wait for a lock.
+//! Who calls `skep`: told to others who wait for a lock, and logs in where the inventory names nobody.
 
 use std::env;
 use std::fs;
@@ -14,7 +14,7 @@ pub fn who() -> String {
 }
 
 /// The login name: as the session says, else as the system knows the user, else the number.
-fn user() -> String {
+pub fn user() -> String {
     let said = ["LOGNAME", "USER"].into_iter().filter_map(|name| env::var(name).ok()).find(|name| !name.is_empty());
     said.unwrap_or_else(|| {
         // The owner of our own entry in /proc is who we are.
