@@ -12,9 +12,10 @@ pub struct Lab {
 
 impl Lab {
     /// The lab that `scripts/test` starts and removes, with all hosts powered on and no cut left from an earlier test.
-    /// What earlier tests installed on the hosts is still there: see [`Lab::reset`].
+    /// What earlier tests installed on the hosts is still there: see [`Lab::reset`]. `SKEP_LAB` names another lab, to
+    /// work on a test with.
     pub fn shared() -> Lab {
-        let lab = Lab { name: "tests".into(), shared: true };
+        let lab = Lab { name: std::env::var("SKEP_LAB").unwrap_or("tests".into()), shared: true };
         lab.control(&["up", "3"]);
         lab.hosts().iter().for_each(|host| lab.control(&["mend", host]));
         lab

@@ -1,0 +1,33 @@
+//! What others changed behind our back: a plan names it, one run heals it.
+
+use crate::support::cluster::{Cluster, at};
+
+#[test]
+fn a_worker_that_was_removed_is_named_and_made_again() {
+    let cluster = Cluster::settled();
+    let stays = cluster.on("node3", "docker inspect -f {{.Id}} spark-worker2");
+    cluster.on("node2", "docker rm -f spark-worker1");
+    let planned = cluster.plan().ends(10);
+    assert_eq!(planned.places(), [at("workers", "node2")].into(), "nothing else is to be done");
+    let command = planned.of("change").next().and_then(|change| change["command"].as_str()).unwrap_or_default();
+    assert!(command.starts_with("docker run -d --name spark-worker1 "), "{command}");
+    cluster.skep(&["run", "playbooks/spark.yml", "--step", "workers"]).ends(0);
+    cluster.plan().ends(0);
+    assert_eq!(
+        cluster.on("node3", "docker inspect -f {{.Id}} spark-worker2"),
+        stays,
+        "the other worker was left alone"
+    );
+}
+
+#[test]
+fn a_master_that_was_stopped_is_named_and_runs_again() {
+    let cluster = Cluster::settled();
+    cluster.on("node1", "docker stop spark-master");
+    let planned = cluster.plan().ends(10);
+    let certain = planned.of("change").find(|change| change["after"].is_null());
+    let command = certain.map(ToString::to_string).unwrap_or_default();
+    assert!(command.contains(r#""step":"master""#) && command.contains("docker start"), "{}", planned.text());
+    let healed = cluster.heal();
+    assert!(healed.ended("changed").contains(&at("job", "node1")), "a master that forgot the proof is proven again");
+}

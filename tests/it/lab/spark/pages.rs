@@ -1,0 +1,85 @@
+//! What the cluster answers, and to whom.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::cluster::Cluster;
+
+/// With `publish: loopback` a neighbour reaches SSH and what the swarm's nodes tell one another, and nothing else.
+#[test]
+fn a_neighbour_reaches_nothing_but_ssh_and_the_swarm() {
+    let cluster = Cluster::settled();
+    for (host, neighbour, allowed) in
+        [("node1", "node2", "22 2377 7946"), ("node2", "node3", "22 7946"), ("node3", "node1", "22 7946")]
+    {
+        let scan = SCAN.replace("HOST", &cluster.lab.address(host));
+        assert_eq!(cluster.on(neighbour, &scan), allowed, "TCP ports of {host} that answer {neighbour}");
+        let open = cluster.on(host, LISTENING);
+        assert_eq!(open, format!("{allowed} udp:4789 udp:7946"), "what listens on {host} beyond loopback");
+    }
+}
+
+/// All ports that Spark, JupyterLab or Docker might use, by v4.
+const SCAN: &str = "for port in 22 80 443 2375 2376 2377 $(seq 4040 4050) 6066 7077 7946 $(seq 8080 8090) $(seq 8888 8892) 18080; do \
+    timeout 2 bash -c \"</dev/tcp/HOST/$port\" 2>/dev/null && echo $port; done | xargs";
+
+/// The kernel's own list: TCP ports, then those of UDP.
+const LISTENING: &str = "ss -Hltn | awk '{ print $4 }' | grep -v '^127\\.' | sed 's/.*://' | sort -nu | xargs echo -n; \
+    ss -Hlun | awk '{ print $4 }' | grep -v '^127\\.' | sed 's/.*:/ udp:/' | sort -u | xargs printf ' %s'";
+
+#[test]
+fn forward_brings_the_pages_here() {
+    let cluster = Cluster::settled();
+    let forward = Forward::begin(&cluster);
+    for (name, path, shows) in
+        [("Spark master", "/json/", "spark://"), ("JupyterLab", "/login", "Jupyter"), ("Spark history", "/", "History")]
+    {
+        let page = forward.get(name, path);
+        assert!(page.starts_with("HTTP/1.1 200") && page.contains(shows), "{name}{path} shows:\n{page}");
+    }
+}
+
+/// `skep forward` at work.
+struct Forward {
+    child: Child,
+    /// Address and port here, by the page's name.
+    pages: HashMap<String, String>,
+}
+
+impl Forward {
+    /// Starts it, and waits until it has told where the pages are: these four at least.
+    fn begin(cluster: &Cluster) -> Forward {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skep"));
+        command.args(["forward", "--output", "json", "-i"]).arg(cluster.lab.inventory()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("skep runs");
+        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let told = lines.take(4).map(|line| serde_json::from_str::<Value>(&line.expect("a line")).expect("JSON"));
+        let word = |page: &Value, key: &str| page[key].as_str().unwrap_or_default().to_owned();
+        let bare = |url: String| url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let pages = told.map(|page| (word(&page, "name"), bare(word(&page, "url")))).collect();
+        Forward { child, pages }
+    }
+
+    fn get(&self, name: &str, path: &str) -> String {
+        let address = self.pages.get(name).unwrap_or_else(|| panic!("no {name} among {:?}", self.pages));
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
+            .expect("it takes a request");
+        let mut page = Vec::new();
+        stream.read_to_end(&mut page).expect("it answers");
+        String::from_utf8_lossy(&page).into_owned()
+    }
+}
+
+impl Drop for Forward {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

@@ -1,0 +1,144 @@
+//! `skep` as a user calls it on the shared lab, and what it told.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::lab::{Lab, checkout};
+
+/// The shared lab, and a project whose playbook is the one that ships.
+pub struct Cluster {
+    /// The hosts.
+    pub lab: Lab,
+    /// Where `skep` is called; its journal stays there, to look at after a failure.
+    pub project: PathBuf,
+}
+
+/// A job that was not as asked: its step and its host.
+pub type Place = (String, String);
+
+/// What one call of `skep` told.
+pub struct Told {
+    /// The exit code.
+    pub code: i32,
+    /// Standard output, event by event.
+    pub events: Vec<Value>,
+    /// Standard error.
+    pub errors: String,
+    called: String,
+}
+
+impl Cluster {
+    /// The lab as it is.
+    pub fn found() -> Cluster {
+        let project = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("spark");
+        fs::create_dir_all(&project).expect("a folder");
+        // The playbook of this checkout, where `skep run` and the unpacked one of `skep up` would find it.
+        let link = project.join("playbooks");
+        if !link.exists() {
+            std::os::unix::fs::symlink(checkout().join("playbooks"), link).expect("a link");
+        }
+        Cluster { lab: Lab::shared(), project }
+    }
+
+    /// The lab with Spark on it: every test starts from here, so that none depends on another. Where it is there already,
+    /// that takes a second.
+    pub fn settled() -> Cluster {
+        let cluster = Cluster::found();
+        cluster.skep(&["up", "--yes"]).ends(0);
+        cluster
+    }
+
+    /// Calls `skep` with `--output json`.
+    pub fn skep(&self, arguments: &[&str]) -> Told {
+        let began = Instant::now();
+        let mut skep = Command::new(env!("CARGO_BIN_EXE_skep"));
+        skep.current_dir(&self.project).args(arguments).args(["--output", "json", "-i"]).arg(self.lab.inventory());
+        let output = skep.output().expect("skep runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let called = format!("skep {}", arguments.join(" "));
+        let told = Told {
+            code: output.status.code().unwrap_or(-1),
+            events: text.lines().map(|line| serde_json::from_str(line).expect(line)).collect(),
+            errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+            called,
+        };
+        eprintln!(
+            "{}: exit {} after {:.1} s, {:?}",
+            told.called,
+            told.code,
+            began.elapsed().as_secs_f64(),
+            told.places()
+        );
+        told
+    }
+
+    /// What would be done now.
+    pub fn plan(&self) -> Told {
+        self.skep(&["plan", "playbooks/spark.yml"])
+    }
+
+    /// Runs it, lets it remove and replace, and finds nothing more to do.
+    pub fn heal(&self) -> Told {
+        let told = self.skep(&["run", "playbooks/spark.yml", "--yes"]).ends(0);
+        self.plan().ends(0);
+        told
+    }
+
+    /// Runs a script on a host, and returns its last word.
+    pub fn on(&self, host: &str, script: &str) -> String {
+        self.lab.on(host, script)
+    }
+}
+
+impl Told {
+    /// # Panics
+    /// If it ended with another exit code: with all that went wrong.
+    pub fn ends(self, code: i32) -> Told {
+        assert_eq!(self.code, code, "exit code of {}\n{}\n{}", self.called, self.troubles(), self.errors);
+        self
+    }
+
+    /// The events of a kind.
+    pub fn of(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.events.iter().filter(move |event| event["event"] == kind)
+    }
+
+    /// The jobs that ended so.
+    pub fn ended(&self, outcome: &str) -> BTreeSet<Place> {
+        self.of("job_finished").filter(|job| job["outcome"] == outcome).map(place).collect()
+    }
+
+    /// Where something was, or would be, changed.
+    pub fn places(&self) -> BTreeSet<Place> {
+        self.of("change").map(place).collect()
+    }
+
+    /// All that was told, as text to search in.
+    pub fn text(&self) -> String {
+        self.events.iter().map(|event| format!("{event}\n")).collect::<String>() + &self.errors
+    }
+
+    /// Jobs that failed and hosts that were lost, with their reasons.
+    pub fn troubles(&self) -> String {
+        let grave = |event: &&Value| {
+            event["event"] == "host_lost" || matches!(event["outcome"].as_str(), Some("failed" | "unreachable"))
+        };
+        self.events.iter().filter(grave).map(|event| format!("{event:#}\n")).collect()
+    }
+}
+
+/// Step and host of an event.
+pub fn place(event: &Value) -> Place {
+    let word = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    (word("step"), word("host"))
+}
+
+/// Step and host, written down.
+pub fn at(step: &str, host: &str) -> Place {
+    (step.to_owned(), host.to_owned())
+}
