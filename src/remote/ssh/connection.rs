@@ -25,6 +25,8 @@ pub(super) struct Connection {
     open: AtomicUsize,
     /// How many channels the server seems to allow.
     places: AtomicUsize,
+    /// Held by a dial that must be the only one to fail.
+    pub alone: tokio::sync::Mutex<()>,
     /// A channel that was opened ahead, so that the next command costs one round trip and not two.
     spare: Mutex<Option<oneshot::Receiver<Result<Slot, Lost>>>>,
 }
@@ -45,6 +47,7 @@ impl Connection {
             permits: Arc::new(Semaphore::new(MOST_CHANNELS)),
             open: AtomicUsize::new(0),
             places: AtomicUsize::new(MOST_CHANNELS),
+            alone: tokio::sync::Mutex::default(),
             spare: Mutex::default(),
         });
         connection.open_ahead();

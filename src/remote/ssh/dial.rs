@@ -16,18 +16,48 @@ use crate::remote::{Dial, Tunnel};
 const BEHIND: usize = 64 << 20;
 
 /// Opens a tunnel to `address:port` as the host sees it.
+///
+/// What sshd says of a failure comes without the channel it belongs to. So a failure is tried once more, alone: then its
+/// words are its own, however many others fail at the same time.
 pub(super) async fn dial(
     connection: &Arc<Connection>,
     address: &str,
     port: u16,
     within: Duration,
 ) -> Result<Box<dyn Tunnel>, Dial> {
+    let first = attempt(connection, address, port, within).await?;
+    if !matches!(first, Err(Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed))) {
+        return told(connection, first, within).await;
+    }
+    let _alone = connection.alone.lock().await;
+    let _ = connection.facts.undialled();
+    let again = attempt(connection, address, port, within).await?;
+    told(connection, again, within).await
+}
+
+async fn told(
+    connection: &Connection,
+    tried: Result<Box<dyn Tunnel>, Error>,
+    within: Duration,
+) -> Result<Box<dyn Tunnel>, Dial> {
+    match tried {
+        Ok(tunnel) => Ok(tunnel),
+        Err(error) => Err(explain(connection, &error, within).await),
+    }
+}
+
+async fn attempt(
+    connection: &Arc<Connection>,
+    address: &str,
+    port: u16,
+    within: Duration,
+) -> Result<Result<Box<dyn Tunnel>, Error>, Dial> {
     let opening = open(connection.clone(), address.to_owned(), port);
     match timeout(within, opening).await {
         Err(_) => Err(Dial::Silent(within)),
         Ok(Err(_)) => Err(Dial::Lost(connection.lost())),
-        Ok(Ok(Ok(channel))) => Ok(Box::new(pump(channel))),
-        Ok(Ok(Err(error))) => Err(explain(connection, &error, within).await),
+        Ok(Ok(Ok(channel))) => Ok(Ok(Box::new(pump(channel)))),
+        Ok(Ok(Err(error))) => Ok(Err(error)),
     }
 }
 

@@ -234,3 +234,15 @@ async fn a_host_that_forbids_forwarding_says_so() {
     let session = session(&sshd).await;
     assert_eq!(session.dial("127.0.0.1", 1, SHORT).await.err(), Some(Dial::Forbidden));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ports_that_refuse_at_the_same_time_are_each_told_as_refused() {
+    let sshd = Sshd::start();
+    let session = session(&sshd).await;
+    let closed: Vec<u16> =
+        (0..8).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()).collect();
+    let dials = closed.iter().map(|port| session.dial("127.0.0.1", *port, Duration::from_secs(5)));
+    for answer in futures::future::join_all(dials).await {
+        assert_eq!(answer.err(), Some(Dial::Closed));
+    }
+}
