@@ -31,3 +31,31 @@ fn a_master_that_was_stopped_is_named_and_runs_again() {
     let healed = cluster.heal();
     assert!(healed.ended("changed").contains(&at("job", "node1")), "a master that forgot the proof is proven again");
 }
+
+#[test]
+fn a_container_of_other_settings_is_shown_field_by_field_and_replaced_only_if_allowed() {
+    let cluster = Cluster::settled();
+    let image = cluster.on("node3", "docker inspect -f {{.Config.Image}} spark-worker2");
+    let by_hand = format!(
+        "docker rm -f spark-worker2; docker run -d --name spark-worker2 --hostname spark-worker2 \
+        --network sparknet -e SPARK_DAEMON_MEMORY=511m {image}"
+    );
+    cluster.on("node3", &by_hand);
+    let planned = cluster.plan().ends(10);
+    let change = planned.of("change").find(|change| change["host"] == "node3").expect("a change on node3");
+    let fields: Vec<&str> =
+        change["differs"].as_array().expect("a list").iter().filter_map(|d| d["field"].as_str()).collect();
+    assert!(
+        fields.iter().any(|field| field.contains("SPARK_DAEMON_MEMORY")) && fields.contains(&"restart"),
+        "{fields:?}"
+    );
+    assert!(!change["differs"].to_string().contains("511m"), "the values of an environment are nobody's: {change:#}");
+    assert_eq!(change["removes"], true, "{change:#}");
+
+    let id = cluster.on("node3", "docker inspect -f {{.Id}} spark-worker2");
+    let refused = cluster.skep(&["run", "playbooks/spark.yml"]).ends(1);
+    assert!(refused.troubles().contains("--yes"), "{}", refused.troubles());
+    assert_eq!(cluster.on("node3", "docker inspect -f {{.Id}} spark-worker2"), id, "it was not touched");
+    cluster.heal();
+    assert_ne!(cluster.on("node3", "docker inspect -f {{.Id}} spark-worker2"), id);
+}

@@ -10,6 +10,38 @@ use serde_json::Value;
 
 use crate::support::cluster::Cluster;
 
+#[test]
+fn jupyterlab_wants_its_token_and_notebooks_reach_the_cluster() {
+    let cluster = Cluster::settled();
+    let status = |query: &str| {
+        let get = "curl -s -o /dev/null --max-time 10 -w '%{http_code}'";
+        cluster.on("node1", &format!("{get} \"http://127.0.0.1:8888/api/contents{query}\""))
+    };
+    assert_eq!(status(""), "403", "without a token");
+    assert_eq!(status("?token=0123456789"), "403", "with another token");
+    assert_eq!(status("?token=$(cat /etc/skep/spark/jupyter)"), "200", "with the token");
+
+    let notebook = "docker exec -i spark-driver python3 - <<'END' 2>&1\n".to_owned() + NOTEBOOK + "END";
+    let shown = cluster.on("node1", &notebook);
+    assert!(shown.ends_with("spark:// [0, 2, 4, 6, 8]"), "a notebook showed:\n{shown}");
+}
+
+/// As one types it into a notebook: nothing of it says where the cluster is.
+const NOTEBOOK: &str = r#"
+import pandas
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import pandas_udf
+
+spark = SparkSession.builder.getOrCreate()
+
+@pandas_udf("long")
+def twice(numbers: pandas.Series) -> pandas.Series:
+    return numbers * 2
+
+doubled = spark.range(5).select(twice("id").alias("twice")).toPandas()
+print(spark.sparkContext.master[:8], sorted(doubled["twice"]))
+"#;
+
 /// With `publish: loopback` a neighbour reaches SSH and what the swarm's nodes tell one another, and nothing else.
 #[test]
 fn a_neighbour_reaches_nothing_but_ssh_and_the_swarm() {
