@@ -84,13 +84,13 @@ struct Forward {
 }
 
 impl Forward {
-    /// Starts it, and waits until it has told where the pages are: these four at least.
+    /// Starts it, and waits until it has told where the pages are: those of master, two workers, history and driver, which has two.
     fn begin(cluster: &Cluster) -> Forward {
         let mut command = Command::new(env!("CARGO_BIN_EXE_skep"));
         command.args(["forward", "--output", "json", "-i"]).arg(cluster.lab.inventory()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("skep runs");
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let told = lines.take(4).map(|line| serde_json::from_str::<Value>(&line.expect("a line")).expect("JSON"));
+        let told = lines.take(6).map(|line| serde_json::from_str::<Value>(&line.expect("a line")).expect("JSON"));
         let word = |page: &Value, key: &str| page[key].as_str().unwrap_or_default().to_owned();
         let bare = |url: String| url.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let pages = told.map(|page| (word(&page, "name"), bare(word(&page, "url")))).collect();
