@@ -28,6 +28,11 @@ impl Lab {
         lab
     }
 
+    /// What `SKEP_LAB` must be for `scripts/lab`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The names of the hosts, in order.
     pub fn hosts(&self) -> Vec<String> {
         let list = self.answer(&["list"]);

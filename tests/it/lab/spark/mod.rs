@@ -1,8 +1,10 @@
 //! Spark on a swarm of three hosts: what `skep up` promises, held against what the hosts themselves say.
 //!
 //! Each test starts from [`Cluster::settled`](crate::support::cluster::Cluster::settled), which is `skep up`: so each
-//! can be run alone, and one that leaves the cluster broken does not fail those after it. The first one finds bare hosts.
+//! can be run alone, and one that leaves the cluster broken does not fail those after it. `bootstrap` comes first by its
+//! name, from fresh machines, and the others find what it made.
 
+mod bootstrap;
 mod drift;
 mod pages;
 mod rerun;
