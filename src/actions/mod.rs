@@ -28,6 +28,7 @@ use serde::de::DeserializeOwned;
 
 use crate::event::Difference;
 use crate::inventory::Host;
+use crate::reads::context::Context;
 use crate::reads::{Read, Readings};
 use crate::remote::{Command, User};
 use crate::yaml::{self, Node};
@@ -296,20 +297,16 @@ pub enum Parcel {
     Bytes(Vec<u8>),
     /// Those of a file.
     File(PathBuf),
-    /// A folder as a tar archive, what its `.dockerignore` names left out, with more files put in.
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// Name in the archive, and where it comes from.
-        extra: Vec<(String, PathBuf)>,
-    },
+    /// What an image is built from, as a tar archive.
+    Context(Context),
 }
 
 impl fmt::Display for Parcel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
-            Self::File(path) | Self::Folder { path, .. } => write!(f, "{}", path.display()),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Context(context) => write!(f, "{}", context.folder.display()),
         }
     }
 }

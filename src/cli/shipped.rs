@@ -17,9 +17,13 @@ macro_rules! playbooks {
 const FILES: &[(&str, &str)] = playbooks![
     "spark.yml",
     "spark/Dockerfile_base",
+    "spark/Dockerfile_base.dockerignore",
     "spark/Dockerfile_driver",
+    "spark/Dockerfile_driver.dockerignore",
     "spark/Dockerfile_master",
+    "spark/Dockerfile_master.dockerignore",
     "spark/Dockerfile_worker",
+    "spark/Dockerfile_worker.dockerignore",
     "spark/install-python",
     "spark/install-spark",
     "spark/install-system",
@@ -30,7 +34,9 @@ const FILES: &[(&str, &str)] = playbooks![
     "spark/rootfs/opt/skep/spark-defaults.conf",
     "spark/rootfs/usr/local/bin/scala",
     "spark/rootfs/usr/local/bin/spark-entrypoint",
-    "spark/rootfs/usr/local/bin/spark-finished",
+    "spark/rootfs_driver/etc/spark/spark-env.sh",
+    "spark/rootfs_driver/usr/local/bin/spark-finished",
+    "spark/rootfs_driver/usr/local/bin/spark-share",
 ];
 
 /// The playbook of `skep up`: the one of this folder, else the shipped one, unpacked to `.skep/shipped/<version>/`.

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Seek as _};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +10,7 @@ use super::{World, doing, lock, mask};
 use crate::actions::{Change, Does, Parcel};
 use crate::event::Event;
 use crate::inventory::Host;
-use crate::reads::context;
+use crate::reads::context::Context;
 use crate::remote::{Command, Exec, Live, Lost, Output, Session, Source, User};
 
 /// How many bytes wait between the two ends of a pipe.
@@ -203,9 +202,9 @@ async fn open(parcel: &Parcel) -> Result<(Source, u64), String> {
             let bytes = file.metadata().await.map_err(told)?.len();
             Ok((Box::new(file), bytes))
         }
-        Parcel::Folder { path, extra } => {
-            let (path, extra) = (path.clone(), extra.clone());
-            let packed = tokio::task::spawn_blocking(move || pack(&path, &extra)).await;
+        Parcel::Context(context) => {
+            let context = context.clone();
+            let packed = tokio::task::spawn_blocking(move || pack(&context)).await;
             let file = packed.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
             let file = tokio::fs::File::from_std(file);
             let bytes = file.metadata().await.map_err(|error| error.to_string())?.len();
@@ -214,17 +213,19 @@ async fn open(parcel: &Parcel) -> Result<(Source, u64), String> {
     }
 }
 
-/// A folder as a tar archive in a temporary file that is already unlinked: what its `.dockerignore` names is left out,
-/// owners and times are not told, so that the same files are the same archive.
-fn pack(path: &Path, extra: &[(String, PathBuf)]) -> io::Result<File> {
+/// A tar archive in a temporary file that is already unlinked: owners and times are not told, so that the same files are
+/// the same archive.
+fn pack(context: &Context) -> io::Result<File> {
     let mut archive = tar::Builder::new(tempfile::tempfile()?);
     archive.mode(tar::HeaderMode::Deterministic);
     archive.follow_symlinks(false);
-    for entry in context::entries(path, extra)? {
+    for entry in context.entries()? {
         let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", entry.path.display()));
         // What is put in from outside the folder may be a link to what is meant.
-        let from =
-            if entry.path.starts_with(path) { entry.path.clone() } else { entry.path.canonicalize().map_err(told)? };
+        let from = match entry.path.starts_with(&context.folder) {
+            true => entry.path.clone(),
+            false => entry.path.canonicalize().map_err(told)?,
+        };
         archive.append_path_with_name(from, &entry.name).map_err(told)?;
     }
     let mut file = archive.into_inner()?;

@@ -8,6 +8,19 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+/// What an image is built from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Context {
+    /// The folder, absolute.
+    pub folder: PathBuf,
+    /// The Dockerfile in it. What `DOCKERFILE.dockerignore` names is left out, or where there is none, what
+    /// `.dockerignore` names: so that several images can be built from one folder, each again only for its own files
+    /// (<https://docs.docker.com/build/concepts/context/#filename-and-location>).
+    pub dockerfile: String,
+    /// Further files: name in the archive, and where they are.
+    pub extra: Vec<(String, PathBuf)>,
+}
+
 /// A file, folder or link of a build context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -17,18 +30,48 @@ pub struct Entry {
     pub path: PathBuf,
 }
 
-/// All entries of a folder that its `.dockerignore` does not leave out, by name, then the extra ones.
-///
-/// # Errors
-/// A folder or the `.dockerignore` cannot be read.
-pub fn entries(folder: &Path, extra: &[(String, PathBuf)]) -> io::Result<Vec<Entry>> {
-    let ignore = Ignore::read(folder)?;
-    let mut all = Vec::new();
-    walk(folder, "", &ignore, &mut all)?;
-    all.retain(|entry| extra.iter().all(|(name, _)| *name != entry.name));
-    all.extend(extra.iter().map(|(name, path)| Entry { name: name.clone(), path: path.clone() }));
-    all.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(all)
+impl Context {
+    /// All entries that are not left out, the Dockerfile in any case, and the extra ones, by name.
+    ///
+    /// # Errors
+    /// A folder or an ignore file cannot be read.
+    pub fn entries(&self) -> io::Result<Vec<Entry>> {
+        let ignore = self.ignore()?;
+        let mut all = Vec::new();
+        walk(&self.folder, "", &ignore, &mut all)?;
+        let dockerfile = (self.dockerfile.clone(), self.folder.join(&self.dockerfile));
+        for (name, path) in self.extra.iter().chain([&dockerfile]) {
+            all.retain(|entry| entry.name != *name);
+            all.push(Entry { name: name.clone(), path: path.clone() });
+        }
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    /// One SHA-256 of names, permission bits and contents; times and owners do not count.
+    ///
+    /// # Errors
+    /// Something cannot be read.
+    pub fn digest(&self) -> io::Result<String> {
+        let mut digest = Sha256::new();
+        for entry in self.entries()? {
+            let about = fs::symlink_metadata(&entry.path)?;
+            digest.update(format!("{}\0{:o}\0", entry.name, about.permissions().mode()));
+            digest.update(content(&entry.path, &about)?);
+        }
+        Ok(HEXLOWER.encode(&digest.finalize()))
+    }
+
+    fn ignore(&self) -> io::Result<Ignore> {
+        for name in [format!("{}.dockerignore", self.dockerfile), ".dockerignore".to_owned()] {
+            match fs::read_to_string(self.folder.join(name)) {
+                Ok(text) => return Ok(Ignore::parse(&text)),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(Ignore::parse(""))
+    }
 }
 
 fn walk(folder: &Path, above: &str, ignore: &Ignore, all: &mut Vec<Entry>) -> io::Result<()> {
@@ -44,20 +87,6 @@ fn walk(folder: &Path, above: &str, ignore: &Ignore, all: &mut Vec<Entry>) -> io
         }
     }
     Ok(())
-}
-
-/// One SHA-256 of names, permission bits and contents; times and owners do not count.
-///
-/// # Errors
-/// Something cannot be read.
-pub fn digest(folder: &Path, extra: &[(String, PathBuf)]) -> io::Result<String> {
-    let mut digest = Sha256::new();
-    for entry in entries(folder, extra)? {
-        let about = fs::symlink_metadata(&entry.path)?;
-        digest.update(format!("{}\0{:o}\0", entry.name, about.permissions().mode()));
-        digest.update(content(&entry.path, &about)?);
-    }
-    Ok(HEXLOWER.encode(&digest.finalize()))
 }
 
 /// The digest of what an entry holds, which has the same length for all: no content can pretend to be two entries.
@@ -78,14 +107,6 @@ struct Ignore {
 }
 
 impl Ignore {
-    fn read(folder: &Path) -> io::Result<Self> {
-        match fs::read_to_string(folder.join(".dockerignore")) {
-            Ok(text) => Ok(Self::parse(&text)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Self::parse("")),
-            Err(e) => Err(e),
-        }
-    }
-
     fn parse(text: &str) -> Self {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let pattern = |line: &str| {
@@ -146,7 +167,7 @@ fn class_has(class: &[char], c: char) -> bool {
 mod tests {
     use super::*;
 
-    fn context(files: &[&str]) -> tempfile::TempDir {
+    fn folder(files: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for file in files {
             let path = folder.path().join(file);
@@ -154,6 +175,10 @@ mod tests {
             fs::write(path, file).unwrap();
         }
         folder
+    }
+
+    fn context(folder: &tempfile::TempDir, dockerfile: &str) -> Context {
+        Context { folder: folder.path().into(), dockerfile: dockerfile.into(), extra: Vec::new() }
     }
 
     #[test]
@@ -168,23 +193,35 @@ mod tests {
         }
     }
 
+    fn names(context: &Context) -> Vec<String> {
+        context.entries().unwrap().into_iter().map(|entry| entry.name).collect()
+    }
+
     #[test]
     fn entries_honour_the_ignore_file_and_carry_the_extra_ones() {
-        let folder = context(&["Dockerfile", "out/keep", "out/drop", "a.log"]);
+        let folder = folder(&["Dockerfile", "out/keep", "out/drop", "a.log"]);
         fs::write(folder.path().join(".dockerignore"), "*.log\nout\n!out/keep\n").unwrap();
-        let names = |extra: &[(String, PathBuf)]| {
-            entries(folder.path(), extra).unwrap().into_iter().map(|entry| entry.name).collect::<Vec<_>>()
-        };
-        assert_eq!(names(&[]), [".dockerignore", "Dockerfile", "out/keep"]);
-        let extra = [("ca.crt".to_owned(), folder.path().join("a.log"))];
-        assert_eq!(names(&extra), [".dockerignore", "Dockerfile", "ca.crt", "out/keep"]);
+        let mut context = context(&folder, "Dockerfile");
+        assert_eq!(names(&context), [".dockerignore", "Dockerfile", "out/keep"]);
+        context.extra.push(("ca.crt".to_owned(), folder.path().join("a.log")));
+        assert_eq!(names(&context), [".dockerignore", "Dockerfile", "ca.crt", "out/keep"]);
+    }
+
+    #[test]
+    fn a_dockerfile_with_an_ignore_file_of_its_own_is_sent_with_what_that_leaves() {
+        let folder = folder(&["Dockerfile_a", "Dockerfile_b", "a", "b"]);
+        fs::write(folder.path().join(".dockerignore"), "a\n").unwrap();
+        fs::write(folder.path().join("Dockerfile_a.dockerignore"), "*\n!a\n").unwrap();
+        assert_eq!(names(&context(&folder, "Dockerfile_a")), ["Dockerfile_a", "a"]);
+        let all = [".dockerignore", "Dockerfile_a", "Dockerfile_a.dockerignore", "Dockerfile_b", "b"];
+        assert_eq!(names(&context(&folder, "Dockerfile_b")), all);
     }
 
     #[test]
     fn the_digest_follows_content_and_mode_and_not_what_is_left_out() {
-        let folder = context(&["Dockerfile", "a.log"]);
+        let folder = folder(&["Dockerfile", "a.log"]);
         fs::write(folder.path().join(".dockerignore"), "*.log\n").unwrap();
-        let now = || digest(folder.path(), &[]).unwrap();
+        let now = || context(&folder, "Dockerfile").digest().unwrap();
         let first = now();
         fs::write(folder.path().join("a.log"), "other").unwrap();
         assert_eq!(now(), first);

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{Read, Readings, Seen, Value, WORKSTATION, context};
+use super::context::Context;
+use super::{Read, Readings, Seen, Value, WORKSTATION};
 
 /// A file on the workstation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub fn answer(read: &Read) -> Seen<Value> {
     match read {
         Read::Local(path) => seen(path, file(path).map(Value::Local)),
         Read::Text(path) => seen(path, fs::read_to_string(path).map(Value::Text)),
-        Read::Context { path, extra } => seen(path, context::digest(path, extra).map(Value::Context)),
+        Read::Context(context) => seen(&context.folder, context.digest().map(Value::Context)),
         _ => Seen::Unread("the workstation is not asked that".into()),
     }
 }
@@ -59,10 +60,9 @@ impl<'a> Readings<'a> {
         })
     }
 
-    /// The digest of a folder that an image is built from.
-    pub fn context(&self, path: &Path, extra: &[(String, PathBuf)]) -> Seen<&'a str> {
-        let read = Read::Context { path: path.into(), extra: extra.to_vec() };
-        self.value(WORKSTATION, &read, |value| match value {
+    /// The digest of what an image is built from.
+    pub fn context(&self, context: &Context) -> Seen<&'a str> {
+        self.value(WORKSTATION, &Read::Context(context.clone()), |value| match value {
             Value::Context(digest) => Some(&**digest),
             _ => None,
         })

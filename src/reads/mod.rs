@@ -58,14 +58,8 @@ pub enum Read {
     Local(PathBuf),
     /// The text of a file on the workstation, absolute; asked of [`WORKSTATION`], answered by [`local::answer`].
     Text(PathBuf),
-    /// A folder on the workstation that an image is built from, what its `.dockerignore` names left out; asked of
-    /// [`WORKSTATION`], answered by [`local::answer`].
-    Context {
-        /// The folder, absolute.
-        path: PathBuf,
-        /// Further files: name in the archive, and where they are.
-        extra: Vec<(String, PathBuf)>,
-    },
+    /// What an image is built from; asked of [`WORKSTATION`], answered by [`local::answer`].
+    Context(context::Context),
     /// A package of dpkg.
     Package(String),
     /// A unit of systemd: `docker.service`.

@@ -1,7 +1,6 @@
 //! Building, on one host, from files of the workstation.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
@@ -9,11 +8,9 @@ use super::{Build, Found, image};
 use crate::actions::values::Text;
 use crate::actions::{Ask, Change, Does, Parcel, Plan, Target};
 use crate::event::Difference;
+use crate::reads::context::Context;
 use crate::reads::{Read, Readings, Seen, WORKSTATION};
 use crate::remote::Command;
-
-/// A folder of the workstation, and what is put into its archive besides.
-type Folder = (PathBuf, Vec<(String, PathBuf)>);
 
 /// The label with the digest of the files and arguments that an image was built from.
 const CONTEXT: &str = "skep.context";
@@ -22,26 +19,27 @@ const BASE: &str = "skep.base";
 
 impl Build {
     pub(super) fn reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
-        let (path, extra) = self.folder(on);
-        let text = path.join(&self.dockerfile);
+        let context = self.context(on);
+        let text = context.folder.join(&self.dockerfile);
         let base = seen.text(&text).is().and_then(|text| self.base(text));
         let local = |read| Ask { host: WORKSTATION.into(), read };
-        let mut asks = vec![local(Read::Context { path, extra }), local(Read::Text(text))];
+        let mut asks = vec![local(Read::Context(context)), local(Read::Text(text))];
         asks.extend(base.map(|base| on.ask(image(&base))));
         asks
     }
 
-    fn folder(&self, on: &Target) -> Folder {
+    fn context(&self, on: &Target) -> Context {
         let ca = (!self.ca_file.is_empty()).then(|| ("skep-ca.crt".to_owned(), on.folder.join(&self.ca_file)));
-        (on.folder.join(&self.context), ca.into_iter().collect())
+        let (folder, dockerfile) = (on.folder.join(&self.context), self.dockerfile.clone());
+        Context { folder, dockerfile, extra: ca.into_iter().collect() }
     }
 
     pub(super) fn plan(&self, name: &str, found: Option<&Found>, on: &Target, seen: &Readings<'_>) -> Plan {
-        let folder = self.folder(on);
-        let dockerfile = match seen.text(&folder.0.join(&self.dockerfile)) {
+        let context = self.context(on);
+        let dockerfile = match seen.text(&context.folder.join(&self.dockerfile)) {
             Seen::Is(text) => text,
             Seen::Absent => {
-                let why = format!("there is no {} in {}", self.dockerfile, folder.0.display());
+                let why = format!("there is no {} in {}", self.dockerfile, context.folder.display());
                 return Plan::refused(
                     why,
                     "`context` is relative to the playbook's folder, `dockerfile` to the context",
@@ -49,7 +47,7 @@ impl Build {
             }
             Seen::Unread(why) => return Plan::unread(&format!("the Dockerfile of {name}"), &why),
         };
-        let context = match seen.context(&folder.0, &folder.1) {
+        let files = match seen.context(&context) {
             Seen::Is(digest) => digest,
             Seen::Absent => {
                 let why = format!("a file that image {name} is built from is not there");
@@ -62,20 +60,20 @@ impl Build {
             Some(Seen::Unread(why)) => return Plan::unread(&format!("the base image of {name}"), &why),
             Some(Seen::Absent) | None => None,
         };
-        let digest = self.digest(context);
+        let digest = self.digest(files);
         let Some(found) = found else {
-            return Plan::Change(vec![self.change("it is not here", name, &digest, base, folder)]);
+            return Plan::Change(vec![self.change("it is not here", name, &digest, base, context)]);
         };
         let differs = differs(found, &digest, base);
         match differs.is_empty() {
             true => Plan::Settled,
             false => Plan::Change(vec![
-                self.change("what it is built from changed", name, &digest, base, folder).differing(differs),
+                self.change("what it is built from changed", name, &digest, base, context).differing(differs),
             ]),
         }
     }
 
-    fn change(&self, why: &str, name: &str, digest: &str, base: Option<&Found>, folder: Folder) -> Change {
+    fn change(&self, why: &str, name: &str, digest: &str, base: Option<&Found>, context: Context) -> Change {
         let mut command = Command::new("docker").args(["build", "-t", name, "-f", &self.dockerfile]);
         command = command.args(["--label".to_owned(), format!("{CONTEXT}={digest}")]);
         // Always set, for a label of the base would be inherited.
@@ -85,12 +83,11 @@ impl Build {
         );
         command = command.args(self.target.iter().flat_map(|target| ["--target", target]));
         command = command.args(self.network.iter().flat_map(|network| ["--network", network]));
-        let parcel = Parcel::Folder { path: folder.0, extra: folder.1 };
-        Change::new(why, Does::Send { parcel, to: command.arg("-") })
+        Change::new(why, Does::Send { parcel: Parcel::Context(context), to: command.arg("-") })
     }
 
-    fn digest(&self, context: &str) -> String {
-        let all = serde_json::json!([context, self.dockerfile, self.args, self.target]);
+    fn digest(&self, files: &str) -> String {
+        let all = serde_json::json!([files, self.dockerfile, self.args, self.target]);
         data_encoding::HEXLOWER.encode(&Sha256::digest(all.to_string().as_bytes())[..16])
     }
 

@@ -47,7 +47,8 @@ pub struct Image {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Build {
-    /// The folder on the workstation that is sent, relative to the playbook's; its `.dockerignore` is heeded.
+    /// The folder on the workstation that is sent, relative to the playbook's. What `DOCKERFILE.dockerignore` names
+    /// in it is left out, or where there is no such file, what `.dockerignore` names.
     context: PathBuf,
     /// The Dockerfile in it.
     #[serde(default = "dockerfile")]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::actions::testing::{Case, action};
+use crate::reads::context::Context;
 use crate::reads::{Machine, Value, WORKSTATION};
 use serde_json::json;
 
@@ -35,11 +36,11 @@ fn build() -> Image {
 /// Given what the host has as `img:1` and as `base:1`.
 fn building(own: &str, base: &str, sha256: &str) -> Case {
     let extra = vec![("skep-ca.crt".into(), "/playbooks/ca.pem".into())];
-    let context = Read::Context { path: "/playbooks/ctx".into(), extra };
+    let context = Context { folder: "/playbooks/ctx".into(), dockerfile: "Dockerfile".into(), extra };
     let text = Value::Text("ARG BASE\nFROM ${BASE}\nRUN x\n".into());
     Case::new(&["node1"])
         .answers("node1", &[image("img:1"), image("base:1")], &format!("{}{own}{base}{NONE}", info("")))
-        .seen(WORKSTATION, context, Seen::Is(Value::Context(sha256.into())))
+        .seen(WORKSTATION, Read::Context(context), Seen::Is(Value::Context(sha256.into())))
         .seen(WORKSTATION, Read::Text("/playbooks/ctx/Dockerfile".into()), Seen::Is(text))
 }
 
