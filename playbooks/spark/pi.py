@@ -122,8 +122,8 @@ def in_words(found, samples):
 
 
 def keep(application, text):
-    """Where spark-finished finds it as long as this container is there."""
-    folder = os.path.expanduser("~/.finished")
+    """Where spark-finished finds it."""
+    folder = "/var/lib/spark/events/.found"
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, application), "w") as file:
         file.write(text + "\n")

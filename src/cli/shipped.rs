@@ -34,7 +34,7 @@ const FILES: &[(&str, &str)] = playbooks![
     "spark/rootfs/opt/skep/spark-defaults.conf",
     "spark/rootfs/usr/local/bin/scala",
     "spark/rootfs/usr/local/bin/spark-entrypoint",
-    "spark/rootfs_driver/etc/spark/spark-env.sh",
+    "spark/rootfs_driver/opt/skep/spark-env.sh",
     "spark/rootfs_driver/usr/local/bin/spark-finished",
     "spark/rootfs_driver/usr/local/bin/spark-share",
 ];
