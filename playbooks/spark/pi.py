@@ -134,6 +134,8 @@ def main():
     started = time.monotonic()
     # One core of each worker is enough, and leaves the others to whoever is at work.
     spark = SparkSession.builder.appName(asked.name).config("spark.cores.max", asked.workers).getOrCreate()
+    # If something is wrong, our own words are the last ones.
+    spark.sparkContext.setLogLevel("ERROR")
     wait_for_executors(spark, asked.workers, asked.wait)
     summed = check_sum(spark)
     hosts = hosts_at_barrier(spark, asked.workers)

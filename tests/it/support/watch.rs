@@ -4,8 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::lab::{Lab, checkout};
 
-/// Samples what `ps axww` and `/proc/*/environ` would show, on all hosts, up to five times a second (more often would take
-/// the machine's cores from what is watched), until it is ended.
+/// Samples what `ps axww` and `/proc/*/environ` would show, on all hosts, twenty times a second, until it is ended.
 pub struct Watch<'lab> {
     lab: &'lab Lab,
     samplers: Vec<(String, Child)>,
@@ -13,20 +12,28 @@ pub struct Watch<'lab> {
 
 /// Join tokens are known by their form, the secrets of Spark and JupyterLab by the files that hold them. Spark itself hands
 /// its secret to executors in their environment, as docs/spark.md says: that one variable is left out. The brackets keep
-/// the pattern from finding itself.
+/// the pattern from finding itself. What a process shows is told once.
 const SAMPLER: &str = r#"
-rm -f /run/skep-watch.stop
-samples=0
-until [ -e /run/skep-watch.stop ]; do
-  for file in /etc/skep/spark/secret /etc/skep/spark/jupyter; do [ ! -s "$file" ] || echo "$(cat "$file")"; done >/run/skep-watch
-  echo 'SWMTK[N]-1-' >>/run/skep-watch
-  grep -a -H -f /run/skep-watch /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' '
-  grep -a -z -H -f /run/skep-watch /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n' | grep -a -v ':_SPARK_AUTH_SECRET='
-  samples=$((samples + 1))
-  sleep 0.2
-done
-rm -f /run/skep-watch /run/skep-watch.stop
-echo "samples: $samples"
+use Time::HiRes qw(time sleep);
+unlink "/run/skep-watch.stop";
+my ($samples, %told) = (0);
+sub text { open my $file, "<", shift or return ""; local $/; my $text = <$file> // ""; chomp $text; $text }
+until (-e "/run/skep-watch.stop") {
+    my $began = time;
+    my @secrets = grep { length } map { text("/etc/skep/spark/$_") } "secret", "jupyter";
+    my $secret = join "|", "SWMTK[N]-1-", map { quotemeta } @secrets;
+    for my $file (glob "/proc/[0-9]*/cmdline /proc/[0-9]*/environ") {
+        for my $line ($file =~ /cmdline/ ? text($file) =~ tr/\0/ /r : split /\0/, text($file)) {
+            next if $line !~ /$secret/ or $line =~ /^_SPARK_AUTH_SECRET=/;
+            print "$file:$line\n" unless $told{"$file:$line"}++;
+        }
+    }
+    $samples++;
+    my $rest = 0.05 - (time - $began);
+    sleep $rest if $rest > 0;
+}
+unlink "/run/skep-watch.stop";
+print "samples: $samples\n";
 "#;
 
 impl Watch<'_> {
@@ -34,7 +41,7 @@ impl Watch<'_> {
     pub fn begin(lab: &Lab) -> Watch<'_> {
         let sampler = |host: String| {
             let mut command = Command::new(checkout().join("scripts/lab"));
-            command.args(["exec", &host, "--", "sh", "-c", SAMPLER]).env("SKEP_LAB", lab.name());
+            command.args(["exec", &host, "--", "perl", "-e", SAMPLER]).env("SKEP_LAB", lab.name());
             let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("scripts/lab runs");
             (host, child)
         };
