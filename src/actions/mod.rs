@@ -10,6 +10,7 @@ mod file;
 mod image;
 mod network;
 mod peers;
+pub mod put;
 mod ready;
 mod shell;
 mod swarm;
