@@ -127,7 +127,7 @@ impl Line {
     }
 
     fn probe(&self, line: &str) -> Probe {
-        Probe { line: line.to_owned(), environment: self.options.environment.clone() }
+        Probe { environment: self.options.environment.clone(), ..Probe::new(line) }
     }
 
     fn only_looks(&self) -> bool {
