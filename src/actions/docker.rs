@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 use super::shell::Line;
-use super::{Action, Ask, LineOptions, Plan, Target};
+use super::{Action, Ask, LineOptions, Plan, Target, hints};
 use crate::reads::Readings;
 use crate::remote::Output;
 
@@ -72,6 +72,10 @@ impl Action for Docker {
 
     fn set_line(&mut self, options: LineOptions) {
         self.0.with(options);
+    }
+
+    fn hint(&self, said: &str) -> Option<String> {
+        hints::docker(said)
     }
 }
 

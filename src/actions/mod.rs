@@ -7,6 +7,7 @@ pub mod container;
 mod docker;
 mod docker_engine;
 mod file;
+mod hints;
 mod image;
 mod network;
 mod peers;
@@ -52,6 +53,11 @@ pub trait Action: Debug + Send + Sync {
 
     /// What `register` keeps, and what a settled step shows: the output of a read.
     fn shows(&self, _on: &Target, _seen: &Readings<'_>) -> Option<crate::remote::Output> {
+        None
+    }
+
+    /// What to do about a change that failed, given what it said last.
+    fn hint(&self, _said: &str) -> Option<String> {
         None
     }
 

@@ -9,7 +9,7 @@ mod tests;
 
 pub use parameters::Container;
 
-use super::{Action, Ask, Change, Object, Plan, Target};
+use super::{Action, Ask, Change, Object, Plan, Target, hints};
 use crate::reads::docker::{Container as Found, Image, Look};
 use crate::reads::{Read, Readings, Seen};
 use crate::remote::Command;
@@ -48,6 +48,10 @@ impl Action for Container {
             (Seen::Is(found), Wanted::Absent) => Plan::Change(vec![remove("it is to be absent", found)]),
             (Seen::Is(found), Wanted::Running) => self.compare(found, on, seen),
         }
+    }
+
+    fn hint(&self, said: &str) -> Option<String> {
+        hints::docker(said)
     }
 }
 

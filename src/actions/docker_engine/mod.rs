@@ -10,7 +10,7 @@ mod tests;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Action, Ask, Change, Does, Object, Plan, Refusal, Target, Wait};
+use super::{Action, Ask, Change, Does, Object, Plan, Refusal, Target, Wait, hints};
 use crate::reads::docker::{Engine, Flavour, Look};
 use crate::reads::{Package, Probe, Read, Readings, Seen, Unit};
 use crate::remote::{Command, quote};
@@ -134,6 +134,10 @@ impl Action for DockerEngine {
             Err(refusal) => Err(Plan::Refused(refusal)),
         };
         planned.unwrap_or_else(|other| other)
+    }
+
+    fn hint(&self, said: &str) -> Option<String> {
+        hints::apt(said)
     }
 }
 

@@ -12,10 +12,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::values::Text;
-use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Target};
+use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Target, hints};
 use crate::reads::docker::{Image as Found, Look, normal_reference};
 use crate::reads::{Read, Readings, Seen};
-use crate::remote::{Command, quote};
+use crate::remote::Command;
 
 /// Sees to it that a host has an image.
 ///
@@ -98,10 +98,14 @@ impl Action for Image {
             (Way::Build(build), found) => build.plan(&self.name, found, on, seen),
             (Way::Carry(from), found) => self.carry_plan(from, found, on, seen),
             (Way::Pull | Way::Load(_), Some(_)) => Plan::Settled,
-            (Way::Pull, None) => Plan::Change(vec![self.pull()]),
+            (Way::Pull, None) => Plan::Change(vec![self.pull("it is not here")]),
             (Way::Load(path), None) => Plan::Change(vec![load(&on.folder.join(path))]),
         };
         if self.push { self.pushed(plan, found) } else { plan }
+    }
+
+    fn hint(&self, said: &str) -> Option<String> {
+        hints::docker(said)
     }
 }
 
@@ -133,18 +137,9 @@ impl Image {
         }
     }
 
-    fn pull(&self) -> Change {
-        let platform =
-            self.platform.iter().map(|platform| format!("--platform {} ", quote(platform))).collect::<String>();
-        let line = format!("docker pull {platform}{}", quote(&self.name));
-        // Progress goes through as it comes; its errors are kept, for a hint.
-        let script = format!(
-            "exec 3>&1; said=$({line} 2>&1 >&3) && exit 0\nprintf '%s\\n' \"$said\" >&2\ncase $said in\n\
-             *toomanyrequests* | *'Too Many Requests'*) echo 'hint: the registry counts pulls by address: log in (docker login), wait, or pull on one host and `carry` from there' >&2 ;;\n\
-             *'manifest unknown'* | *'not found'* | *'does not exist'*) echo 'hint: no such image or tag there, or a login is needed: docker login' >&2 ;;\n\
-             esac\nexit 1"
-        );
-        Change::run("it is not here", Command::sh(script).shown_as(line))
+    fn pull(&self, why: &str) -> Change {
+        let platform = self.platform.iter().flat_map(|platform| ["--platform", platform]);
+        Change::run(why, Command::new("docker").arg("pull").args(platform).arg(&self.name))
     }
 
     /// A registry that an image was pushed to is one of its names by digest.
