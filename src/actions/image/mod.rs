@@ -2,6 +2,7 @@
 
 mod build;
 mod carry;
+mod registry;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +27,7 @@ use crate::remote::Command;
 pub struct Image {
     /// Its name, with a tag: `registry.example/spark:4.1`.
     name: String,
-    /// Pull it from its registry, if it is not there.
+    /// Pull it from its registry, if it is not there. With `carry`, the one that those hosts have: again where it is another.
     #[serde(default)]
     pull: bool,
     /// Build it, again only if the files, the arguments or the base image changed.
@@ -36,7 +37,7 @@ pub struct Image {
     /// Carry it from the first of these hosts that has it, without a registry: `managers[0]`. Layers that the host has already
     /// are left out where its engine allows that.
     carry: Option<String>,
-    /// Push it to its registry after that.
+    /// Push it to its registry after that, if that does not have it.
     #[serde(default)]
     push: bool,
     /// The platform, where a registry has several: `linux/arm64`.
@@ -82,8 +83,12 @@ impl Action for Image {
         let mut asks = vec![on.ask(image(&self.name))];
         match self.way() {
             Way::Build(build) => asks.extend(build.reads(on, seen)),
-            Way::Carry(from) => asks.extend(self.carry_reads(from, on, seen)),
-            Way::Pull | Way::Load(_) => {}
+            Way::Carry(_) => asks.extend(self.carry_reads(on, seen)),
+            Way::Pull => asks.extend(self.pull_reads(on)),
+            Way::Load(_) => {}
+        }
+        if self.push {
+            asks.extend(self.push_reads(on, seen));
         }
         asks
     }
@@ -97,11 +102,11 @@ impl Action for Image {
         let plan = match (self.way(), found) {
             (Way::Build(build), found) => build.plan(&self.name, found, on, seen),
             (Way::Carry(from), found) => self.carry_plan(from, found, on, seen),
-            (Way::Pull | Way::Load(_), Some(_)) => Plan::Settled,
-            (Way::Pull, None) => Plan::Change(vec![self.pull("it is not here")]),
+            (Way::Pull, found) => self.pull_plan(found, on, seen),
+            (Way::Load(_), Some(_)) => Plan::Settled,
             (Way::Load(path), None) => Plan::Change(vec![load(&on.folder.join(path))]),
         };
-        if self.push { self.pushed(plan, found) } else { plan }
+        if self.push { self.pushed(plan, found, on, seen) } else { plan }
     }
 
     fn hint(&self, said: &str) -> Option<String> {
@@ -134,28 +139,6 @@ impl Image {
             (None, Some(path), _) => Way::Load(path),
             (None, None, Some(from)) => Way::Carry(from),
             (None, None, None) => Way::Pull,
-        }
-    }
-
-    fn pull(&self, why: &str) -> Change {
-        let platform = self.platform.iter().flat_map(|platform| ["--platform", platform]);
-        Change::run(why, Command::new("docker").arg("pull").args(platform).arg(&self.name))
-    }
-
-    /// A registry that an image was pushed to is one of its names by digest.
-    fn pushed(&self, plan: Plan, found: Option<&Found>) -> Plan {
-        let name = normal_reference(&self.name);
-        let repository = name.rsplit_once(':').map_or(name.as_str(), |(repository, _)| repository).to_owned() + "@";
-        let push = || Change::run("its registry does not have it", Command::new("docker").args(["push", &self.name]));
-        let there = found
-            .is_some_and(|found| found.digests.iter().any(|digest| normal_reference(digest).starts_with(&repository)));
-        match plan {
-            Plan::Settled if !there => Plan::Change(vec![push()]),
-            Plan::Change(mut changes) => {
-                changes.push(push());
-                Plan::Change(changes)
-            }
-            other => other,
         }
     }
 }
