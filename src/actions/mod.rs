@@ -9,6 +9,7 @@ mod docker_engine;
 mod file;
 mod hints;
 mod image;
+mod line;
 mod network;
 mod peers;
 pub mod put;
