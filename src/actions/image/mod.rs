@@ -27,7 +27,7 @@ use crate::remote::Command;
 pub struct Image {
     /// Its name, with a tag: `registry.example/spark:4.1`.
     name: String,
-    /// Pull it from its registry, if it is not there. With `carry`, the one that those hosts have: again where it is another.
+    /// Pull it from its registry, if it is not there, or is another than the hosts of `carry` have.
     #[serde(default)]
     pull: bool,
     /// Build it, again only if the files, the arguments or the base image changed.
@@ -35,7 +35,7 @@ pub struct Image {
     /// Load it from an archive on the workstation (`docker save`), if it is not there; the path is relative to the playbook's folder.
     load: Option<PathBuf>,
     /// Carry it from the first of these hosts that has it, without a registry: `managers[0]`. Layers that the host has already
-    /// are left out where its engine allows that.
+    /// are left out where its engine allows that. With `pull: true` it comes from the registry, and is the one that they have.
     carry: Option<String>,
     /// Push it to its registry after that, if that does not have it.
     #[serde(default)]
