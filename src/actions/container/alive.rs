@@ -41,7 +41,10 @@ impl Container {
             ("running", None | Some("none")) => wait(format!("container {} to stay up for 5 s", self.name), on),
             ("running", Some("unhealthy")) => wait(self.unhealthy(found), on),
             ("running", Some(_)) => wait(format!("container {} to be healthy", self.name), on),
-            ("restarting" | "removing", _) => wait(format!("container {} to stay up", self.name), on),
+            ("restarting" | "removing", _) => {
+                let code = found.state.exit_code;
+                wait(format!("container {} to stay up (it ended with exit code {code})", self.name), on)
+            }
             ("paused", _) => one("it is paused", &["unpause", &found.id]),
             // What never started is made anew: whatever it lacked was bound when it was made.
             ("created" | "dead", _) => self.never_started(found, on, seen),

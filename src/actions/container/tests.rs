@@ -178,7 +178,11 @@ fn one_that_keeps_dying_is_refused_with_its_last_lines() {
     let refused = plan(&restarting, "die\ndie\nkill\ndie\ndie\n");
     let told = "refused: container web on node1 keeps dying: exit code 1, 3 deaths in the last 5 minutes";
     assert!(refused.starts_with(told) && refused.contains("no such master"), "{refused}");
-    assert_eq!(plan(&restarting, "die\ndie\n"), "wait for container web to stay up", "its fourth restart in months");
+    assert_eq!(
+        plan(&restarting, "die\ndie\n"),
+        "wait for container web to stay up (it ended with exit code 1)",
+        "its fourth restart in months"
+    );
     let young = json!({"StartedAt": "2026-01-01T00:09:58Z"});
     assert_eq!(plan(&young, "die\ndie\ndie\n"), "wait for container web to stay up for 5 s");
 }
