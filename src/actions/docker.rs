@@ -5,10 +5,7 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
-use super::shell::Line;
-use super::{Action, Ask, LineOptions, Plan, Target};
-use crate::reads::Readings;
-use crate::remote::Output;
+use super::line::{Line, LineAction};
 
 /// Runs a docker command, written as it would be typed after the word `docker`: `docker: node ls`.
 ///
@@ -53,25 +50,13 @@ impl JsonSchema for Docker {
     }
 }
 
-impl Action for Docker {
-    fn describe(&self) -> String {
-        self.0.describe()
+impl LineAction for Docker {
+    fn line(&self) -> &Line {
+        &self.0
     }
 
-    fn reads(&self, on: &Target, _seen: &Readings<'_>) -> Vec<Ask> {
-        self.0.reads(on)
-    }
-
-    fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan {
-        self.0.plan(on, seen)
-    }
-
-    fn shows(&self, on: &Target, seen: &Readings<'_>) -> Option<Output> {
-        self.0.shows(on, seen)
-    }
-
-    fn set_line(&mut self, options: LineOptions) {
-        self.0.with(options);
+    fn line_mut(&mut self) -> &mut Line {
+        &mut self.0
     }
 }
 
@@ -81,6 +66,7 @@ mod tests {
 
     use super::*;
     use crate::actions::testing::{Case, action, mistake};
+    use crate::actions::{Action, LineOptions};
     use crate::reads::{Probe, Read};
 
     #[test]

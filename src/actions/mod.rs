@@ -7,9 +7,12 @@ pub mod container;
 mod docker;
 mod docker_engine;
 mod file;
+mod hints;
 mod image;
+mod line;
 mod network;
 mod peers;
+pub mod put;
 mod ready;
 mod shell;
 mod swarm;
@@ -51,6 +54,11 @@ pub trait Action: Debug + Send + Sync {
 
     /// What `register` keeps, and what a settled step shows: the output of a read.
     fn shows(&self, _on: &Target, _seen: &Readings<'_>) -> Option<crate::remote::Output> {
+        None
+    }
+
+    /// What to do about a change that failed, given what it said last.
+    fn hint(&self, _said: &str) -> Option<String> {
         None
     }
 

@@ -5,17 +5,19 @@ use serde::Deserialize;
 
 use super::{Action, Ask, Plan, Target, Wait};
 use crate::reads::{CloudInit, Lock, Machine, Read, Readings, Seen};
+use crate::remote::Output;
 
 /// Waits until a fresh machine is set up (cloud-init is done, nobody holds the package manager's locks), and checks that it
-/// is fit: a supported system, enough memory and disk, a clock like the others', a name and a machine id of its own.
+/// is fit: a supported system, enough memory and disk, a clock like the others', a name and a machine id of its own. What
+/// cloud-init could not do is shown, and no reason to stop: what comes next says what it misses.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ready {
-    /// MiB of memory that the machine must have.
+    /// MiB of memory that the machine must have. One that is sold as 2 GiB tells of about 1900.
     memory: u64,
     /// MiB that must be free on `/` and where Docker keeps its data.
     disk: u64,
-    /// Seconds that its clock may be apart from the other hosts'. Above 60 nodes refuse each other's certificates.
+    /// Seconds that its clock may be apart from most of the others'. Above 60 nodes refuse each other's certificates.
     clock: f64,
 }
 
@@ -56,6 +58,13 @@ impl Action for Ready {
             .or_else(|| self.clock_apart(machine, &peers))
             .unwrap_or(Plan::Settled)
     }
+
+    /// What cloud-init could not do.
+    fn shows(&self, on: &Target, seen: &Readings<'_>) -> Option<Output> {
+        let Seen::Is(CloudInit::Done(errors)) = seen.cloud_init(&on.host.name) else { return None };
+        let told = format!("cloud-init ended with errors: {}", errors.join("; "));
+        (!errors.is_empty()).then(|| Output { stdout: told.into_bytes(), ..Output::default() })
+    }
 }
 
 /// The other machines of the inventory that could be read: one that is lost is no reason to stop here.
@@ -83,19 +92,31 @@ impl Ready {
         Some(Plan::refused(why, "make room (docker system df; du -xh / | sort -h | tail), or set `disk` of this step"))
     }
 
+    /// A clock that agrees with most is right. Two of those both agree with some third: they are at most twice `clock` apart.
     fn clock_apart(&self, machine: &Machine, peers: &[(&str, &Machine)]) -> Option<Plan> {
-        let apart = |other: &Machine| machine.ahead() - other.ahead();
-        let far: Vec<_> = peers.iter().filter(|(_, other)| apart(other).abs() > self.clock).collect();
-        // One wrong clock is far from all others; only its own host is to blame.
-        let (peer, other) = far.first().filter(|_| far.len() * 2 >= peers.len())?;
-        let seconds = apart(other);
-        let told = if seconds > 0.0 { "ahead of" } else { "behind" };
-        let why = format!("its clock is {:.0} s {told} {peer}'s", seconds.abs());
-        if machine.uptime < SETTLING {
-            return Some(wait(format!("its clock to be set: {why}")));
+        let own = machine.ahead();
+        let clocks: Vec<f64> = peers.iter().map(|(_, other)| other.ahead()).chain([own]).collect();
+        let near = |one: f64, other: f64| (one - other).abs() <= self.clock;
+        let with_most = |one: f64| clocks.iter().filter(|other| near(one, **other)).count() * 2 > clocks.len();
+        if with_most(own) {
+            return None;
         }
-        Some(Plan::refused(why, "set it and keep it set: timedatectl set-ntp true; timedatectl status"))
+        let far: Vec<_> = peers.iter().filter(|(_, other)| !near(own, other.ahead())).collect();
+        let right = far.iter().find(|(_, other)| with_most(other.ahead()));
+        let (peer, other) = right.or(far.first())?;
+        let young = machine.uptime < SETTLING || (right.is_none() && other.uptime < SETTLING);
+        let why = told_apart(own - other.ahead(), peer, right.is_some());
+        Some(match young {
+            true => wait(format!("its clock to be set: {why}")),
+            false => Plan::refused(why, "set it and keep it set: timedatectl set-ntp true; timedatectl status"),
+        })
     }
+}
+
+fn told_apart(seconds: f64, peer: &str, peer_is_right: bool) -> String {
+    let told = if seconds > 0.0 { "ahead of" } else { "behind" };
+    let doubt = if peer_is_right { "" } else { ": one of the two is wrong" };
+    format!("its clock is {:.0} s {told} {peer}'s{doubt}", seconds.abs())
 }
 
 fn not_unique(machine: &Machine, peers: &[(&str, &Machine)]) -> Option<Plan> {
@@ -147,13 +168,23 @@ mod tests {
 
     /// node1 as given by lines that stand before those of a machine that is fit, among peers that are.
     fn planned(lines: &str, cloud_init: &str, locks: &str) -> String {
-        let case = Case::new(&["node1", "node2", "node3"]).answers("node1", &[Read::CloudInit], cloud_init).answers(
-            "node1",
-            &[Read::Locks],
-            locks,
-        );
+        let case = answered(Case::new(&["node1", "node2", "node3"]), cloud_init, locks);
         let case = [("node1", lines), ("node2", ""), ("node3", "")].into_iter().fold(case, with_machine);
         case.plan(&action::<Ready>(json!({})))
+    }
+
+    fn answered(case: Case, cloud_init: &str, locks: &str) -> Case {
+        case.answers("node1", &[Read::CloudInit], cloud_init).answers("node1", &[Read::Locks], locks)
+    }
+
+    /// The plan of the first, given by how many seconds each is ahead, and further lines of them all.
+    fn among_clocks(ahead: &[f64], lines: &str) -> String {
+        let names = ["node1", "node2", "node3", "node4"];
+        let case = answered(Case::new(&names[..ahead.len()]), "absent\n", "end\n");
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+        let machine =
+            |case, (name, ahead): (&&str, &f64)| with_machine(case, (name, &format!("clock={}\n{lines}", now + ahead)));
+        names.iter().zip(ahead).fold(case, machine).plan(&action::<Ready>(json!({})))
     }
 
     /// The first line of a key counts.
@@ -211,12 +242,36 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_apart_from_the_others_is_refused_or_while_the_machine_is_young_waited_for() {
-        let late = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64() - 90.0;
-        let plan = planned(&format!("clock={late}\n"), "absent\n", "end\n");
-        assert!(plan.starts_with("refused: its clock is 90 s behind node2's\nhint: set it"), "{plan}");
-        let plan = planned(&format!("clock={late}\nuptime=30.0 1.0\n"), "absent\n", "end\n");
-        assert_eq!(plan, "wait for its clock to be set: its clock is 90 s behind node2's");
+    fn only_the_clock_that_most_others_contradict_is_refused() {
+        let late = "its clock is 90 s behind node2's";
+        assert!(among_clocks(&[-90.0, 0.0, 1.0], "").starts_with(&format!("refused: {late}\nhint: set it")));
+        let young = among_clocks(&[-90.0, 0.0, 0.0], "uptime=30.0 1.0\n");
+        assert_eq!(young, format!("wait for its clock to be set: {late}"));
+        for others in [&[0.0, -90.0][..], &[-90.0, 0.0], &[90.0, 0.0, -1.0], &[25.0, 50.0]] {
+            assert_eq!(among_clocks(&[&[0.0], others].concat(), ""), "settled", "{others:?}");
+        }
+    }
+
+    #[test]
+    fn where_clocks_contradict_each_other_and_none_has_most_with_it_nobody_is_taken_for_right() {
+        let late = "refused: its clock is 90 s behind node2's: one of the two is wrong\nhint: set it";
+        for clocks in [&[-90.0, 0.0][..], &[-90.0, 0.0, 90.0], &[-90.0, 0.0, 0.0, -90.0]] {
+            let plan = among_clocks(clocks, "");
+            assert!(plan.starts_with(late), "{clocks:?}: {plan}");
+        }
+    }
+
+    #[test]
+    fn what_cloud_init_could_not_do_is_shown_and_no_reason_to_stop() {
+        let told = |errors: &str| {
+            let case = Case::new(&["node1"]);
+            let case = answered(case, &format!("{{\"v1\": {{\"errors\": {errors}}}}}"), "end\n");
+            let (case, ready) = (with_machine(case, ("node1", "")), action::<Ready>(json!({})));
+            assert_eq!(case.plan(&ready), "settled");
+            case.readings(|seen| ready.shows(&case.target, seen)).map(|output| output.text())
+        };
+        assert_eq!(told(r#"["no mirror", "x"]"#).as_deref(), Some("cloud-init ended with errors: no mirror; x"));
+        assert_eq!(told("[]"), None);
     }
 
     #[test]

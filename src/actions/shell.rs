@@ -6,9 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
-use super::{Action, Ask, Change, LineOptions, Plan, Refusal, Target};
-use crate::reads::{File, Probe, Read, Readings, Seen};
-use crate::remote::{Command, Output, quote};
+use super::line::{Line, LineAction};
 
 /// Runs a line or a script of POSIX shell. Its schema says the rest.
 #[derive(Debug)]
@@ -79,135 +77,13 @@ impl JsonSchema for Shell {
     }
 }
 
-impl Action for Shell {
-    fn describe(&self) -> String {
-        self.0.describe()
+impl LineAction for Shell {
+    fn line(&self) -> &Line {
+        &self.0
     }
 
-    fn reads(&self, on: &Target, _seen: &Readings<'_>) -> Vec<Ask> {
-        self.0.reads(on)
-    }
-
-    fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan {
-        self.0.plan(on, seen)
-    }
-
-    fn shows(&self, on: &Target, seen: &Readings<'_>) -> Option<Output> {
-        self.0.shows(on, seen)
-    }
-
-    fn set_line(&mut self, options: LineOptions) {
-        self.0.with(options);
-    }
-}
-
-/// What `shell` and `docker` have in common: a line, and what says whether it has to run.
-#[derive(Debug)]
-pub(super) struct Line {
-    text: String,
-    options: LineOptions,
-}
-
-impl Line {
-    pub(super) fn new(text: String, chdir: Option<String>) -> Self {
-        let enter = chdir.map(|folder| format!("cd {} || exit\n", quote(&folder))).unwrap_or_default();
-        Self { text: enter + text.trim_end(), options: LineOptions::default() }
-    }
-
-    pub(super) fn with(&mut self, options: LineOptions) {
-        self.options = options;
-    }
-
-    /// The first line, for people.
-    pub(super) fn describe(&self) -> String {
-        let known = |line: &&str| *line != "set -e" && !line.starts_with("cd ");
-        let mut lines = self.text.lines().filter(known);
-        let first = lines.next().unwrap_or(&self.text).to_owned();
-        if lines.next().is_some() { first + " …" } else { first }
-    }
-
-    fn probe(&self, line: &str) -> Probe {
-        Probe { line: line.to_owned(), environment: self.options.environment.clone() }
-    }
-
-    fn only_looks(&self) -> bool {
-        self.options.changes == Some(false)
-    }
-
-    pub(super) fn reads(&self, on: &Target) -> Vec<Ask> {
-        if self.only_looks() {
-            return vec![on.ask(Read::Probe(self.probe(&self.text)))];
-        }
-        let creates = self.options.creates.iter().map(|path| Read::File { path: path.clone(), content: false });
-        let unless = self.options.unless.iter().map(|line| Read::Probe(self.probe(line)));
-        creates.chain(unless).map(|read| on.ask(read)).collect()
-    }
-
-    pub(super) fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan {
-        if self.only_looks() {
-            return self.looked(seen.probe(&on.host.name, &self.probe(&self.text)));
-        }
-        match self.guards(on, seen) {
-            Err(refused) => refused,
-            Ok(guards) if guards.is_empty() => Plan::Always(vec![self.change("it runs each time".into())]),
-            Ok(guards) => match guards.into_iter().collect::<Option<Vec<String>>>() {
-                None => Plan::Settled,
-                Some(why) => Plan::Change(vec![self.change(why.join(", "))]),
-            },
-        }
-    }
-
-    /// A line that only looks is as asked when it ends well.
-    fn looked(&self, seen: Seen<&Output>) -> Plan {
-        match seen {
-            Seen::Is(output) if output.ok() => Plan::Settled,
-            Seen::Is(output) => Plan::Refused(Refusal { why: self.ended(output), hint: None }),
-            Seen::Absent => Plan::unread(&self.describe(), "it is absent"),
-            Seen::Unread(why) => Plan::unread(&format!("what `{}` says", self.describe()), &why),
-        }
-    }
-
-    fn ended(&self, output: &Output) -> String {
-        let told = [output.errors(), output.text()].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
-        format!("`{}` ended with exit code {}\n{told}", self.describe(), output.code).trim_end().to_owned()
-    }
-
-    /// What `creates` and `unless` say: nothing where it need not run, else why it has to.
-    fn guards(&self, on: &Target, seen: &Readings<'_>) -> Result<Vec<Option<String>>, Plan> {
-        let creates = self.options.creates.iter().map(|path| creates(path, seen.file(&on.host.name, path)));
-        let unless = |line: &String| unless(line, seen.probe(&on.host.name, &self.probe(line)));
-        creates.chain(self.options.unless.iter().map(unless)).collect()
-    }
-
-    fn change(&self, why: String) -> Change {
-        let command = Command::sh(&self.text);
-        Change::run(why, self.options.environment.iter().fold(command, |c, (name, value)| c.env(name, value)))
-    }
-
-    /// What there is to show of a line that only looks; else what the line of `unless` found to be so.
-    pub(super) fn shows(&self, on: &Target, seen: &Readings<'_>) -> Option<Output> {
-        let said = |line: &str| seen.probe(&on.host.name, &self.probe(line)).is().cloned();
-        if self.only_looks() {
-            return said(&self.text);
-        }
-        self.options.unless.as_deref().and_then(said).filter(Output::ok)
-    }
-}
-
-fn creates(path: &str, seen: Seen<&File>) -> Result<Option<String>, Plan> {
-    match seen {
-        Seen::Is(_) => Ok(None),
-        Seen::Absent => Ok(Some(format!("{path} is not there"))),
-        Seen::Unread(why) => Err(Plan::unread(path, &why)),
-    }
-}
-
-fn unless(line: &str, seen: Seen<&Output>) -> Result<Option<String>, Plan> {
-    match seen {
-        Seen::Is(output) if output.ok() => Ok(None),
-        Seen::Is(output) => Ok(Some(format!("`{line}` ended with exit code {}", output.code))),
-        Seen::Absent => Err(Plan::unread(line, "it is absent")),
-        Seen::Unread(why) => Err(Plan::unread(&format!("what `{line}` says"), &why)),
+    fn line_mut(&mut self) -> &mut Line {
+        &mut self.0
     }
 }
 
@@ -217,6 +93,8 @@ mod tests {
 
     use super::*;
     use crate::actions::testing::{Case, action, mistake};
+    use crate::actions::{Action, LineOptions};
+    use crate::reads::{Probe, Read};
 
     fn shell(parameters: serde_json::Value, options: LineOptions) -> Shell {
         let mut shell: Shell = action(parameters);

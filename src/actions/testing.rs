@@ -34,20 +34,8 @@ pub fn mistake<T: DeserializeOwned>(parameters: serde_json::Value) -> String {
 
 /// A host of that name, in those groups.
 pub fn host(name: &str, groups: &[&str]) -> Arc<Host> {
-    Arc::new(Host {
-        name: name.into(),
-        address: name.into(),
-        port: 22,
-        user: None,
-        identity_file: None,
-        jump: None,
-        host_keys: Vec::new(),
-        become_root: true,
-        become_user: "root".into(),
-        private_address: None,
-        groups: groups.iter().map(|g| (*g).to_owned()).collect(),
-        vars: Vec::new(),
-    })
+    let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+    Arc::new(Host { groups, ..Host::plain(name) })
 }
 
 impl Case {

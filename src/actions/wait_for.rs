@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Action, Ask, Plan, Target, Wait};
+use crate::reads::dial::FORBIDDEN;
 use crate::reads::docker::{Container, Look};
 use crate::reads::{Http, Port, Probe, Read, Readings, Seen};
 use crate::remote::{Output, quote};
@@ -13,7 +14,8 @@ use crate::remote::{Output, quote};
 /// Waits until something has come true, for as long as the step's `timeout` says (10 minutes where it says nothing).
 ///
 /// One of `port`, `http`, `command`, `log` and `health` says what. It changes nothing, and is settled at once where it is so
-/// already. Ports and pages are tried from the host itself, through its SSH session: nothing need be installed there, and
+/// already. What cannot be told at the moment (a daemon that is being restarted, a command that takes longer than 10 s) is
+/// waited for too. Ports and pages are tried from the host itself, through its SSH session: nothing need be installed there, and
 /// nothing need be open to the world.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "Parameters")]
@@ -134,12 +136,13 @@ impl Action for WaitFor {
     }
 }
 
-/// The plan of what was read, or of what could not be read.
+/// The plan of what was read. What could not be read may be so the next time, unless nobody may ever try.
 fn plan<T>(what: &str, seen: Seen<&T>, of: impl FnOnce(&T) -> Plan) -> Plan {
     match seen {
         Seen::Is(value) => of(value),
         Seen::Absent => wait(format!("{what} to be there")),
-        Seen::Unread(why) => Plan::unread(what, &why),
+        Seen::Unread(why) if why == FORBIDDEN => Plan::unread(what, &why),
+        Seen::Unread(why) => wait(format!("{what} to be told ({why})")),
     }
 }
 
@@ -289,8 +292,16 @@ mod tests {
 
     #[test]
     fn a_port_that_may_not_be_tried_is_not_waited_for() {
-        let plan = given(json!({"port": 22}), Seen::Unread("its sshd does not allow it".into()));
-        assert_eq!(plan, "refused: cannot read 127.0.0.1:22: its sshd does not allow it");
+        let plan = given(json!({"port": 22}), Seen::Unread(FORBIDDEN.into()));
+        assert_eq!(plan, format!("refused: cannot read 127.0.0.1:22: {FORBIDDEN}"));
+    }
+
+    #[test]
+    fn what_cannot_be_told_at_the_moment_is_waited_for_with_the_reason() {
+        let slow = given(json!({"command": "sleep 11"}), Seen::Unread("no answer within 10 s".into()));
+        assert_eq!(slow, "wait for what `sleep 11` says to be told (no answer within 10 s)");
+        let restarting = given(json!({"health": "app"}), Seen::Unread("Cannot connect to the Docker daemon".into()));
+        assert_eq!(restarting, "wait for container app to be told (Cannot connect to the Docker daemon)");
     }
 
     #[test]

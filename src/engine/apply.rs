@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::job::{Job, Trouble};
 use super::{World, doing, lock, mask};
-use crate::actions::{Change, Does, Parcel};
+use crate::actions::{self, Change, Does, Parcel};
 use crate::event::Event;
 use crate::inventory::Host;
 use crate::reads::context::Context;
@@ -58,7 +58,8 @@ async fn make(world: &World, job: &Job, change: &Change) -> Result<Output, Troub
         Does::Run(command) => at.run(command.clone(), None, None).await,
         Does::Put(put) => {
             let (stdin, bytes) = open(&put.content).await.map_err(|why| at.trouble(&put.path, why))?;
-            at.run(doing::put(put, bytes), Some(stdin), None).await
+            at.run(actions::put::put(&put.path, put.mode.as_deref(), put.owner.as_deref(), bytes), Some(stdin), None)
+                .await
         }
         Does::Send { parcel, to } => {
             let (stdin, _) = open(parcel).await.map_err(|why| at.trouble(&to.masked(), why))?;

@@ -1,27 +1,6 @@
-//! The scripts behind what is not a plain command: writing a file, making a value up. Pure.
+//! The scripts behind what is not a plain command: making a value up. Pure.
 
-use crate::actions::Put;
 use crate::remote::{Command, quote};
-
-/// Writes standard input to a file: into a temporary beside it, counted, then moved into its place. A connection that is
-/// cut in the middle leaves the old file as it was. Mode and owner are the old file's where none are asked for.
-pub fn put(put: &Put, bytes: u64) -> Command {
-    let path = quote(&put.path);
-    let mode = match &put.mode {
-        Some(mode) => format!("chmod {} \"$t\"", quote(mode)),
-        None => "if [ -e \"$p\" ]; then chmod --reference=\"$p\" \"$t\"; else chmod 0644 \"$t\"; fi".to_owned(),
-    };
-    let owner = match &put.owner {
-        Some(owner) => format!("chown {} \"$t\"", quote(owner)),
-        None => "if [ -e \"$p\" ]; then chown --reference=\"$p\" \"$t\"; fi".to_owned(),
-    };
-    Command::sh(format!(
-        "set -e\np={path}\nt=$(mktemp \"$(dirname -- \"$p\")/.skep.XXXXXX\")\ntrap 'rm -f -- \"$t\"' EXIT\n\
-         cat >\"$t\"\n\
-         [ \"$(wc -c <\"$t\")\" -eq {bytes} ] || {{ echo 'the file did not arrive whole' >&2; exit 1; }}\n\
-         {owner}\n{mode}\nmv -f -T -- \"$t\" \"$p\""
-    ))
-}
 
 /// Writes random hexadecimal digits to a file that is not there yet, seen by nobody but the host. Where another was
 /// quicker, theirs stays.
@@ -44,7 +23,6 @@ mod tests {
     use std::process::{Command as Process, Output, Stdio};
 
     use super::*;
-    use crate::actions::Parcel;
 
     fn run(command: &Command, input: &[u8]) -> Output {
         let mut sh = Process::new("sh");
@@ -54,37 +32,8 @@ mod tests {
         child.wait_with_output().expect("wait")
     }
 
-    fn file(path: &Path, mode: Option<&str>) -> Put {
-        let path = path.to_str().expect("utf-8").to_owned();
-        Put { path, content: Parcel::Bytes(Vec::new()), mode: mode.map(Into::into), owner: None }
-    }
-
     fn mode(path: &Path) -> u32 {
         std::fs::metadata(path).expect("metadata").permissions().mode() & 0o7777
-    }
-
-    #[test]
-    fn a_file_keeps_its_mode_and_leaves_nothing_beside_it() {
-        let folder = tempfile::tempdir().expect("tempdir");
-        let path = folder.path().join("it's a file");
-        std::fs::write(&path, "old").expect("write");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("chmod");
-        assert!(run(&put(&file(&path, None), 3), b"new").status.success());
-        assert_eq!((std::fs::read(&path).expect("read"), mode(&path)), (b"new".to_vec(), 0o640));
-        assert!(run(&put(&file(&path, Some("0600")), 4), b"next").status.success());
-        assert_eq!((mode(&path), std::fs::read_dir(folder.path()).expect("list").count()), (0o600, 1));
-    }
-
-    #[test]
-    fn a_cut_leaves_the_old_file() {
-        let folder = tempfile::tempdir().expect("tempdir");
-        let path = folder.path().join("file");
-        std::fs::write(&path, "old").expect("write");
-        let output = run(&put(&file(&path, None), 1000), b"only the beginn");
-        assert!(!output.status.success());
-        assert_eq!(String::from_utf8_lossy(&output.stderr), "the file did not arrive whole\n");
-        assert_eq!(std::fs::read(&path).expect("read"), b"old");
-        assert_eq!(std::fs::read_dir(folder.path()).expect("list").count(), 1);
     }
 
     #[test]

@@ -179,7 +179,14 @@ impl Job {
 
     /// Ends it.
     pub fn end(&mut self, ended: Ended) {
+        let ended = self.hinted(ended);
         self.state = State::Ended(ended);
+    }
+
+    /// A failure that has no hint yet may have one for what its command said.
+    fn hinted(&self, ended: Ended) -> Ended {
+        let hint = ended.stderr.as_deref().and_then(|said| self.action.hint(said));
+        Ended { hint: ended.hint.or(hint), ..ended }
     }
 
     fn wanted(&self, ask: Ask) -> Wanted {

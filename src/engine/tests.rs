@@ -100,20 +100,7 @@ fn order(playbook: &str, root: &Path) -> Order {
 fn host(name: &str, root: &Path) -> Host {
     let at = At { source: Arc::new(Source { path: "test".into(), text: String::new() }), start: 0, end: 0 };
     let folder = Node { value: Value::Str(root.join(name).display().to_string()), at };
-    Host {
-        name: name.into(),
-        address: name.into(),
-        port: 22,
-        user: None,
-        identity_file: None,
-        jump: None,
-        host_keys: Vec::new(),
-        become_root: false,
-        become_user: "root".into(),
-        private_address: None,
-        groups: Vec::new(),
-        vars: vec![("root".into(), folder)],
-    }
+    Host { become_root: false, vars: vec![("root".into(), folder)], ..Host::plain(name) }
 }
 
 fn jobs(events: &[Event]) -> Vec<(String, String, Outcome, Option<String>)> {

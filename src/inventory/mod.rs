@@ -78,6 +78,27 @@ pub struct Host {
     pub vars: Vec<(String, Node)>,
 }
 
+#[cfg(test)]
+impl Host {
+    /// A host of that name, otherwise as plain as can be: for the tests of every floor.
+    pub fn plain(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            address: name.into(),
+            port: 22,
+            user: None,
+            identity_file: None,
+            jump: None,
+            host_keys: Vec::new(),
+            become_root: true,
+            become_user: "root".into(),
+            private_address: None,
+            groups: Vec::new(),
+            vars: Vec::new(),
+        }
+    }
+}
+
 /// The `private_address` (or `advertise`) of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Private {

@@ -106,7 +106,8 @@ pub async fn answer(read: &Read, session: &dyn Session) -> Result<Seen<Value>, L
     }))
 }
 
-const FORBIDDEN: &str = "the host's sshd does not let ports be tried through it; \
+/// What a port is unread for that can never be tried.
+pub const FORBIDDEN: &str = "the host's sshd does not let ports be tried through it; \
                          say `AllowTcpForwarding local` in its /etc/ssh/sshd_config, then: sudo systemctl reload ssh";
 
 async fn stays(mut tunnel: Box<dyn Tunnel>) -> Port {

@@ -10,12 +10,20 @@ pub struct Probe {
     pub line: String,
     /// Variables of its environment.
     pub environment: Vec<(String, String)>,
+    /// Seconds it may take.
+    pub seconds: u32,
 }
 
 impl Probe {
-    /// A line with no environment of its own.
+    /// A line with no environment of its own, which may take 10 s.
     pub fn new(line: impl Into<String>) -> Self {
-        Self { line: line.into(), environment: Vec::new() }
+        Self { line: line.into(), environment: Vec::new(), seconds: 10 }
+    }
+
+    /// The same, where it may take longer: whoever is asked is elsewhere, or slow.
+    #[must_use]
+    pub fn within(self, seconds: u32) -> Self {
+        Self { seconds, ..self }
     }
 }
 
@@ -34,7 +42,7 @@ fn part(probe: &Probe) -> Part {
         script: exports + &probe.line,
         reads: vec![Read::Probe(probe.clone())],
         understand: |_, output| vec![Seen::Is(Value::Output(output.clone()))],
-        deadline: 10,
+        deadline: probe.seconds,
     }
 }
 

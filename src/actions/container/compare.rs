@@ -9,14 +9,17 @@ use crate::event::Difference;
 use crate::reads::docker::{Binding, Container as Found, Image, fingerprint, normal_reference};
 
 /// Collects the fields that differ.
-#[derive(Default)]
-struct Fields(Vec<Difference>);
+struct Fields {
+    differs: Vec<Difference>,
+    /// Whether what is there and not asked for is a difference too: it was made by other parameters.
+    exact: bool,
+}
 
 impl Fields {
     fn is(&mut self, field: &str, is: impl ToString, asked: impl ToString) {
         let (is, asked) = (is.to_string(), asked.to_string());
         if is != asked {
-            self.0.push(Difference { field: field.into(), is, asked });
+            self.differs.push(Difference { field: field.into(), is, asked });
         }
     }
 
@@ -26,11 +29,24 @@ impl Fields {
         }
     }
 
+    /// The same, where nothing asked for means this.
+    fn or<T: ToString>(&mut self, field: &str, is: impl ToString, asked: Option<T>, without: &str) {
+        let asked = asked.map(|asked| asked.to_string()).or(self.exact.then(|| without.to_owned()));
+        self.maybe(field, is, asked);
+    }
+
     /// Each of a list must be there; there may be more.
-    fn lacks(&mut self, field: &str, is: &[String], asked: &[String]) {
-        let lacking: Vec<&String> = asked.iter().filter(|one| !is.contains(one)).collect();
-        if !lacking.is_empty() {
+    fn list(&mut self, field: &str, is: &[String], asked: &[String]) {
+        let lacking = asked.iter().any(|one| !is.contains(one));
+        if lacking || (self.exact && is.iter().any(|one| !asked.contains(one))) {
             self.is(field, listed(is), listed(asked));
+        }
+    }
+
+    /// Those of `names` that were asked for once, and are no longer.
+    fn dropped<'a>(&mut self, field: &str, is: &str, names: impl Iterator<Item = &'a String>) {
+        if self.exact {
+            names.for_each(|name| self.is(&format!("{field}.{name}"), is, "not asked for"));
         }
     }
 }
@@ -51,23 +67,49 @@ impl Container {
         }
     }
 
+    /// Whether it was made by the very same parameters.
+    pub(super) fn made_alike(&self, found: &Found) -> bool {
+        found.config.labels.get(DIGEST) == Some(&self.digest())
+    }
+
     /// `image` is what the reference now means on the host, `own` the image that the container was made from.
     pub(super) fn differs(&self, found: &Found, image: Option<&Image>, own: Option<&Image>) -> Vec<Difference> {
-        let mut fields = Fields::default();
+        let digest = found.config.labels.get(DIGEST);
+        let mut fields = Fields { differs: Vec::new(), exact: digest.is_some() && !self.made_alike(found) };
         let same_content = matches!((image, own), (Some(image), Some(own)) if image.content == own.content);
-        if self.other_image(found, image) && !same_content {
+        let other = self.other_image(found, image);
+        if other && !same_content {
             self.image_differs(found, image, &mut fields);
         }
         self.what_can_change(found, &mut fields);
-        let digest = found.config.labels.get(DIGEST);
-        if digest == Some(&self.digest()) {
-            return fields.0;
+        if self.made_alike(found) {
+            return fields.differs;
         }
         self.all(found, &mut fields);
-        if let (true, Some(digest)) = (fields.0.is_empty(), digest) {
+        self.dropped(found, if other { own } else { image }, &mut fields);
+        if let (true, Some(digest)) = (fields.differs.is_empty(), digest) {
             fields.is("parameters", digest, self.digest());
         }
-        fields.0
+        fields.differs
+    }
+
+    /// What was asked for once. What came with its image, and what Docker's proxy settings add, was not.
+    fn dropped(&self, found: &Found, from: Option<&Image>, fields: &mut Fields) {
+        let networks = found.networks().keys().filter(|name| !self.networks.iter().any(|asked| asked.name == **name));
+        let default = |name: &&String| self.networks.is_empty() && **name == "bridge";
+        fields.dropped("networks", "attached", networks.filter(|name| !default(name)));
+        let Some(from) = from else { return };
+        let proxy = |name: &str| name.to_lowercase().ends_with("_proxy");
+        let env = found.config.env.iter().filter(|(name, print)| {
+            !self.env.contains_key(*name) && from.env.get(*name) != Some(print) && !proxy(name)
+        });
+        if self.env_files.is_empty() {
+            fields.dropped("env", "set", env.map(|(name, _)| name));
+        }
+        let labels = found.config.labels.iter().filter(|(name, value)| {
+            *name != DIGEST && !self.labels.contains_key(*name) && from.labels.get(*name) != Some(value)
+        });
+        fields.dropped("labels", "set", labels.map(|(name, _)| name));
     }
 
     fn image_differs(&self, found: &Found, image: Option<&Image>, fields: &mut Fields) {
@@ -82,19 +124,19 @@ impl Container {
         for network in &self.networks {
             attached(network, found, fields);
         }
-        fields.maybe("memory", found.host_config.memory, self.memory.as_ref().map(|size| size.bytes));
-        if let Some(cpus) = self.cpus {
-            let is = found.host_config.nano_cpus;
-            #[allow(clippy::cast_possible_truncation, reason = "nobody has 9 billion processors")]
-            fields.is("cpus", thousandths(is), thousandths((cpus * 1e9).round() as i64));
-        }
+        let bytes = |bytes: i64| if bytes == 0 { "no limit".into() } else { bytes.to_string() };
+        let memory = self.memory.as_ref().map(|size| bytes(size.bytes));
+        fields.or("memory", bytes(found.host_config.memory), memory, "no limit");
+        #[allow(clippy::cast_possible_truncation, reason = "nobody has 9 billion processors")]
+        let cpus = self.cpus.map(|cpus| thousandths((cpus * 1e9).round() as i64));
+        fields.or("cpus", thousandths(found.host_config.nano_cpus), cpus, "no limit");
         let restart = &found.host_config.restart_policy;
         let is = match (restart.name.as_str(), restart.maximum_retry_count) {
             ("", _) => "no".to_owned(),
             (name, 0) => name.to_owned(),
             (name, count) => format!("{name}:{count}"),
         };
-        fields.maybe("restart", is, self.restart.as_ref());
+        fields.or("restart", is, self.restart.as_ref(), "no");
     }
 
     fn all(&self, found: &Found, fields: &mut Fields) {
@@ -103,19 +145,19 @@ impl Container {
         self.ports_differ(found, fields);
         let host = &found.host_config;
         let named: Vec<String> = self.volumes.iter().filter(|volume| volume.contains(':')).cloned().collect();
-        fields.lacks("volumes", &host.binds, &named);
+        fields.list("volumes", &host.binds, &named);
         let tmpfs: Vec<String> =
             self.tmpfs.iter().map(|path| path.split(':').next().unwrap_or(path).to_owned()).collect();
-        fields.lacks("tmpfs", &host.tmpfs.keys().cloned().collect::<Vec<_>>(), &tmpfs);
+        fields.list("tmpfs", &host.tmpfs.keys().cloned().collect::<Vec<_>>(), &tmpfs);
         for (name, Text(asked)) in &self.labels {
             let is = found.config.labels.get(name).cloned().unwrap_or_else(|| "none".into());
             fields.is(&format!("labels.{name}"), is, asked);
         }
         fields.maybe("shm_size", host.shm_size, self.shm_size.as_ref().map(|size| size.bytes));
-        fields.lacks("extra_hosts", &host.extra_hosts, &self.extra_hosts);
+        fields.list("extra_hosts", &host.extra_hosts, &self.extra_hosts);
         let bare =
             |caps: &[String]| caps.iter().map(|cap| cap.trim_start_matches("CAP_").to_uppercase()).collect::<Vec<_>>();
-        fields.lacks("cap_add", &bare(&host.cap_add), &bare(&self.cap_add));
+        fields.list("cap_add", &bare(&host.cap_add), &bare(&self.cap_add));
         fields.is("read_only", host.readonly_rootfs, self.read_only);
         if self.init {
             fields.is("init", host.init.unwrap_or_default(), true);
@@ -188,7 +230,10 @@ fn attached(network: &Attach, found: &Found, fields: &mut Fields) {
     if found.running() && is.endpoint.is_empty() {
         return fields.is(&field, "its attachment was lost", "attached");
     }
-    fields.lacks(&format!("{field}.aliases"), &is.aliases, &network.aliases);
+    // Docker adds some of its own.
+    if network.aliases.iter().any(|alias| !is.aliases.contains(alias)) {
+        fields.is(&format!("{field}.aliases"), listed(&is.aliases), listed(&network.aliases));
+    }
     fields.maybe(&format!("{field}.ip"), is.asked_address(), network.ip.as_ref());
 }
 

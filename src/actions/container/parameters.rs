@@ -14,6 +14,10 @@ use crate::actions::values::{Ports, Size, Span, Text, Words, ports};
 /// been up for 5 seconds. Where it differs, the difference is shown field by field and a new one takes its place; volumes are
 /// never removed. A container that was not made by `skep` is compared in the fields asked for only. One that lost its
 /// overlay network (Docker does not mend that by itself) is made anew.
+///
+/// Before it replaces one, `skep` asks. It does not where nothing can be missed: the container never ran; or it lost its
+/// network and is dead, was made with the same parameters and has no volume without a name. What it wrote elsewhere than to its
+/// volumes goes with it.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Parameters")]
 pub struct Container(Parameters);

@@ -5,7 +5,8 @@ use serde_json::{Value as Json, json};
 const INFO: &str = "@skep 200 binary:/usr/bin/docker\n{\"ServerVersion\":\"29\",\"SystemTime\":\"2026-01-01T00:10:00Z\"}\n@skep 200 /info\n";
 
 fn image(id: &str, layers: &[&str]) -> String {
-    let row = json!({"Id": id, "RepoTags": if id == "i1" { vec!["img:latest"] } else { vec![] }, "Architecture": "amd64", "RootFS": {"Layers": layers}});
+    let row = json!({"Id": id, "RepoTags": if id == "i1" { vec!["img:latest"] } else { vec![] }, "Architecture": "amd64", "RootFS": {"Layers": layers},
+        "Config": {"Env": ["PATH=/bin"], "Labels": {"maker": "m"}}});
     format!("{row}\n@skep 200 /images/{}/json\n", if id == "i1" { "img" } else { id })
 }
 
@@ -15,6 +16,13 @@ fn reads() -> Vec<Read> {
 
 fn case(container: &str) -> Case {
     Case::new(&["node1"]).answers("node1", &reads(), &format!("{INFO}{container}{}", image("i1", &["a"])))
+}
+
+/// The same where its host also tells how it ended lately, and what it wrote.
+fn answered(container: &str, ends: &str) -> Case {
+    let of_c1: crate::reads::docker::Container = serde_json::from_value(json!({"Id": "c1"})).unwrap();
+    let case = case(container).answers("node1", &[Read::Probe(alive::deaths(&of_c1))], ends);
+    case.answers("node1", &[Read::Probe(alive::logs(&of_c1))], "no such master\n")
 }
 
 fn absent() -> Case {
@@ -85,10 +93,40 @@ fn a_lost_network_is_a_difference_that_makes_it_anew_by_id() {
     let head = "change\n  it differs from what is asked (removes)\n    networks.sparknet: its attachment was lost -> attached\n    \
                 $ docker stop c1 && docker rm c1\n  in place of the one removed\n    $ docker run -d --name web";
     assert!(plan.starts_with(head), "{plan}");
-    let gone = json!({"State": {"Status": "exited", "Error": "network sparknet not found", "StartedAt": "2026-01-01T00:00:00Z",
-        "FinishedAt": "2026-01-01T00:05:00Z"}});
-    let plan = case(&found(&web(), &gone)).plan(&web());
-    assert!(plan.contains("it lost its network") && plan.contains("docker rm -f c1"), "{plan}");
+}
+
+#[test]
+fn the_same_container_that_is_dead_is_made_again_without_asking_and_any_other_is_not() {
+    let gone = |change: Json| {
+        let mut row = json!({"State": {"Status": "exited", "ExitCode": 137, "StartedAt": "2026-01-01T00:09:50Z",
+            "FinishedAt": "2026-01-01T00:09:55Z", "Error": "could not attach to network sparknet"}});
+        merge(&mut row, &change);
+        answered(&found(&web(), &row), "die\n").plan(&web())
+    };
+    let lost = "change\n  it lost its network, which starting it again does not mend";
+    assert!(gone(json!({})).starts_with(&format!("{lost}\n    $ docker rm -f c1\n")), "{}", gone(json!({})));
+    let mount = |name: &str| json!({"Mounts": [{"Type": "volume", "Name": name}]});
+    assert!(gone(mount("spark-recovery")).starts_with(&format!("{lost}\n")));
+    assert!(gone(mount(&"0a".repeat(32))).starts_with(&format!("{lost} (removes)")), "its volume has no name");
+    let by_hand = gone(json!({"Config": {"Labels": null}}));
+    assert!(by_hand.starts_with(&format!("{lost} (removes)")), "{by_hand}");
+    let other = gone(json!({"HostConfig": {"Memory": 5}, "Config": {"Labels": {DIGEST: "other"}}}));
+    assert!(other.starts_with("change\n  it differs from what is asked (removes)"), "{other}");
+    let never = gone(json!({"State": {"Status": "created"}, "Config": {"Labels": {DIGEST: "other"}}}));
+    assert!(never.starts_with("change\n  it differs from what is asked\n"), "{never}");
+}
+
+#[test]
+fn what_is_no_longer_asked_for_is_shown_by_name() {
+    let row = json!({"Config": {"Env": ["A=s3cret", "PATH=/bin", "HTTP_PROXY=x"], "Labels": {DIGEST: "other", "b": "1", "maker": "m"}},
+        "HostConfig": {"Memory": 5, "NanoCpus": 500_000_000, "RestartPolicy": {"Name": "always"}, "Binds": ["v:/v"],
+            "PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}},
+        "NetworkSettings": {"Networks": {"old": {"EndpointID": "e2"}}}});
+    let plan = case(&found(&web(), &row)).plan(&web());
+    let lines = "memory: 5 -> no limit\n    cpus: 0.500 -> no limit\n    restart: always -> no\n    ports: 8080:80/tcp -> none\n    \
+                 volumes: v:/v -> none\n    networks.old: attached -> not asked for\n    env.A: set -> not asked for\n    \
+                 labels.b: set -> not asked for\n    $ docker stop c1";
+    assert!(plan.contains(lines), "{plan}");
 }
 
 #[test]
@@ -133,14 +171,38 @@ fn the_same_content_under_another_id_is_the_same_image() {
 
 #[test]
 fn one_that_keeps_dying_is_refused_with_its_last_lines() {
-    let row = json!({"RestartCount": 4, "State": {"Status": "restarting", "ExitCode": 1}});
-    let probe = Probe::new("docker logs --tail 20 c1 2>&1");
-    let plan = case(&found(&web(), &row)).answers("node1", &[Read::Probe(probe)], "no such master\n").plan(&web());
-    assert!(
-        plan.starts_with("refused: container web on node1 keeps dying: exit code 1, started again 4 times"),
-        "{plan}"
+    let plan = |state: &Json, ends: &str| {
+        answered(&found(&web(), &json!({"RestartCount": 4, "State": state})), ends).plan(&web())
+    };
+    let restarting = json!({"Status": "restarting", "ExitCode": 1});
+    let refused = plan(&restarting, "die\ndie\nkill\ndie\ndie\n");
+    let told = "refused: container web on node1 keeps dying: exit code 1, 3 deaths in the last 5 minutes";
+    assert!(refused.starts_with(told) && refused.contains("no such master"), "{refused}");
+    assert_eq!(
+        plan(&restarting, "die\ndie\n"),
+        "wait for container web to stay up (it ended with exit code 1)",
+        "its fourth restart in months"
     );
-    assert!(plan.contains("no such master"));
+    let young = json!({"StartedAt": "2026-01-01T00:09:58Z"});
+    assert_eq!(plan(&young, "die\ndie\ndie\n"), "wait for container web to stay up for 5 s");
+}
+
+#[test]
+fn one_that_ended_at_once_is_refused_and_one_that_was_stopped_is_started() {
+    let plan = |code: i64, oom: bool, ends: &str| {
+        let state = json!({"Status": "exited", "ExitCode": code, "OOMKilled": oom, "StartedAt": "2026-01-01T00:09:50Z",
+            "FinishedAt": "2026-01-01T00:09:55Z"});
+        answered(&found(&web(), &json!({"State": state})), ends).plan(&web())
+    };
+    for (code, ends) in [(143, "kill\ndie\n"), (1, "kill\nkill\ndie\n"), (0, "die\n"), (137, "die\n")] {
+        let started = format!("change\n  it has stopped (exit code {code})\n    $ docker start c1");
+        assert_eq!(plan(code, false, ends), started, "{ends:?}");
+    }
+    let dying = "refused: container web on node1 keeps dying: exit code";
+    for (code, oom, ends) in [(1, false, "die\n"), (137, true, "die\n"), (0, false, "die\ndie\n")] {
+        let refused = plan(code, oom, ends);
+        assert!(refused.starts_with(&format!("{dying} {code}")), "{refused}");
+    }
 }
 
 #[test]

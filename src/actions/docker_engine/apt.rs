@@ -17,10 +17,16 @@ fn quiet(command: Command) -> Command {
     quiet.iter().fold(command, |command, (name, value)| command.env(*name, *value))
 }
 
+/// Tries again as long as somebody holds one of the locks; else the other command decides.
+fn until_free(command: &str, locks: &[&str], otherwise: &str) -> String {
+    let held = |lock: &&str| format!("grep -qs \":$(stat -c %i {lock}) \" /proc/locks");
+    let held: Vec<String> = locks.iter().map(held).collect();
+    format!("until {command}; do {} || {otherwise}; sleep 1; done", held.join(" || "))
+}
+
 /// `DPkg::Lock::Timeout` does not cover the lists: whoever holds their lock is waited for here.
 pub(super) fn update() -> Command {
-    let held = format!("grep -qs \":$(stat -c %i {LISTS}/lock) \" /proc/locks");
-    quiet(Command::sh(format!("until {}; do {held} || exit 1; sleep 1; done", get().arg("update").masked())))
+    quiet(Command::sh(until_free(&get().arg("update").masked(), &[&format!("{LISTS}/lock")], "exit 1")))
 }
 
 /// Installs, keeping settings that were edited. A held package or an older version is what was asked for by its version.
@@ -30,10 +36,11 @@ pub(super) fn install(packages: &[String], pinned: bool) -> Command {
     get().syntax(keep).args(asked.iter().copied()).args(packages)
 }
 
-/// Carries on what a run that was cut left half done.
+/// Carries on what a run that was cut left half done. dpkg itself waits for no lock.
 pub(super) fn repair() -> Command {
-    let fix = get().args(["--fix-broken", "install"]).masked();
-    quiet(Command::sh(format!("dpkg --force-confold --configure -a || {fix}")))
+    let fix = format!("{{ {}; exit; }}", get().args(["--fix-broken", "install"]).masked());
+    let locks = ["/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock"];
+    quiet(Command::sh(until_free("dpkg --force-confold --configure -a", &locks, &fix)))
 }
 
 pub(super) fn hold(packages: &[String]) -> Command {
@@ -59,7 +66,8 @@ pub(super) fn was_cut(seen: Seen<&Output>) -> Result<bool, String> {
 pub(super) fn candidates(packages: &[&str], sources: &str) -> Probe {
     let new = format!("find {LISTS}/partial -maxdepth 0 -mmin -1440");
     let fresh = format!("[ -n \"$({new})\" ] && [ ! {sources} -nt {LISTS}/partial ] && echo fresh");
-    Probe::new(format!("export LC_ALL=C; apt-cache madison {} || exit; {fresh}; true", packages.join(" ")))
+    // Where its lists are new, it sorts them first.
+    Probe::new(format!("export LC_ALL=C; apt-cache madison {} || exit; {fresh}; true", packages.join(" "))).within(60)
 }
 
 /// What apt knows.
@@ -93,10 +101,21 @@ pub(super) fn matches(version: &str, asked: &str) -> bool {
     version == asked || rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
+/// Prints the paths of entries for a repository that name another keyring than `keyring`: apt would read neither
+/// (`Conflicting values set for option Signed-By`). Those of `own` are not meant.
+pub(super) fn conflicting(repository: &str, keyring: &str, own: &str) -> Probe {
+    let entry = format!("grep -v '^[[:space:]]*#' \"$f\" | grep -qF {}", quote(repository));
+    let other = format!("[ \"$f\" != {own} ] && {entry} && ! grep -qF {keyring} \"$f\"");
+    let files = "/etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources";
+    Probe::new(format!("for f in {files}; do [ -f \"$f\" ] && {other} && echo \"$f\"; done; true"))
+}
+
 /// Prints a file from the web; apt fetches it, for curl may be missing.
 pub(super) fn fetch(url: &str) -> Probe {
-    let fetch = format!("/usr/lib/apt/apt-helper -o Acquire::Retries=3 download-file {} \"$to\"", quote(url));
-    Probe::new(format!("export LC_ALL=C; to=$(mktemp) || exit; trap 'rm -f \"$to\"' EXIT; {fetch} >&2 && cat \"$to\""))
+    let options = "-o Acquire::Retries=3 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20";
+    let fetch = format!("/usr/lib/apt/apt-helper {options} download-file {} \"$to\"", quote(url));
+    let line = format!("export LC_ALL=C; to=$(mktemp) || exit; trap 'rm -f \"$to\"' EXIT; {fetch} >&2 && cat \"$to\"");
+    Probe::new(line).within(100)
 }
 
 #[cfg(test)]
@@ -124,6 +143,40 @@ mod tests {
         for command in [command, update(), repair()] {
             assert!(command.wire().contains("export DEBIAN_FRONTEND=noninteractive"), "{}", command.wire());
         }
+    }
+
+    #[test]
+    fn who_holds_a_lock_is_waited_for_and_a_failure_without_one_is_left_to_the_other_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join("lock").to_str().unwrap().to_owned();
+        let sh = |line: &str| std::process::Command::new("sh").arg("-c").arg(line).status().unwrap().success();
+        assert!(sh(&format!("touch {lock}; flock {lock} sleep 1 & sleep 0.2")));
+        assert!(sh(&until_free(&format!("flock -n {lock} true"), &["/no/where", &lock], "exit 1")), "it did not wait");
+        assert!(sh(&until_free("false", &[&lock], "exit 0")) && !sh(&until_free("false", &[&lock], "exit 1")));
+    }
+
+    #[test]
+    fn entries_with_another_keyring_are_found_and_those_with_ours_are_not() {
+        let apt = tempfile::tempdir().unwrap();
+        let parts = apt.path().join("sources.list.d");
+        std::fs::create_dir(&parts).unwrap();
+        let site = "https://download.docker.com/linux";
+        for (file, text) in [
+            ("gpg.list", format!("deb [signed-by=/x/docker.gpg] {site}/debian bookworm stable\n")),
+            ("bare.sources", format!("Types: deb\nURIs: {site}/debian\n")),
+            ("same.list", format!("deb [signed-by=/x/docker.asc] {site}/debian bookworm stable\n")),
+            ("comment.list", format!(" # deb {site}/debian bookworm stable\n")),
+            ("docker.sources", format!("URIs: {site}/debian\nSigned-By: /x/old.asc\n")),
+        ] {
+            std::fs::write(parts.join(file), text).unwrap();
+        }
+        let own = parts.join("docker.sources");
+        let line = conflicting(site, "/x/docker.asc", own.to_str().unwrap()).line;
+        let line = line.replace("/etc/apt", apt.path().to_str().unwrap());
+        let output = std::process::Command::new("sh").arg("-c").arg(line).output().unwrap();
+        let found = String::from_utf8(output.stdout).unwrap();
+        let found: Vec<&str> = found.lines().filter_map(|line| line.rsplit('/').next()).collect();
+        assert_eq!(found, ["gpg.list", "bare.sources"]);
     }
 
     #[test]

@@ -10,20 +10,27 @@ use crate::reads::File;
 /// Where the daemon's settings are.
 const SETTINGS: &str = "/etc/docker/daemon.json";
 
-/// Settings with which a node cannot be in a swarm (docker/docs#16059, moby#50467).
-fn unfit(key: &str, value: &Json) -> Option<&'static str> {
-    match key {
-        "live-restore" if value == &Json::Bool(true) => Some("a daemon with live-restore cannot be in a swarm"),
-        "firewall-backend" if value == "nftables" => Some("a daemon with nftables cannot be in a swarm"),
-        _ => None,
-    }
+/// Settings with which a node cannot be in a swarm (docker/docs#16059, moby#50467), and what to set instead.
+fn unfit(settings: &Map<String, Json>) -> Option<Plan> {
+    let is = |key: &str, value: &Json| settings.get(key) == Some(value);
+    let (name, instead) = match () {
+        () if is("live-restore", &Json::Bool(true)) => ("live-restore", "live-restore: false"),
+        () if is("firewall-backend", &"nftables".into()) => ("nftables", "firewall-backend: iptables"),
+        () => return None,
+    };
+    Some(refused(&format!("a daemon with {name} cannot be in a swarm"), &format!("say `daemon: {{ {instead} }}`")))
+}
+
+pub(super) fn refused(why: &str, hint: &str) -> Plan {
+    Plan::refused(why, format!("{hint}, or `swarm: false` where the host is for none"))
+}
+
+/// Always read: whoever edits it may stop the daemon from starting the next time, or from being in a swarm.
+pub(super) fn read() -> Read {
+    Read::File { path: SETTINGS.into(), content: true }
 }
 
 impl DockerEngine {
-    pub(super) fn daemon_reads(&self) -> Option<Read> {
-        (!self.daemon.is_empty()).then(|| Read::File { path: SETTINGS.into(), content: true })
-    }
-
     /// Settings written, and the daemon enabled, started, and started again where it is older than its settings.
     pub(super) fn configured(&self, on: &Target, seen: &Readings<'_>) -> Result<Vec<Change>, Plan> {
         let unit = match seen.unit(&on.host.name, UNIT) {
@@ -33,49 +40,51 @@ impl DockerEngine {
             Seen::Unread(why) => return Err(Plan::unread(UNIT, &why)),
         };
         let mut changes = self.settings(on, seen)?;
-        let stale = self.older_than_settings(unit, seen.content(&on.host.name, SETTINGS));
-        changes.extend(started(unit, !changes.is_empty() || stale)?);
+        let edited = older_than_settings(unit, seen.content(&on.host.name, SETTINGS));
+        let restart = match (changes.is_empty(), edited) {
+            (false, _) => Some("the daemon is older than its settings".to_owned()),
+            (true, true) => Some(format!("{SETTINGS} was edited, and the daemon does not know it")),
+            (true, false) => None,
+        };
+        changes.extend(started(unit, restart)?);
         Ok(changes)
     }
 
     /// What makes the settings as asked; nothing where they are.
     pub(super) fn settings(&self, on: &Target, seen: &Readings<'_>) -> Result<Vec<Change>, Plan> {
-        if let Some(why) = self.daemon.iter().find_map(|(key, value)| unfit(key, value)) {
-            return Err(Plan::refused(why, "leave that setting out of `daemon`"));
-        }
-        if self.daemon.is_empty() {
-            return Ok(Vec::new());
-        }
         let there = match seen.content(&on.host.name, SETTINGS) {
             Seen::Is(file) => Some(file),
             Seen::Absent => None,
             Seen::Unread(why) => return Err(Plan::unread(SETTINGS, &why)),
         };
         let is = there.map_or(Ok(Map::new()), parsed)?;
-        Ok(self.written(there.is_none(), &is))
-    }
-
-    fn written(&self, new: bool, is: &Map<String, Json>) -> Vec<Change> {
-        let merged = merged(is, &self.daemon);
-        let differs = differences(is, &merged);
-        if differs.is_empty() {
-            return Vec::new();
+        let merged = merged(&is, &self.daemon);
+        match unfit(&merged).filter(|_| self.swarm) {
+            Some(refused) => Err(refused),
+            None => Ok(written(there.is_none(), &is, &merged)),
         }
-        let text = serde_json::to_string_pretty(&merged).unwrap_or_default() + "\n";
-        let put = Put { path: SETTINGS.into(), content: Parcel::Bytes(text.into()), mode: None, owner: None };
-        let folder = Change::run("there is no folder for settings", Command::new("mkdir").args(["-p", "/etc/docker"]));
-        let put = Change::new("the daemon's settings differ", Does::Put(put)).differing(differs);
-        new.then_some(folder).into_iter().chain([put]).collect()
-    }
-
-    fn older_than_settings(&self, unit: &Unit, settings: Seen<&File>) -> bool {
-        let modified = settings.is().map_or(0.0, |file| file.modified);
-        // systemd tells whole seconds. Within one second the file came first: it is written before the daemon is started.
-        !self.daemon.is_empty() && unit.started > 0 && modified >= (unit.started + 1) as f64
     }
 }
 
-fn started(unit: &Unit, restart: bool) -> Result<Vec<Change>, Plan> {
+fn written(new: bool, is: &Map<String, Json>, merged: &Map<String, Json>) -> Vec<Change> {
+    let differs = differences(is, merged);
+    if differs.is_empty() {
+        return Vec::new();
+    }
+    let text = serde_json::to_string_pretty(&merged).unwrap_or_default() + "\n";
+    let put = Put { path: SETTINGS.into(), content: Parcel::Bytes(text.into()), mode: None, owner: None };
+    let folder = Change::run("there is no folder for settings", Command::new("mkdir").args(["-p", "/etc/docker"]));
+    let put = Change::new("the daemon's settings differ", Does::Put(put)).differing(differs);
+    new.then_some(folder).into_iter().chain([put]).collect()
+}
+
+fn older_than_settings(unit: &Unit, settings: Seen<&File>) -> bool {
+    let modified = settings.is().map_or(0.0, |file| file.modified);
+    // systemd tells whole seconds. Within one second the file came first: it is written before the daemon is started.
+    unit.started > 0 && modified >= (unit.started + 1) as f64
+}
+
+fn started(unit: &Unit, restart: Option<String>) -> Result<Vec<Change>, Plan> {
     if unit.enabled.starts_with("masked") {
         return Err(Plan::refused(format!("{UNIT} is masked"), format!("systemctl unmask {UNIT}")));
     }
@@ -83,7 +92,7 @@ fn started(unit: &Unit, restart: bool) -> Result<Vec<Change>, Plan> {
     let enable = (unit.enabled == "disabled").then(|| Change::run("it does not start with the machine", enable));
     let start = match unit.active.as_str() {
         "activating" | "reloading" | "deactivating" => None,
-        "active" => restart.then(|| Change::run("the daemon is older than its settings", systemctl("restart"))),
+        "active" => restart.map(|why| Change::run(why, systemctl("restart"))),
         _ => Some(Change::run("the daemon is not started", systemctl("start"))),
     };
     Ok(enable.into_iter().chain(start).collect())
@@ -97,7 +106,9 @@ fn systemctl(verb: &str) -> Command {
 
 fn parsed(file: &File) -> Result<Map<String, Json>, Plan> {
     let unread = |why: &str| Plan::refused(format!("{SETTINGS}: {why}"), "mend it by hand, or remove it");
-    let text = file.content.as_ref().ok_or_else(|| unread("it is no regular file of at most 64 KiB"))?;
+    // One that may not be read has no digest.
+    let text = file.content.as_ref().filter(|_| file.sha256.is_some());
+    let text = text.ok_or_else(|| unread("it is no regular file of at most 64 KiB that can be read"))?;
     if text.trim_ascii().is_empty() {
         return Ok(Map::new());
     }

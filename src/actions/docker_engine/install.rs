@@ -15,6 +15,7 @@ impl DockerEngine {
         if self.source == Source::DockerCe {
             let file = |path: &str| Read::File { path: path.into(), content: true };
             reads.extend([file(KEYRING), file(SOURCES), Read::Package("ca-certificates".into())]);
+            reads.push(Read::Probe(self.other_entries()));
             reads.extend(self.download(on, seen).map(Read::Probe));
         }
         reads
@@ -27,6 +28,7 @@ impl DockerEngine {
         }
         let cut =
             apt::was_cut(seen.probe(&on.host.name, &apt::audit())).map_err(|e| Plan::unread("dpkg's state", &e))?;
+        self.no_other_entry(on, seen)?;
         let known = self.known(on, seen)?;
         let mut changes: Vec<Change> =
             cut.then(|| Change::run("a former run was cut in the middle", apt::repair())).into_iter().collect();
@@ -45,6 +47,28 @@ impl DockerEngine {
 
     pub(super) fn candidates(&self) -> Probe {
         apt::candidates(&[self.source.packages(), &[ALONG]].concat(), SOURCES)
+    }
+
+    pub(super) fn other_entries(&self) -> Probe {
+        apt::conflicting(self.repository.trim_end_matches('/'), KEYRING, SOURCES)
+    }
+
+    /// An entry for the same repository that names another keyring stops apt altogether.
+    fn no_other_entry(&self, on: &Target, seen: &Readings<'_>) -> Result<(), Plan> {
+        if self.source == Source::Distribution {
+            return Ok(());
+        }
+        let found = match seen.probe(&on.host.name, &self.other_entries()) {
+            Seen::Is(output) => output.text(),
+            Seen::Absent => String::new(),
+            Seen::Unread(why) => return Err(Plan::unread("apt's sources", &why)),
+        };
+        let Some(path) = found.lines().next() else { return Ok(()) };
+        let why = format!("{path} has Docker's repository already, with another keyring than {KEYRING}");
+        let hint = format!(
+            "apt reads neither where both are there; remove that one: sudo rm {path} (of several entries, its line)"
+        );
+        Err(Plan::refused(why, hint))
     }
 
     fn known(&self, on: &Target, seen: &Readings<'_>) -> Result<Known, Plan> {

@@ -10,7 +10,7 @@ mod tests;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Action, Ask, Change, Does, Object, Plan, Refusal, Target, Wait};
+use super::{Action, Ask, Change, Does, Object, Plan, Refusal, Target, Wait, hints};
 use crate::reads::docker::{Engine, Flavour, Look};
 use crate::reads::{Package, Probe, Read, Readings, Seen, Unit};
 use crate::remote::{Command, quote};
@@ -27,8 +27,12 @@ pub struct DockerEngine {
     version: Option<String>,
     /// Docker's channel: `stable` or `test`.
     channel: String,
-    /// Settings of the daemon, merged into `/etc/docker/daemon.json`. A change restarts the daemon.
+    /// Settings of the daemon, merged into `/etc/docker/daemon.json`. A change restarts the daemon, and so does one that
+    /// somebody else made and that the daemon does not know yet.
     daemon: serde_json::Map<String, serde_json::Value>,
+    /// Whether the host is for a swarm. Settings with which it cannot be in one are refused then: `live-restore`, and
+    /// nftables as `firewall-backend`.
+    swarm: bool,
     /// Users of the host who may use Docker without sudo: members of the group `docker`. That makes them root in effect.
     users: Vec<String>,
     /// Whether the packages are held: an unattended upgrade would stop the daemon and what runs on it.
@@ -57,6 +61,7 @@ impl Default for DockerEngine {
             version: None,
             channel: "stable".into(),
             daemon: serde_json::Map::new(),
+            swarm: true,
             users: Vec::new(),
             hold: true,
             repository: "https://download.docker.com/linux".into(),
@@ -114,7 +119,7 @@ impl Action for DockerEngine {
     fn reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
         let mut reads = vec![Read::Docker(Look::Engine), Read::Unit(UNIT.into())];
         reads.extend(PACKAGES.iter().map(|name| Read::Package((*name).into())));
-        reads.extend(self.daemon_reads());
+        reads.push(daemon::read());
         reads.extend(self.users.iter().map(|user| Read::Probe(groups_of(user))));
         if matches!(self.lacks(on, seen), Ok(Some(_))) {
             reads.extend(self.install_reads(on, seen));
@@ -129,6 +134,10 @@ impl Action for DockerEngine {
             Err(refusal) => Err(Plan::Refused(refusal)),
         };
         planned.unwrap_or_else(|other| other)
+    }
+
+    fn hint(&self, said: &str) -> Option<String> {
+        hints::apt(said)
     }
 }
 
@@ -183,8 +192,25 @@ impl DockerEngine {
         changes.extend(self.held(on, seen));
         changes.extend(self.members(on, seen)?);
         match changes.is_empty() {
-            true => Ok(answering(seen.engine(&on.host.name))),
+            true => Ok(self.answering(seen.engine(&on.host.name))),
             false => Ok(Plan::Change(changes)),
+        }
+    }
+
+    /// Settled is an engine that answers, not one that was started; and what it runs with may be on its command line.
+    fn answering(&self, engine: Seen<&Engine>) -> Plan {
+        match engine.map(|engine| engine.daemon.as_ref()) {
+            Seen::Is(Seen::Is(info)) if self.swarm && info.live_restore_enabled => daemon::refused(
+                "a daemon with live-restore cannot be in a swarm",
+                "it was started with --live-restore: see systemctl cat docker",
+            ),
+            Seen::Is(Seen::Is(_)) => Plan::Settled,
+            Seen::Is(Seen::Unread(why)) => {
+                let what = format!("the Docker daemon to answer: {why}");
+                Plan::Wait(Wait { what, on: Vec::new(), then: Vec::new() })
+            }
+            Seen::Is(Seen::Absent) | Seen::Absent => Plan::unread("the Docker daemon", "it is not there"),
+            Seen::Unread(why) => Plan::unread("the Docker daemon", &why),
         }
     }
 
@@ -238,18 +264,6 @@ fn unusable(flavour: Flavour) -> Option<Refusal> {
         ),
     };
     Some(Refusal { why: format!("what is installed is {what}"), hint: Some(hint.into()) })
-}
-
-/// Settled is an engine that answers, not one that was started.
-fn answering(engine: Seen<&Engine>) -> Plan {
-    match engine.map(|engine| engine.daemon.as_ref()) {
-        Seen::Is(Seen::Is(_)) => Plan::Settled,
-        Seen::Is(Seen::Unread(why)) => {
-            Plan::Wait(Wait { what: format!("the Docker daemon to answer: {why}"), on: Vec::new(), then: Vec::new() })
-        }
-        Seen::Is(Seen::Absent) | Seen::Absent => Plan::unread("the Docker daemon", "it is not there"),
-        Seen::Unread(why) => Plan::unread("the Docker daemon", &why),
-    }
 }
 
 fn unread(what: &str, why: &str) -> Refusal {

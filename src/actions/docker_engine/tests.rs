@@ -16,7 +16,7 @@ fn file(path: &str) -> [Read; 1] {
 /// A file of root's with that text, last changed at that second.
 fn with_text(text: &str, modified: u64) -> String {
     let base64 = data_encoding::BASE64.encode(text.as_bytes());
-    format!("file 644 0 0 root root {} {modified}.5 - {base64}\n", text.len())
+    format!("file 644 0 0 root root {} {modified}.5 {} {base64}\n", text.len(), "0".repeat(64))
 }
 
 fn engine(flavour: Flavour, daemon: Seen<Info>) -> Seen<Value> {
@@ -35,6 +35,7 @@ fn case(engine: Seen<Value>, packages: &str, unit: &str) -> Case {
         .seen("node1", Read::Docker(Look::Engine), engine)
         .answers("node1", &names, &format!("{packages}\nwhole\n"))
         .answers("node1", &[Read::Unit(UNIT.into())], unit)
+        .answers("node1", &file("/etc/docker/daemon.json"), "absent\n")
 }
 
 const HELD: &str = " docker.io hold installed 20.10.24+dfsg1-1";
@@ -129,7 +130,7 @@ fn a_run_that_was_cut_is_mended_first_and_a_lock_is_waited_for() {
     let plan = cut.plan(&asked);
     assert!(
         plan.starts_with(
-            "change\n  a former run was cut in the middle\n    $ dpkg --force-confold --configure -a || apt-get"
+            "change\n  a former run was cut in the middle\n    $ until dpkg --force-confold --configure -a; do"
         ),
         "{plan}"
     );
@@ -144,6 +145,11 @@ fn docker_ce(fingerprint: &str) -> DockerEngine {
 
 /// A bare node1 that knows nothing of Docker's repository, whose server gives this as its key.
 fn fetching(asked: &DockerEngine, key: &str) -> String {
+    beside("", asked, key)
+}
+
+/// The same beside these entries of others for the repository.
+fn beside(entries: &str, asked: &DockerEngine, key: &str) -> String {
     let bare = bare(asked, "fresh\n")
         .answers(
             "node1",
@@ -152,6 +158,7 @@ fn fetching(asked: &DockerEngine, key: &str) -> String {
         )
         .answers("node1", &file("/etc/apt/keyrings/docker.asc"), "absent\n")
         .answers("node1", &file("/etc/apt/sources.list.d/docker.sources"), "absent\n")
+        .answers("node1", &[Read::Probe(asked.other_entries())], entries)
         .answers("node1", &[Read::Probe(apt::fetch("https://mirror.example/linux/debian/gpg"))], key);
     bare.plan(asked)
 }
@@ -162,6 +169,17 @@ fn the_repository_is_trusted_by_the_published_key_alone() {
     let put = "put /etc/apt/keyrings/docker.asc mode 0644 owner -";
     assert!(plan.contains(put) && plan.contains("put /etc/apt/sources.list.d/docker.sources"), "{plan}");
     assert!(plan.trim_end().ends_with("done") && !plan.contains(" install "), "{plan}");
+}
+
+#[test]
+fn an_entry_of_somebody_elses_with_another_keyring_is_refused_for_apt_reads_neither() {
+    let list = "/etc/apt/sources.list.d/docker.list";
+    let plan = beside(&format!("{list}\n"), &docker_ce(FINGERPRINT), KEY);
+    assert!(plan.starts_with(&format!("refused: {list} has Docker's repository already")), "{plan}");
+    assert!(
+        plan.contains(&format!("hint: apt reads neither where both are there; remove that one: sudo rm {list}")),
+        "{plan}"
+    );
 }
 
 #[test]
@@ -183,8 +201,6 @@ fn settings_are_merged_shown_and_followed_by_a_restart() {
     let with = |text: &str, at| working().answers("node1", &file("/etc/docker/daemon.json"), &with_text(text, at));
     let same = "{\"mtu\": 1450, \"log-opts\": {\"max-size\": \"10m\", \"max-file\": \"3\"}, \"debug\": true}";
     assert_eq!(with(same, 900).plan(&asked), "settled");
-    let plan = with(same, 1001).plan(&asked);
-    assert!(plan.starts_with("change\n  the daemon is older than its settings\n    $ systemctl"), "{plan}");
     let plan = with("{\"mtu\": 1400}", 900).plan(&asked);
     let put = "    put /etc/docker/daemon.json mode - owner -\n  the daemon is older than its settings";
     assert!(plan.contains("    daemon.mtu: 1400 -> 1450\n") && plan.contains(put), "{plan}");
@@ -193,10 +209,40 @@ fn settings_are_merged_shown_and_followed_by_a_restart() {
 }
 
 #[test]
-fn settings_that_no_swarm_survives_are_refused() {
-    let asked: DockerEngine = action(json!({"daemon": {"live-restore": true}}));
-    let plan = working().answers("node1", &file("/etc/docker/daemon.json"), "absent\n").plan(&asked);
-    assert!(plan.starts_with("refused: a daemon with live-restore cannot be in a swarm"), "{plan}");
+fn settings_that_somebody_edited_are_shown_and_made_known_to_the_daemon() {
+    let with = |text: &str, at| working().answers("node1", &file("/etc/docker/daemon.json"), &with_text(text, at));
+    for asked in [json!({}), json!({"daemon": {"mtu": 1450}})] {
+        let asked = action::<DockerEngine>(asked);
+        assert_eq!(with("{\"mtu\": 1450}", 1000).plan(&asked), "settled");
+        let plan = with("{\"mtu\": 1450}", 1001).plan(&asked);
+        let edited = "change\n  /etc/docker/daemon.json was edited, and the daemon does not know it\n    $ systemctl";
+        assert!(plan.starts_with(edited), "{plan}");
+        let broken = with("{,}", 900).plan(&asked);
+        assert!(broken.starts_with("refused: /etc/docker/daemon.json: "), "{broken}");
+    }
+}
+
+#[test]
+fn settings_that_no_swarm_survives_are_refused_whoever_made_them() {
+    let plan = |asked: serde_json::Value, text: &str| {
+        let there = with_text(text, 900);
+        working().answers("node1", &file("/etc/docker/daemon.json"), &there).plan(&action::<DockerEngine>(asked))
+    };
+    let (live, none) = ("{\"live-restore\": true}", json!({}));
+    let refused =
+        "refused: a daemon with live-restore cannot be in a swarm\nhint: say `daemon: { live-restore: false }`";
+    assert!(plan(json!({"daemon": {"live-restore": true}}), "{}").starts_with(refused));
+    assert!(plan(none.clone(), live).starts_with(refused));
+    assert!(plan(none, "{\"firewall-backend\": \"nftables\"}").starts_with("refused: a daemon with nftables"));
+    assert_eq!(plan(json!({"swarm": false}), live), "settled");
+    let off = plan(json!({"daemon": {"live-restore": false}}), live);
+    assert!(off.starts_with("change\n  the daemon's settings differ\n    daemon.live-restore: true -> false"), "{off}");
+    let by_flag = engine(Flavour::Docker, Seen::Is(action(json!({"ServerVersion": "29", "LiveRestoreEnabled": true}))));
+    let by_flag = case(by_flag, HELD, ACTIVE).plan(&distribution());
+    assert!(
+        by_flag.starts_with("refused: a daemon with live-restore") && by_flag.contains("systemctl cat"),
+        "{by_flag}"
+    );
 }
 
 #[test]

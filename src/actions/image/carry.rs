@@ -4,30 +4,42 @@ use super::{Found, Image, image};
 use crate::actions::peers::peers;
 use crate::actions::{Ask, Change, Does, Plan, Target};
 use crate::reads::docker::Look;
-use crate::reads::{Read, Readings, Seen};
+use crate::reads::{Probe, Read, Readings, Seen};
 use crate::remote::{Command, quote};
 
 /// How much room it takes, in times its size: the archive, its files, and what becomes of them.
 const ROOM: f64 = 2.5;
 
+/// Where it is unpacked on the host that it comes from, to leave layers out, and how much room that takes there.
+const UNPACKED: &str = "/var/tmp";
+const UNPACKING: f64 = 1.1;
+
 impl Image {
-    pub(super) fn carry_reads(&self, from: &str, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
-        let sources = sources(from, on);
+    /// The other hosts that it may come from.
+    pub(super) fn sources(&self, on: &Target) -> Vec<String> {
+        let named = self.carry.as_ref().map(|from| peers(on, from)).unwrap_or_default();
+        named.iter().filter(|host| host.name != on.host.name).map(|host| host.name.clone()).collect()
+    }
+
+    pub(super) fn carry_reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
+        let sources = self.sources(on);
         let mut asks: Vec<Ask> =
             sources.iter().map(|host| Ask { host: host.clone(), read: image(&self.name) }).collect();
-        let theirs = sources.iter().find_map(|host| seen.image(host, &self.name).is());
+        let theirs = sources.iter().find_map(|host| Some((host, seen.image(host, &self.name).is()?)));
         let own = seen.image(&on.host.name, &self.name);
         // What is there already matters only where something is to go there.
-        if theirs.is_some_and(|theirs| !matches!(&own, Seen::Is(own) if own.content == theirs.content)) {
-            asks.extend(
-                [Read::Docker(Look::Engine), Read::Docker(Look::Layers), Read::Machine].map(|read| on.ask(read)),
-            );
+        if let Some((host, _)) =
+            theirs.filter(|(_, them)| !matches!(&own, Seen::Is(own) if own.content == them.content))
+        {
+            asks.extend([Read::Docker(Look::Engine), Read::Docker(Look::Layers)].map(|read| on.ask(read)));
+            let rooms = rooms(on, seen).into_iter().map(|path| on.ask(Read::Probe(free(path))));
+            asks.extend(rooms.chain([Ask { host: host.clone(), read: Read::Probe(free(UNPACKED)) }]));
         }
         asks
     }
 
     pub(super) fn carry_plan(&self, from: &str, own: Option<&Found>, on: &Target, seen: &Readings<'_>) -> Plan {
-        let sources = sources(from, on);
+        let sources = self.sources(on);
         let Some(first) = sources.first() else {
             return match own {
                 Some(_) => Plan::Settled,
@@ -53,18 +65,15 @@ impl Image {
             return refused;
         }
         let why = if own.is_some() { format!("that of {host} is another") } else { "it is not here".into() };
-        Plan::Change(vec![self.transfer(&why, host, left_out(theirs, on, seen))])
+        Plan::Change(vec![self.transfer(&why, host, left_out(theirs, host, on, seen))])
     }
 
     fn no_room(&self, theirs: &Found, on: &Target, seen: &Readings<'_>) -> Option<Plan> {
-        let machine = seen.machine(&on.host.name).is()?;
-        let paths = ["/var/lib/docker", "/var/lib/containerd", "/tmp"];
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "MiB of an image")]
-        let needed = (theirs.size as f64 * ROOM / 1_048_576.0) as u64;
-        let (path, free) =
-            paths.iter().find_map(|path| Some((path, machine.free_for(path)?)).filter(|(_, free)| *free < needed))?;
+        let needed = mib(theirs, ROOM);
+        let measured = rooms(on, seen).into_iter().filter_map(|path| Some((path, left(path, &on.host.name, seen)?)));
+        let (path, left) = measured.filter(|(_, left)| *left < needed).min_by_key(|(_, left)| *left)?;
         let why = format!(
-            "image {} needs {needed} MiB on {} while it is unpacked, and {path} has {free} MiB left",
+            "image {} needs {needed} MiB on {} while it is unpacked, and {path} has {left} MiB left",
             self.name, on.host.name
         );
         Some(Plan::refused(why, format!("make room there: docker image prune, or a larger disk for {path}")))
@@ -84,15 +93,35 @@ impl Image {
     }
 }
 
-fn sources(from: &str, on: &Target) -> Vec<String> {
-    peers(on, from).iter().filter(|host| host.name != on.host.name).map(|host| host.name.clone()).collect()
+/// Where an image that comes is unpacked, and then kept: the daemon's temporary files are within its root too.
+fn rooms<'a>(on: &Target, seen: &Readings<'a>) -> Vec<&'a str> {
+    let Some(info) = seen.daemon(&on.host.name).is() else { return Vec::new() };
+    let root = if info.docker_root_dir.is_empty() { "/var/lib/docker" } else { &info.docker_root_dir };
+    [root].into_iter().chain(info.containerd_store().then_some("/var/lib/containerd")).collect()
 }
 
-/// How many layers, base first, some image of the host begins with as well. A store of containerd wants them all.
-fn left_out(theirs: &Found, on: &Target, seen: &Readings<'_>) -> usize {
+/// Prints the MiB that are free for a path that is there.
+pub(super) fn free(path: &str) -> Probe {
+    let columns = "read -r _ _ _ free _; echo $((free / 1024))";
+    Probe::new(format!("df -Pk -- {} | tail -n 1 | {{ {columns}; }}", quote(path)))
+}
+
+fn left(path: &str, host: &str, seen: &Readings<'_>) -> Option<u64> {
+    seen.probe(host, &free(path)).is()?.text().parse().ok()
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "MiB of an image")]
+fn mib(image: &Found, times: f64) -> u64 {
+    (image.size as f64 * times / 1_048_576.0) as u64
+}
+
+/// How many layers, base first, some image of the host begins with as well. A store of containerd wants them all; and to
+/// leave some out, `from` must have room for the rest.
+fn left_out(theirs: &Found, from: &str, on: &Target, seen: &Readings<'_>) -> usize {
     let host = &on.host.name;
     let graph = seen.daemon(host).is().is_some_and(|info| !info.containerd_store());
-    let layers = seen.layers(host).is().filter(|_| graph);
+    let fits = left(UNPACKED, from, seen).is_some_and(|left| left >= mib(theirs, UNPACKING));
+    let layers = seen.layers(host).is().filter(|_| graph && fits);
     let shared = |have: &Vec<String>| have.iter().zip(&theirs.layers).take_while(|(a, b)| a == b).count();
     let count = layers.into_iter().flatten().map(shared).max().unwrap_or_default();
     // A layer that comes twice is one file and a link to it: then the file must come along.

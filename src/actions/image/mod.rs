@@ -2,6 +2,7 @@
 
 mod build;
 mod carry;
+mod registry;
 #[cfg(test)]
 mod tests;
 
@@ -12,10 +13,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::values::Text;
-use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Target};
+use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Target, hints};
 use crate::reads::docker::{Image as Found, Look, normal_reference};
 use crate::reads::{Read, Readings, Seen};
-use crate::remote::{Command, quote};
+use crate::remote::Command;
 
 /// Sees to it that a host has an image.
 ///
@@ -26,7 +27,7 @@ use crate::remote::{Command, quote};
 pub struct Image {
     /// Its name, with a tag: `registry.example/spark:4.1`.
     name: String,
-    /// Pull it from its registry, if it is not there.
+    /// Pull it from its registry, if it is not there, or is another than the hosts of `carry` have.
     #[serde(default)]
     pull: bool,
     /// Build it, again only if the files, the arguments or the base image changed.
@@ -34,9 +35,9 @@ pub struct Image {
     /// Load it from an archive on the workstation (`docker save`), if it is not there; the path is relative to the playbook's folder.
     load: Option<PathBuf>,
     /// Carry it from the first of these hosts that has it, without a registry: `managers[0]`. Layers that the host has already
-    /// are left out where its engine allows that.
+    /// are left out where its engine allows that. With `pull: true` it comes from the registry, and is the one that they have.
     carry: Option<String>,
-    /// Push it to its registry after that.
+    /// Push it to its registry after that, if that does not have it.
     #[serde(default)]
     push: bool,
     /// The platform, where a registry has several: `linux/arm64`.
@@ -82,8 +83,12 @@ impl Action for Image {
         let mut asks = vec![on.ask(image(&self.name))];
         match self.way() {
             Way::Build(build) => asks.extend(build.reads(on, seen)),
-            Way::Carry(from) => asks.extend(self.carry_reads(from, on, seen)),
-            Way::Pull | Way::Load(_) => {}
+            Way::Carry(_) => asks.extend(self.carry_reads(on, seen)),
+            Way::Pull => asks.extend(self.pull_reads(on)),
+            Way::Load(_) => {}
+        }
+        if self.push {
+            asks.extend(self.push_reads(on, seen));
         }
         asks
     }
@@ -97,11 +102,15 @@ impl Action for Image {
         let plan = match (self.way(), found) {
             (Way::Build(build), found) => build.plan(&self.name, found, on, seen),
             (Way::Carry(from), found) => self.carry_plan(from, found, on, seen),
-            (Way::Pull | Way::Load(_), Some(_)) => Plan::Settled,
-            (Way::Pull, None) => Plan::Change(vec![self.pull()]),
+            (Way::Pull, found) => self.pull_plan(found, on, seen),
+            (Way::Load(_), Some(_)) => Plan::Settled,
             (Way::Load(path), None) => Plan::Change(vec![load(&on.folder.join(path))]),
         };
-        if self.push { self.pushed(plan, found) } else { plan }
+        if self.push { self.pushed(plan, found, on, seen) } else { plan }
+    }
+
+    fn hint(&self, said: &str) -> Option<String> {
+        hints::docker(said)
     }
 }
 
@@ -130,37 +139,6 @@ impl Image {
             (None, Some(path), _) => Way::Load(path),
             (None, None, Some(from)) => Way::Carry(from),
             (None, None, None) => Way::Pull,
-        }
-    }
-
-    fn pull(&self) -> Change {
-        let platform =
-            self.platform.iter().map(|platform| format!("--platform {} ", quote(platform))).collect::<String>();
-        let line = format!("docker pull {platform}{}", quote(&self.name));
-        // Progress goes through as it comes; its errors are kept, for a hint.
-        let script = format!(
-            "exec 3>&1; said=$({line} 2>&1 >&3) && exit 0\nprintf '%s\\n' \"$said\" >&2\ncase $said in\n\
-             *toomanyrequests* | *'Too Many Requests'*) echo 'hint: the registry counts pulls by address: log in (docker login), wait, or pull on one host and `carry` from there' >&2 ;;\n\
-             *'manifest unknown'* | *'not found'* | *'does not exist'*) echo 'hint: no such image or tag there, or a login is needed: docker login' >&2 ;;\n\
-             esac\nexit 1"
-        );
-        Change::run("it is not here", Command::sh(script).shown_as(line))
-    }
-
-    /// A registry that an image was pushed to is one of its names by digest.
-    fn pushed(&self, plan: Plan, found: Option<&Found>) -> Plan {
-        let name = normal_reference(&self.name);
-        let repository = name.rsplit_once(':').map_or(name.as_str(), |(repository, _)| repository).to_owned() + "@";
-        let push = || Change::run("its registry does not have it", Command::new("docker").args(["push", &self.name]));
-        let there = found
-            .is_some_and(|found| found.digests.iter().any(|digest| normal_reference(digest).starts_with(&repository)));
-        match plan {
-            Plan::Settled if !there => Plan::Change(vec![push()]),
-            Plan::Change(mut changes) => {
-                changes.push(push());
-                Plan::Change(changes)
-            }
-            other => other,
         }
     }
 }

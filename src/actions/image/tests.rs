@@ -1,12 +1,12 @@
 use super::*;
 use crate::actions::testing::{Case, action};
 use crate::reads::context::Context;
-use crate::reads::{Machine, Value, WORKSTATION};
+use crate::reads::{Value, WORKSTATION};
 use serde_json::json;
 
 fn info(driver: &str) -> String {
     format!(
-        "@skep 200 binary:/usr/bin/docker\n{{\"ServerVersion\":\"29\",\"DriverStatus\":[[\"driver-type\",\"{driver}\"]]}}\n@skep 200 /info\n"
+        "@skep 200 binary:/usr/bin/docker\n{{\"ServerVersion\":\"29\",\"DockerRootDir\":\"/data/docker\",\"DriverStatus\":[[\"driver-type\",\"{driver}\"]]}}\n@skep 200 /info\n"
     )
 }
 
@@ -74,14 +74,20 @@ fn a_base_that_came_with_the_build_makes_no_difference() {
     assert_eq!(building(&own, &there("base:1", &["a"], &json!({})), "c1").plan(&build()), "settled");
 }
 
-fn carrying(driver: &str, own: &str, layers: &str, free: u64) -> Case {
+/// node2, which may carry it from node1. Their disks have so many MiB left: Docker's root there, and /var/tmp here.
+fn carrying(driver: &str, own: &str, layers: &str, left: (u64, u64)) -> Case {
     let reads = [image("img:1"), Read::Docker(Look::Engine), Read::Docker(Look::Layers)];
-    let machine = Machine { free: vec![("/var/lib/docker".into(), free)], ..Machine::default() };
+    let theirs = format!("{}{}", info(""), there("img:1", &["a", "b", "c"], &json!({})));
+    let free = |path: &str| [Read::Probe(carry::free(path))];
     Case::new(&["node2", "node1@managers"])
-        .answers("node1", &reads[..1], &format!("{}{}", info(""), there("img:1", &["a", "b", "c"], &json!({}))))
+        .answers("node1", &reads[..1], &theirs)
+        .answers("node1", &free("/var/tmp"), &format!("{}\n", left.1))
         .answers("node2", &reads, &format!("{}{own}{layers}\n@skep 200 layers\n{NONE}", info(driver)))
-        .seen("node2", Read::Machine, Seen::Is(Value::Machine(Box::new(machine))))
+        .answers("node2", &free("/data/docker"), &format!("{}\n", left.0))
+        .answers("node2", &free("/var/lib/containerd"), "9000\n")
 }
+
+const ROOMY: (u64, u64) = (9000, 9000);
 
 fn carried() -> Image {
     action(json!({"name": "img:1", "carry": "managers[0]"}))
@@ -89,40 +95,117 @@ fn carried() -> Image {
 
 #[test]
 fn only_the_layers_that_are_missing_are_carried() {
-    let plan = |driver: &str, layers: &str| carrying(driver, "", layers, 9000).plan(&carried());
+    let plan = |driver: &str, layers: &str| carrying(driver, "", layers, ROOMY).plan(&carried());
     let all = "change\n  it is not here\n    node1: docker save img:1 | docker load -q";
     assert_eq!(plan("", "[\"x\"]"), all);
     assert_eq!(plan("", "[\"a\",\"b\",\"z\"]"), all.replace("img:1 |", "img:1 (without its first 2 layers) |"));
     assert_eq!(plan("io.containerd.snapshotter.v1", "[\"a\",\"b\"]"), all, "that store wants every layer");
+    let full = carrying("", "", "[\"a\",\"b\",\"z\"]", (9000, 300)).plan(&carried());
+    assert_eq!(full, all, "node1 has no room to take layers out");
 }
 
 #[test]
 fn the_same_content_is_not_carried_and_another_is() {
-    let own = |layers: &[&str]| carrying("", &there("img:1", layers, &json!({})), "", 9000).plan(&carried());
+    let own = |layers: &[&str]| carrying("", &there("img:1", layers, &json!({})), "", ROOMY).plan(&carried());
     assert_eq!(own(&["a", "b", "c"]), "settled");
     assert!(own(&["a"]).starts_with("change\n  that of node1 is another"));
 }
 
 #[test]
 fn nothing_is_carried_where_there_is_no_room() {
-    let plan = carrying("", "", "", 500).plan(&carried());
-    assert!(
-        plan.starts_with(
-            "refused: image img:1 needs 953 MiB on node2 while it is unpacked, and /var/lib/docker has 500 MiB left"
-        ),
-        "{plan}"
-    );
+    let plan = carrying("", "", "", (500, 9000)).plan(&carried());
+    let why = "refused: image img:1 needs 953 MiB on node2 while it is unpacked, and /data/docker has 500 MiB left";
+    assert!(plan.starts_with(why), "{plan}");
 }
+
+/// An image whose registry gave it that digest, if any.
+fn pushed(layers: &[&str], digest: Option<&str>) -> String {
+    let digests: Vec<String> = digest.iter().map(|digest| format!("r.example:5000/img@sha256:{digest}")).collect();
+    let row =
+        json!({"Id": "1", "RepoTags": ["r.example:5000/img:1"], "RepoDigests": digests, "RootFS": {"Layers": layers}});
+    format!("{row}\n@skep 200 /images/r.example:5000/img:1/json\n")
+}
+
+const NAME: &str = "r.example:5000/img:1";
 
 #[test]
 fn a_push_follows_a_build_and_is_not_repeated() {
-    let asked: Image = action(json!({"name": "r.example:5000/img:1", "push": true}));
-    let case = |digests: serde_json::Value| {
-        let row =
-            json!({"Id": "1", "RepoTags": ["r.example:5000/img:1"], "RepoDigests": digests, "RootFS": {"Layers": []}});
-        let out = format!("{}{row}\n@skep 200 /images/r.example:5000/img:1/json\n", info(""));
-        Case::new(&["node1"]).answers("node1", &[image("r.example:5000/img:1")], &out).plan(&asked)
+    let asked: Image = action(json!({"name": NAME, "push": true}));
+    let reads = [image(NAME), Read::Docker(Look::Engine)];
+    let plan = |digest| {
+        let out = format!("{}{}", info(""), pushed(&[], digest));
+        Case::new(&["node1"]).answers("node1", &reads, &out).plan(&asked)
     };
-    assert_eq!(case(json!(["r.example:5000/img@sha256:1"])), "settled");
-    assert!(case(json!([])).ends_with("$ docker push r.example:5000/img:1"));
+    assert_eq!(plan(Some("1")), "settled");
+    assert!(plan(None).ends_with("  its registry does not have it\n    $ docker push r.example:5000/img:1"));
+}
+
+#[test]
+fn where_every_image_has_a_digest_the_registry_says_whether_it_has_it() {
+    let asked: Image = action(json!({"name": NAME, "push": true}));
+    let reads = [image(NAME), Read::Docker(Look::Engine)];
+    let probe = [Read::Probe(registry::in_registry("r.example:5000/img@sha256:1"))];
+    let plan = |code, errors| {
+        let out = format!("{}{}", info("io.containerd.snapshotter.v1"), pushed(&[], Some("1")));
+        Case::new(&["node1"]).answers("node1", &reads, &out).ended("node1", &probe, code, "", errors).plan(&asked)
+    };
+    assert_eq!(plan(0, ""), "settled");
+    let push = "change\n  its registry does not have it: manifest unknown\n    $ docker push r.example:5000/img:1";
+    assert_eq!(plan(1, "manifest unknown\n"), push);
+}
+
+#[test]
+fn a_registry_is_asked_without_tls_only_where_the_engine_may_do_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let docker = "#!/bin/sh\n[ $1 = info ] && echo ' plain:5000 ' || echo \"$*\" >&2\n";
+    std::fs::write(folder.path().join("docker"), docker).unwrap();
+    let asked = |digest: &str| {
+        let script = format!("chmod +x docker; PATH=.:$PATH\n{}", registry::in_registry(digest).line);
+        let ran = std::process::Command::new("sh").arg("-c").arg(script).current_dir(folder.path()).output().unwrap();
+        String::from_utf8(ran.stderr).unwrap()
+    };
+    assert_eq!(asked("r.example:5000/img@sha256:1"), "manifest inspect r.example:5000/img@sha256:1\n");
+    for insecure in ["plain:5000/img@sha256:1", "localhost:5000/img@sha256:1", "127.0.0.1:5000/img@sha256:1"] {
+        assert_eq!(asked(insecure), format!("manifest inspect --insecure {insecure}\n"));
+    }
+}
+
+/// What node2 has to do to have what node1 has, through the registry.
+fn pulling(theirs: &str, own: &str) -> String {
+    let read = [image(NAME)];
+    let none = "[]\n@skep 200 /images/json\n";
+    let case = Case::new(&["node2", "node1@managers"])
+        .answers("node1", &read, &format!("{}{theirs}{none}", info("")))
+        .answers("node2", &read, &format!("{}{own}{none}", info("")));
+    case.plan(&action::<Image>(json!({"name": NAME, "pull": true, "carry": "managers[0]"})))
+}
+
+#[test]
+fn what_another_host_pushed_anew_is_pulled_anew_by_its_digest() {
+    let new = pushed(&["a", "b"], Some("2"));
+    let pull =
+        "    $ docker pull r.example:5000/img@sha256:2 && docker tag r.example:5000/img@sha256:2 r.example:5000/img:1";
+    assert_eq!(pulling(&new, ""), format!("change\n  it is not here\n{pull}"));
+    assert_eq!(pulling(&new, &pushed(&["a"], Some("1"))), format!("change\n  that of node1 is another\n{pull}"));
+    assert_eq!(pulling(&new, &new), "settled");
+    assert_eq!(pulling(&new, &pushed(&["arm"], Some("2"))), "settled", "another architecture's, of the same digest");
+    let tagged = "change\n  it is not here\n    $ docker pull r.example:5000/img:1";
+    assert_eq!(pulling("", ""), tagged, "nobody has it");
+    assert_eq!(pulling(&pushed(&["a"], None), ""), tagged, "it was not pushed");
+}
+
+#[test]
+fn what_docker_says_of_an_image_that_is_not_there_or_does_not_fit_has_a_hint() {
+    let hint = |said: &str| build().hint(said).unwrap_or_default();
+    let missing = "Error response from daemon: manifest for img:9 not found: manifest unknown: manifest unknown";
+    assert!(hint(missing).starts_with("no such image or tag there"));
+    let full = "Error processing tar file(exit status 1): write /usr/lib/x.so: no space left on device";
+    assert!(hint(full).starts_with("make room there"));
+}
+
+#[test]
+fn two_steps_that_own_one_image_are_told_however_they_name_it() {
+    let object = |name: &str| action::<Image>(json!({"name": name})).object().unwrap();
+    assert_eq!(object("docker.io/library/debian"), object("debian:latest"));
+    assert_ne!(object("debian:13"), object("debian:latest"));
 }

@@ -154,3 +154,21 @@ plays:
         [("one", "alpha", Outcome::Changed), ("one", "beta", Outcome::Failed), ("two", "alpha", Outcome::Changed)];
     assert_eq!((outcomes(&ran).as_slice(), ran.came.code), (expected.as_slice(), 1));
 }
+
+#[tokio::test]
+async fn what_a_failed_command_said_has_a_hint() {
+    let full = "
+plays:
+- hosts: alpha
+  steps:
+  - id: full
+    docker: \"--version >/dev/null; echo 'write /x: no space left on device' >&2; exit 1\"
+";
+    let ran = Lab::new().run(full).await;
+    let hint = |event: &Event| match event {
+        Event::JobFinished { hint, .. } => hint.clone(),
+        _ => None,
+    };
+    let hints: Vec<String> = ran.events.iter().filter_map(hint).collect();
+    assert!(hints.len() == 1 && hints[0].starts_with("make room there"), "{hints:?}");
+}

@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::answers::Answers;
 use super::engine::Info;
-use super::fingerprint;
+use super::fingerprints;
 use super::network::nullable;
 use super::script::{CONTAINERS, container_path};
 use crate::reads::Seen;
@@ -36,6 +36,8 @@ pub struct Container {
     pub host_config: HostConfig,
     /// Where it is attached.
     network_settings: NetworkSettings,
+    #[serde(deserialize_with = "nullable")]
+    mounts: Vec<Mount>,
     /// How long it has been up, by its host's clock.
     #[serde(skip)]
     pub up: Option<Duration>,
@@ -91,7 +93,7 @@ pub struct Config {
     /// Whether its standard input stays open.
     pub open_stdin: bool,
     /// The fingerprints of its environment's values.
-    #[serde(deserialize_with = "fingerprints")]
+    #[serde(deserialize_with = "environment")]
     pub env: BTreeMap<String, String>,
     /// Its arguments.
     #[serde(deserialize_with = "nullable")]
@@ -205,6 +207,14 @@ struct NetworkSettings {
     networks: BTreeMap<String, Attachment>,
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Mount {
+    #[serde(rename = "Type")]
+    kind: String,
+    name: String,
+}
+
 /// How a container is attached to a network.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -252,12 +262,18 @@ impl Container {
         &self.network_settings.networks
     }
 
+    /// Whether it has a volume that Docker made a name for: nobody would find what is in it again.
+    pub fn has_anonymous_volume(&self) -> bool {
+        let made_up = |name: &str| name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+        self.mounts.iter().any(|mount| mount.kind == "volume" && made_up(&mount.name))
+    }
+
     /// Whether its process runs.
     pub fn running(&self) -> bool {
         self.state.status == "running"
     }
 
-    /// Whether it ended by itself, within 10 s of its start and in the last minute: what starts it again sees the same.
+    /// Whether it has ended, within 10 s of its start and in the last minute.
     pub fn ended_at_once(&self) -> bool {
         self.ended_at_once
     }
@@ -296,8 +312,6 @@ fn unslashed<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
     String::deserialize(d).map(|name| name.trim_start_matches('/').to_owned())
 }
 
-fn fingerprints<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<String, String>, D::Error> {
-    let lines: Vec<String> = nullable(d)?;
-    let pairs = lines.iter().map(|line| line.split_once('=').unwrap_or((line, "")));
-    Ok(pairs.map(|(name, value)| (name.to_owned(), fingerprint(value))).collect())
+fn environment<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<String, String>, D::Error> {
+    nullable(d).map(|lines: Vec<String>| fingerprints(&lines))
 }

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::answers::Answers;
 use super::fingerprint;
+use super::fingerprints;
 use super::script::{IMAGES, LAYERS, image_path};
 use crate::reads::Seen;
 
@@ -26,6 +27,8 @@ pub struct Image {
     pub architecture: String,
     /// Bytes it takes in this host's store.
     pub size: u64,
+    /// The fingerprints of its environment's values.
+    pub env: BTreeMap<String, String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
 }
@@ -79,6 +82,7 @@ fn understood(row: &Json) -> Image {
         layers: list(row.get("RootFS").and_then(|fs| fs.get("Layers"))),
         architecture: text(row.get("Architecture")),
         size: row.get("Size").and_then(Json::as_u64).unwrap_or_default(),
+        env: fingerprints(&list(config.and_then(|config| config.get("Env")))),
         labels: labels.into_iter().flatten().map(|(key, value)| (key.clone(), text(Some(value)))).collect(),
     }
 }

@@ -14,6 +14,8 @@ mod script;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
 pub use container::*;
@@ -106,6 +108,12 @@ fn found(look: &Look, answers: &Answers) -> Seen<Found> {
 /// A value that must not be shown, as something that can only be compared: environment values of containers.
 pub fn fingerprint(value: &str) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(value.as_bytes())[..8])
+}
+
+/// The same for `NAME=value` lines, by name.
+fn fingerprints(lines: &[String]) -> BTreeMap<String, String> {
+    let pairs = lines.iter().map(|line| line.split_once('=').unwrap_or((line, "")));
+    pairs.map(|(name, value)| (name.to_owned(), fingerprint(value))).collect()
 }
 
 macro_rules! accessor {

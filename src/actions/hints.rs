@@ -1,0 +1,110 @@
+//! What to do about a command that failed, told by its own words. First match wins: what says more comes first.
+
+/// Words of a failure, and the remedy.
+type Hints = &'static [(&'static [&'static str], &'static str)];
+
+/// Docker's.
+const DOCKER: Hints = &[
+    (&["no space left on device"], "make room there: docker system df; docker image prune; df -h"),
+    (
+        &["toomanyrequests", "Too Many Requests"],
+        "the registry counts pulls by address: log in (sudo docker login), wait, or pull on one host and `carry` from there",
+    ),
+    (
+        &["pull access denied", "manifest unknown", "repository does not exist", "failed to resolve reference"],
+        "no such image or tag there, or a login is needed: sudo docker login",
+    ),
+    (
+        &["denied", "unauthorized", "no basic auth credentials", "authentication required"],
+        "log in there first, as who the step works as: sudo docker login REGISTRY",
+    ),
+    (
+        &["server gave HTTP response to HTTPS client"],
+        "that registry speaks plain HTTP: allow it with `docker_engine: { daemon: { insecure-registries: [\"HOST:PORT\"] } }`",
+    ),
+    (
+        &["certificate signed by unknown authority"],
+        "put the registry's authority into /etc/docker/certs.d/HOST:PORT/ca.crt there",
+    ),
+    (
+        &["no such host", "Temporary failure in name resolution"],
+        "the host cannot resolve that name: see its resolv.conf",
+    ),
+    (
+        &["port is already allocated", "address already in use"],
+        "see who holds the port there (docker ps; ss -ltnp), or publish another one in `ports`",
+    ),
+];
+
+/// apt's.
+const APT: Hints = &[
+    (
+        &["enough free space", "No space left on device"],
+        "make room there: sudo apt-get clean; df -h / /var/cache/apt/archives",
+    ),
+    (
+        &["Could not resolve", "Temporary failure resolving"],
+        "the host cannot resolve names: see its resolv.conf, or set `repository` to a mirror that it reaches",
+    ),
+    (
+        &["unmet dependencies", "Unmet dependencies", "held broken packages"],
+        "see there what is in the way: apt-mark showhold; sudo apt-get --fix-broken install",
+    ),
+];
+
+/// About what `docker` said.
+pub fn docker(said: &str) -> Option<String> {
+    of(DOCKER, said)
+}
+
+/// About what `apt-get` said.
+pub fn apt(said: &str) -> Option<String> {
+    of(APT, said)
+}
+
+fn of(hints: Hints, said: &str) -> Option<String> {
+    let fits = |words: &[&str]| words.iter().any(|words| said.contains(words));
+    hints.iter().find(|(words, _)| fits(words)).map(|(_, hint)| (*hint).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_docker_says_has_a_remedy() {
+        for (said, hint) in [
+            ("write /var/lib/docker/tmp/x: no space left on device", "make room"),
+            ("Error response from daemon: toomanyrequests: You have reached your pull rate limit.", "counts pulls"),
+            (
+                "pull access denied for x, repository does not exist: denied: requested access is denied",
+                "no such image",
+            ),
+            ("Error response from daemon: manifest for x:9 not found: manifest unknown", "no such image"),
+            ("denied: requested access to the resource is denied", "log in there first"),
+            ("Head \"https://r:5000/v2/x\": http: server gave HTTP response to HTTPS client", "insecure-registries"),
+            ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "certs.d"),
+            ("dial tcp: lookup registry-1.docker.io: no such host", "resolve"),
+            ("Bind for 0.0.0.0:8080 failed: port is already allocated", "who holds the port"),
+        ] {
+            let told = docker(said).unwrap_or_default();
+            assert!(told.contains(hint), "{said}: {told}");
+        }
+        assert_eq!(docker("network sparknet not found"), None);
+    }
+
+    #[test]
+    fn what_apt_says_has_a_remedy() {
+        for (said, hint) in [
+            ("E: You don't have enough free space in /var/cache/apt/archives/.", "apt-get clean"),
+            ("W: Failed to fetch http://x  Temporary failure resolving 'x'", "resolv.conf"),
+            (
+                " docker-ce : Depends: x but it is not going to be installed\nE: Unable to correct problems, you have held broken packages.",
+                "showhold",
+            ),
+        ] {
+            let told = apt(said).unwrap_or_default();
+            assert!(told.contains(hint), "{said}: {told}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! To a registry and from it.
+
+use super::{Found, Image, image};
+use crate::actions::{Ask, Change, Plan, Target};
+use crate::reads::docker::{Look, normal_reference};
+use crate::reads::{Probe, Read, Readings, Seen};
+use crate::remote::{Command, quote};
+
+impl Image {
+    pub(super) fn pull_reads(&self, on: &Target) -> Vec<Ask> {
+        self.sources(on).into_iter().map(|host| Ask { host, read: image(&self.name) }).collect()
+    }
+
+    /// A tag may mean another image tomorrow: it is the right one if the host that has it says so.
+    pub(super) fn pull_plan(&self, own: Option<&Found>, on: &Target, seen: &Readings<'_>) -> Plan {
+        for host in self.sources(on) {
+            match seen.image(&host, &self.name) {
+                Seen::Is(theirs) => return self.pull_like(&host, theirs, own),
+                Seen::Absent => {}
+                Seen::Unread(why) => return Plan::unread(&format!("image {} on {host}", self.name), &why),
+            }
+        }
+        own.map_or_else(|| Plan::Change(vec![self.pull_tagged()]), |_| Plan::Settled)
+    }
+
+    fn pull_like(&self, host: &str, theirs: &Found, own: Option<&Found>) -> Plan {
+        // Where it is made for several architectures, only its digest is the same on all.
+        let same = |own: &Found| {
+            own.content == theirs.content || self.digests(own).any(|d| self.digests(theirs).any(|t| t == d))
+        };
+        match (self.digests(theirs).next(), own) {
+            (_, Some(own)) if same(own) => Plan::Settled,
+            // It never was in the registry: there is nothing to pull.
+            (None, Some(_)) => Plan::Settled,
+            (None, None) => Plan::Change(vec![self.pull_tagged()]),
+            (Some(digest), own) => {
+                let why = if own.is_some() { format!("that of {host} is another") } else { "it is not here".into() };
+                let tag = ["docker", "tag", &digest, &self.name];
+                Plan::Change(vec![Change::run(why, self.pull(&digest).syntax("&&").args(tag))])
+            }
+        }
+    }
+
+    fn pull_tagged(&self) -> Change {
+        Change::run("it is not here", self.pull(&self.name))
+    }
+
+    fn pull(&self, reference: &str) -> Command {
+        let platform = self.platform.iter().flat_map(|platform| ["--platform", platform]);
+        Command::new("docker").arg("pull").args(platform).arg(reference)
+    }
+
+    /// Its names by digest in its repository.
+    fn digests(&self, found: &Found) -> impl Iterator<Item = String> {
+        let repository = format!("{}@", repository(&self.name));
+        let digests = found.digests.clone().into_iter().map(|digest| normal_reference(&digest));
+        digests.filter(move |digest| digest.starts_with(&repository))
+    }
+
+    pub(super) fn push_reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
+        let registry = self.asked_of_registry(on, seen).map(Read::Probe);
+        [Read::Docker(Look::Engine)].into_iter().chain(registry).map(|read| on.ask(read)).collect()
+    }
+
+    /// An engine knows an image by digest once its registry took it. With containerd's store it does so from the start:
+    /// then the registry itself is asked.
+    fn asked_of_registry(&self, on: &Target, seen: &Readings<'_>) -> Option<Probe> {
+        let containerd = seen.daemon(&on.host.name).is().is_some_and(|info| info.containerd_store());
+        let digest = self.digests(seen.image(&on.host.name, &self.name).is()?).next();
+        digest.filter(|_| containerd).map(|digest| in_registry(&digest))
+    }
+
+    pub(super) fn pushed(&self, plan: Plan, own: Option<&Found>, on: &Target, seen: &Readings<'_>) -> Plan {
+        let push = |why: String| Change::run(why, Command::new("docker").args(["push", &self.name]));
+        match plan {
+            Plan::Settled => match self.not_pushed(own, on, seen) {
+                Some(why) => Plan::Change(vec![push(why)]),
+                None => Plan::Settled,
+            },
+            Plan::Change(mut changes) => {
+                changes.push(push("its registry does not have it".into()));
+                Plan::Change(changes)
+            }
+            other => other,
+        }
+    }
+
+    /// Why the registry is taken not to have it.
+    fn not_pushed(&self, own: Option<&Found>, on: &Target, seen: &Readings<'_>) -> Option<String> {
+        let why = "its registry does not have it";
+        if own.is_none_or(|own| self.digests(own).next().is_none()) {
+            return Some(why.into());
+        }
+        let asked = self.asked_of_registry(on, seen)?;
+        match seen.probe(&on.host.name, &asked) {
+            Seen::Is(output) if output.ok() => None,
+            Seen::Is(output) => Some(format!("{why}: {}", output.errors().lines().last().unwrap_or_default())),
+            Seen::Absent => Some(why.into()),
+            Seen::Unread(unread) => Some(format!("{why}, as far as is known: {unread}")),
+        }
+    }
+}
+
+/// Asks a registry for the manifest of that digest, as the engine would: without TLS only where the engine may do so.
+pub(super) fn in_registry(digest: &str) -> Probe {
+    let registry = digest.split('/').next().unwrap_or_default();
+    let loopback = registry.starts_with("localhost:") || registry.starts_with("127.");
+    let insecure = "{{range .RegistryConfig.IndexConfigs}}{{if not .Secure}} {{.Name}} {{end}}{{end}}";
+    Probe::new(format!(
+        "case {}\"$(docker info --format '{insecure}')\" in *{}*) i=--insecure ;; *) i= ;; esac\n\
+         docker manifest inspect $i {} >/dev/null",
+        quote(&if loopback { format!(" {registry} ") } else { String::new() }),
+        quote(&format!(" {registry} ")),
+        quote(digest)
+    ))
+    .within(30)
+}
+
+/// The name without tag or digest, as `docker images` writes it.
+fn repository(name: &str) -> String {
+    let name = normal_reference(name);
+    let name = name.split('@').next().unwrap_or(&name);
+    let tag = name.rfind(':').filter(|at| !name[*at..].contains('/'));
+    name[..tag.unwrap_or(name.len())].to_owned()
+}

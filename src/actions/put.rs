@@ -1,0 +1,74 @@
+//! The script that writes a file: all of it or nothing.
+
+use crate::remote::{Command, quote};
+
+/// Writes standard input to a file: into a temporary beside it, counted, then moved into its place. A connection that is
+/// cut in the middle leaves the old file as it was. Mode and owner are the old file's where none are asked for.
+pub fn put(path: &str, mode: Option<&str>, owner: Option<&str>, bytes: u64) -> Command {
+    let mode = match mode {
+        Some(mode) => format!("chmod {} \"$t\"", quote(mode)),
+        None => "if [ -e \"$p\" ]; then chmod --reference=\"$p\" \"$t\"; else chmod 0644 \"$t\"; fi".to_owned(),
+    };
+    let owner = match owner {
+        Some(owner) => format!("chown {} \"$t\"", quote(owner)),
+        None => "if [ -e \"$p\" ]; then chown --reference=\"$p\" \"$t\"; fi".to_owned(),
+    };
+    let script = format!(
+        "set -e\np={}\nt=$(mktemp \"$(dirname -- \"$p\")/.skep.XXXXXX\")\ntrap 'rm -f -- \"$t\"' EXIT\n\
+         cat >\"$t\"\n\
+         [ \"$(wc -c <\"$t\")\" -eq {bytes} ] || {{ echo 'the file did not arrive whole' >&2; exit 1; }}\n\
+         {owner}\n{mode}\nmv -f -T -- \"$t\" \"$p\"",
+        quote(path)
+    );
+    Command::sh(script).shown_as(format!("write {path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+    use std::process::{Command as Process, Output, Stdio};
+
+    use super::*;
+
+    fn run(command: &Command, input: &[u8]) -> Output {
+        let mut sh = Process::new("sh");
+        let sh = sh.arg("-c").arg(command.wire()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = sh.spawn().expect("sh");
+        child.stdin.take().expect("stdin").write_all(input).expect("write");
+        child.wait_with_output().expect("wait")
+    }
+
+    fn text(path: &Path) -> &str {
+        path.to_str().expect("utf-8")
+    }
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).expect("metadata").permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_file_keeps_its_mode_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let path = folder.path().join("it's a file");
+        std::fs::write(&path, "old").expect("write");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("chmod");
+        assert!(run(&put(text(&path), None, None, 3), b"new").status.success());
+        assert_eq!((std::fs::read(&path).expect("read"), mode(&path)), (b"new".to_vec(), 0o640));
+        assert!(run(&put(text(&path), Some("0600"), None, 4), b"next").status.success());
+        assert_eq!((mode(&path), std::fs::read_dir(folder.path()).expect("list").count()), (0o600, 1));
+    }
+
+    #[test]
+    fn a_cut_leaves_the_old_file() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let path = folder.path().join("file");
+        std::fs::write(&path, "old").expect("write");
+        let output = run(&put(text(&path), None, None, 1000), b"only the beginn");
+        assert!(!output.status.success());
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "the file did not arrive whole\n");
+        assert_eq!(std::fs::read(&path).expect("read"), b"old");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("list").count(), 1);
+    }
+}
