@@ -23,9 +23,14 @@ impl Fresh {
 
     /// Asks for these settings of the daemon from now on.
     fn ask(&self, daemon: &str) {
+        self.ask_for(&format!("source: distribution, daemon: {daemon}"));
+    }
+
+    /// Asks for an engine with these parameters from now on.
+    fn ask_for(&self, engine: &str) {
         let playbook = format!(
             "name: Engine\nplays:\n  - hosts: all\n    steps:\n      - name: Ready\n        ready: {{ disk: 100 }}\n      \
-             - name: Docker\n        docker_engine: {{ source: distribution, daemon: {daemon} }}\n"
+             - name: Docker\n        docker_engine: {{ {engine} }}\n"
         );
         fs::write(self.folder.path().join("engine.yml"), playbook).expect("a playbook");
     }
@@ -157,4 +162,64 @@ fn a_connection_cut_in_the_middle_of_apt_is_made_anew_and_nothing_is_raced() {
     let (code, second) = fresh.run();
     assert_eq!(code, Some(0), "{first}\n{second}");
     fresh.answers();
+}
+
+/// A repository as Docker's is, with keys and signatures, whose `docker-ce` brings the distribution's engine: what skep does
+/// with it is what it does with the real one, which no test can reach.
+const REPOSITORY: &str = r#"
+set -e
+apt-get -qq update
+apt-get -qq install --no-install-recommends gnupg apt-utils busybox >/dev/null 2>&1
+. /etc/os-release
+arch=$(dpkg --print-architecture)
+cd /srv && mkdir -p debian/pool "debian/dists/$VERSION_CODENAME/stable/binary-$arch" && cd debian
+package() {
+    mkdir -p "build/DEBIAN"
+    printf 'Package: %s\nVersion: %s\nArchitecture: all\nDepends: %s\nMaintainer: Tests <tests@example.org>\nDescription: for tests\n' \
+        "$1" "5:$2-1~debian.12~bookworm" "$3" >build/DEBIAN/control
+    dpkg-deb --build build "pool/$1_$2.deb" >/dev/null
+}
+for version in 20.10.24 99.0.0; do
+    package docker-ce $version docker.io
+    for other in docker-ce-cli containerd.io docker-buildx-plugin docker-compose-plugin; do package $other $version base-files; done
+done
+apt-ftparchive packages pool >"dists/$VERSION_CODENAME/stable/binary-$arch/Packages"
+cd "dists/$VERSION_CODENAME"
+apt-ftparchive -o "APT::FTPArchive::Release::Codename=$VERSION_CODENAME" -o APT::FTPArchive::Release::Components=stable \
+    -o "APT::FTPArchive::Release::Architectures=$arch" release . >/tmp/Release && mv /tmp/Release .
+gpg --batch --quiet --passphrase '' --quick-gen-key tests@example.org rsa2048 sign never 2>/dev/null
+gpg --batch --quiet --clearsign -o InRelease Release
+gpg --armor --export >/srv/debian/gpg
+systemd-run --quiet --unit repository busybox httpd -f -p 127.0.0.1:8090 -h /srv
+gpg --with-colons --list-keys | sed -n 's/^fpr:*\([^:]*\):$/\1/p'
+"#;
+
+#[test]
+fn dockers_own_packages_come_from_a_repository_whose_key_has_the_fingerprint() {
+    let fresh = Fresh::new("docker-ce");
+    let fingerprint = fresh.on(REPOSITORY);
+    fresh.ask_for("repository: 'http://127.0.0.1:8090'");
+    let (code, said) = fresh.run();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains(&format!("has the fingerprint {fingerprint}, and not 9DC858229FC7DD38854AE2D88D81803C0EBFCD88")),
+        "{said}"
+    );
+    assert_eq!(
+        fresh.on("ls /etc/apt/keyrings /etc/apt/sources.list.d; command -v dockerd || :"),
+        "/etc/apt/keyrings:\n\n/etc/apt/sources.list.d:"
+    );
+
+    fresh.ask_for(&format!("repository: 'http://127.0.0.1:8090', fingerprint: {fingerprint}, version: '20.10'"));
+    fresh.converges();
+    assert!(!fresh.on("docker version --format '{{.Server.Version}}'").is_empty());
+    let version = fresh.on("dpkg-query -W -f '${Version}' docker-ce");
+    assert!(version.starts_with("5:20.10.24-1~debian"), "{version} is not the one that was asked for");
+    assert!(fresh.on("apt-mark showhold").lines().any(|held| held == "docker-ce"));
+    let entry = fresh.on("cat /etc/apt/sources.list.d/docker.sources");
+    assert!(
+        entry.contains("Signed-By: /etc/apt/keyrings/docker.asc") && entry.contains("Components: stable"),
+        "{entry}"
+    );
+    assert!(fresh.converges().contains("Nothing to do"));
 }

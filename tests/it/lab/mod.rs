@@ -2,4 +2,5 @@
 
 mod engine;
 mod hosts;
+mod parts;
 mod spark;

@@ -87,7 +87,8 @@ fn an_image_is_built_carried_and_run_on_the_overlay_and_again_only_if_it_changed
     assert_eq!((said("node1"), said("node2")), ("one".into(), "one".into()));
     // The overlay resolves names, and lets one container reach the other.
     let there = parts.on("node1", "docker exec app-node1 getent hosts app-node2");
-    let own = parts.on("node2", "docker inspect -f '{{(index .NetworkSettings.Networks \"parts\").IPAddress}}' app-node2");
+    let own =
+        parts.on("node2", "docker inspect -f '{{(index .NetworkSettings.Networks \"parts\").IPAddress}}' app-node2");
     assert!(there.starts_with(&own), "app-node2 is {there} to its neighbour, and {own} at home");
 
     parts.app("RUN echo two >/said");
@@ -132,7 +133,10 @@ fn what_cannot_be(parts: &Parts) {
     let failed = parts.run(1);
     assert!(failed.troubles().contains("connection refused"), "{}", failed.troubles());
 
-    parts.on("node1", "systemd-run --quiet --unit holder systemd-socket-activate -l 127.0.0.1:8099 --inetd cat; sleep 1");
+    parts.on(
+        "node1",
+        "systemd-run --quiet --unit holder systemd-socket-activate -l 127.0.0.1:8099 --inetd cat; sleep 1",
+    );
     let ports = APP.replace("networks: [parts],", "networks: [parts], ports: ['127.0.0.1:8099:80'],");
     parts.ask(&ports);
     let failed = parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(1);

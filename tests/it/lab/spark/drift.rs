@@ -59,3 +59,22 @@ fn a_container_of_other_settings_is_shown_field_by_field_and_replaced_only_if_al
     cluster.heal();
     assert_ne!(cluster.on("node3", "docker inspect -f {{.Id}} spark-worker2"), id);
 }
+
+#[test]
+fn settings_of_the_daemon_that_were_edited_by_hand_are_named_and_what_kills_a_node_is_refused() {
+    let cluster = Cluster::settled();
+    let settings = "/etc/docker/daemon.json";
+    cluster.on("node3", &format!("echo '{{\"live-restore\": true}}' >{settings}"));
+    let planned = cluster.plan().ends(1);
+    assert_eq!(planned.ended("failed"), [at("docker_engine", "node3")].into());
+    assert!(planned.troubles().contains("live-restore"), "{}", planned.troubles());
+
+    cluster.on("node3", &format!("echo '{{\"max-concurrent-downloads\": 4}}' >{settings}"));
+    let planned = cluster.plan().ends(10);
+    let certain: Vec<_> = planned.of("change").filter(|change| change["after"].is_null()).collect();
+    assert_eq!(certain.len(), 1, "{certain:#?}");
+    assert_eq!((&certain[0]["step"], &certain[0]["host"]), (&"docker_engine".into(), &"node3".into()));
+    assert!(certain[0]["why"].to_string().contains("was edited"), "{certain:#?}");
+    cluster.heal();
+    cluster.on("node3", &format!("rm {settings}"));
+}
