@@ -18,6 +18,8 @@ pub mod testing;
 mod values;
 mod wait_for;
 
+pub use peers::peers;
+
 use std::fmt::{self, Debug};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -52,6 +54,11 @@ pub trait Action: Debug + Send + Sync {
     /// What `register` keeps, and what a settled step shows: the output of a read.
     fn shows(&self, _on: &Target, _seen: &Readings<'_>) -> Option<crate::remote::Output> {
         None
+    }
+
+    /// The parameters that name other hosts, each with its pattern: what is wrong with one is a mistake of the playbook.
+    fn peers(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
     }
 
     /// How long its rounds may take together, where the step does not say.

@@ -1,8 +1,7 @@
 //! Carrying an image from one host to another, without a registry and without the layers that are there already.
 
 use super::{Found, Image, image};
-use crate::actions::peers::peers;
-use crate::actions::{Ask, Change, Does, Plan, Target};
+use crate::actions::{Ask, Change, Does, Plan, Target, peers};
 use crate::reads::docker::Look;
 use crate::reads::{Read, Readings, Seen};
 use crate::remote::{Command, quote};
@@ -27,6 +26,9 @@ impl Image {
     }
 
     pub(super) fn carry_plan(&self, from: &str, own: Option<&Found>, on: &Target, seen: &Readings<'_>) -> Plan {
+        if let Err(refusal) = peers(on, from) {
+            return Plan::Refused(refusal);
+        }
         let sources = sources(from, on);
         let Some(first) = sources.first() else {
             return match own {
@@ -85,7 +87,8 @@ impl Image {
 }
 
 fn sources(from: &str, on: &Target) -> Vec<String> {
-    peers(on, from).iter().filter(|host| host.name != on.host.name).map(|host| host.name.clone()).collect()
+    let named = peers(on, from).unwrap_or_default();
+    named.iter().filter(|host| host.name != on.host.name).map(|host| host.name.clone()).collect()
 }
 
 /// How many layers, base first, some image of the host begins with as well. A store of containerd wants them all.
