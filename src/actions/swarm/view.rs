@@ -42,12 +42,12 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The host that commands the swarm: the run's own, once it has one, or else the first manager, in inventory order, that
-    /// controls a swarm with a quorum.
+    /// The manager that commands the swarm: the run's leader, if it is one of them, or else the first, in inventory order,
+    /// that controls a swarm with a quorum.
     pub(super) fn leader(&self) -> Option<(&str, &'a Info)> {
-        let pinned = self.on.leader.iter().map(String::as_str);
-        let managers = self.managers.iter().map(|host| host.name.as_str());
-        pinned.chain(managers).find_map(|name| self.controls(name).map(|info| (name, info)))
+        let pinned = |name: &&str| self.on.leader.as_deref() == Some(name);
+        let managers = || self.managers.iter().map(|host| host.name.as_str());
+        managers().filter(pinned).chain(managers()).find_map(|name| self.controls(name).map(|info| (name, info)))
     }
 
     /// What the daemon of a host says, if it commands a swarm.

@@ -3,3 +3,4 @@
 mod engine;
 mod hosts;
 mod spark;
+mod swarm;
