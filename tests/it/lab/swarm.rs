@@ -220,7 +220,7 @@ fn what_does_not_pass_is_told_by_pair_and_port(hosts: &Hosts) {
     let pair = format!("between node2 ({}) and node1 ({})", address("node2"), address("node1"));
     hosts.fails(&[
         &format!("1 MiB does not pass through an overlay network {pair}"),
-        "open 4789/udp both ways between the two",
+        "hint: security group or firewall: open 4789/udp both ways between the two",
     ]);
     assert_eq!(hosts.nodes("node1")[1], "node2 worker active", "ready, and not proven");
     assert_eq!(hosts.left_over(), "");
