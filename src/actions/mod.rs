@@ -21,6 +21,8 @@ pub mod testing;
 mod values;
 mod wait_for;
 
+pub use peers::peers;
+
 use std::fmt::{self, Debug};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -60,6 +62,11 @@ pub trait Action: Debug + Send + Sync {
     /// What to do about a change that failed, given what it said last.
     fn hint(&self, _said: &str) -> Option<String> {
         None
+    }
+
+    /// The parameters that name other hosts, each with its pattern: what is wrong with one is a mistake of the playbook.
+    fn peers(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
     }
 
     /// How long its rounds may take together, where the step does not say.

@@ -1,15 +1,16 @@
 //! `network`: a Docker network, made, kept as asked, or removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::swarm::{private, underlay};
 use super::values::Text;
-use super::{Action, Ask, Change, Object, Plan, Target};
+use super::{Action, Ask, Change, Object, Plan, Target, peers};
 use crate::event::Difference;
 use crate::reads::docker::{Look, Network as Found};
-use crate::reads::{Machine, Read, Readings, Seen};
+use crate::reads::{Read, Readings, Seen};
 use crate::remote::Command;
 
 /// Makes a Docker network, or shows in what it differs from what is asked.
@@ -33,7 +34,8 @@ pub struct Network {
     subnets: Vec<String>,
     /// The address of the gateway in the first subnet.
     gateway: Option<String>,
-    /// Whether an overlay's traffic between hosts is encrypted (IPsec; costs throughput). Needed where hosts meet on public addresses.
+    /// Whether an overlay's traffic between hosts is encrypted (IPsec; costs throughput). An overlay between hosts that meet
+    /// on public addresses is refused without it: VXLAN has no authentication of its own.
     #[serde(default)]
     encrypted: bool,
     /// Whether it has no way out of the hosts.
@@ -43,7 +45,8 @@ pub struct Network {
     #[serde(default)]
     ipv6: bool,
     /// Bytes that a packet of the network *below* may carry; Docker takes the overlay's own header off by itself. Without it, an
-    /// overlay takes what the network interface carries that the host is known by in the swarm (1460 on GCP, 1450 on Hetzner).
+    /// overlay takes what the narrowest of the interfaces carries by which the swarm knows the hosts of the groups `managers`
+    /// and `workers` (1460 on GCP, 1450 on Hetzner); one that is there and carries more differs.
     mtu: Option<u32>,
     /// Options of the driver.
     #[serde(default)]
@@ -67,6 +70,9 @@ enum Presence {
 
 const MTU: &str = "com.docker.network.driver.mtu";
 
+/// What most networks carry, and Docker takes where nothing else is said.
+const USUAL: u32 = 1500;
+
 fn bridge() -> String {
     "bridge".into()
 }
@@ -82,8 +88,10 @@ impl Action for Network {
 
     fn reads(&self, on: &Target, _seen: &Readings<'_>) -> Vec<Ask> {
         let mut asks = vec![on.ask(Read::Docker(Look::Engine)), on.ask(Read::Docker(Look::Network(self.name.clone())))];
-        if self.overlay() && self.mtu.is_none() {
-            asks.push(on.ask(Read::Machine));
+        if self.measured() {
+            let both =
+                |host: String| [Read::Machine, Read::Docker(Look::Engine)].map(|read| Ask { host: host.clone(), read });
+            asks.extend(nodes(on).into_iter().flat_map(both));
         }
         asks
     }
@@ -93,6 +101,7 @@ impl Action for Network {
         match (seen.network(host, &self.name), self.state) {
             (Seen::Unread(why), _) => Plan::unread(&format!("network {} on {host}", self.name), &why),
             (Seen::Absent, Presence::Absent) => Plan::Settled,
+            (_, Presence::Present) if self.open_to_all(on, seen) => self.refused(on),
             (Seen::Absent, Presence::Present) => self.make(on, seen),
             (Seen::Is(found), Presence::Absent) => match self.in_use(found) {
                 Some(refused) => refused,
@@ -123,18 +132,37 @@ impl Network {
         Plan::Change(vec![Change::run("it is not there", self.create(self.underlay(on, seen)))])
     }
 
-    /// What the interface carries that the swarm knows this host by, where that is not the usual 1500.
+    /// An overlay whose packets go over the internet as they are.
+    fn open_to_all(&self, on: &Target, seen: &Readings<'_>) -> bool {
+        let address = seen.daemon(&on.host.name).is().and_then(|info| info.swarm.node_addr.parse().ok());
+        self.overlay() && !self.encrypted && address.is_some_and(|address| !private(address))
+    }
+
+    fn refused(&self, on: &Target) -> Plan {
+        let why = format!(
+            "the swarm knows {} by a public address, and VXLAN has no authentication: anyone could send packets into {}",
+            on.host.name, self.name
+        );
+        let hint = "ask for `encrypted: true` (and let IP protocol 50, ESP, pass between the hosts), or let them meet in a private network: `private_address` in the inventory";
+        Plan::refused(why, hint)
+    }
+
+    /// Whether what lies below decides on the MTU.
+    fn measured(&self) -> bool {
+        self.overlay() && self.mtu.is_none() && !self.options.contains_key(MTU)
+    }
+
+    /// What a packet between the nodes may carry, where that is not the usual 1500.
     fn underlay(&self, on: &Target, seen: &Readings<'_>) -> Option<u32> {
-        if self.mtu.is_some() || !self.overlay() || self.options.contains_key(MTU) {
-            return self.mtu;
+        match self.measured() {
+            true => underlay(nodes(on).iter().map(String::as_str), seen).filter(|mtu| *mtu != USUAL),
+            false => self.mtu,
         }
-        let machine: &Machine = seen.machine(&on.host.name).is()?;
-        let address = seen.daemon(&on.host.name).is()?.swarm.node_addr.parse().ok()?;
-        machine.interface_of(address).map(|nic| nic.mtu).filter(|mtu| *mtu != 1500)
     }
 
     fn compare(&self, found: &Found, on: &Target, seen: &Readings<'_>) -> Plan {
-        let differs = self.differs(found);
+        let mut differs = self.differs(found);
+        differs.extend(self.too_wide(found, on, seen));
         if differs.is_empty() {
             return Plan::Settled;
         }
@@ -145,6 +173,15 @@ impl Network {
         }
         let create = Change::run("it is to be as asked", self.create(self.underlay(on, seen)));
         Plan::Change(vec![remove("it differs, and nothing uses it", found).differing(differs), create])
+    }
+
+    /// A network that carries more than what lies below loses large packets without a word. One that carries less only
+    /// takes more of them.
+    fn too_wide(&self, found: &Found, on: &Target, seen: &Readings<'_>) -> Option<Difference> {
+        let asked = self.underlay(on, seen).filter(|_| self.measured())?;
+        let is = found.options.get(MTU).map_or(Some(USUAL), |mtu| mtu.parse().ok())?;
+        let differs = || Difference { field: "mtu".into(), is: is.to_string(), asked: asked.to_string() };
+        (is > asked).then(differs)
     }
 
     fn in_use(&self, found: &Found) -> Option<Plan> {
@@ -210,6 +247,13 @@ impl Network {
     }
 }
 
+/// The job's host and those that may be nodes of its swarm.
+fn nodes(on: &Target) -> Vec<String> {
+    let nodes = peers(on, "managers:workers").unwrap_or_default();
+    let names: BTreeSet<String> = nodes.iter().chain([&on.host]).map(|host| host.name.clone()).collect();
+    names.into_iter().collect()
+}
+
 fn remove(why: &str, found: &Found) -> Change {
     Change::run(why, Command::new("docker").args(["network", "rm", &found.id])).removing()
 }
@@ -222,6 +266,7 @@ fn is_or_none(value: Option<&String>) -> String {
 mod tests {
     use super::*;
     use crate::actions::testing::{Case, action};
+    use crate::reads::Machine;
     use serde_json::json;
 
     const INFO: &str = "@skep 200 binary:/usr/bin/docker\n{\"ServerVersion\":\"29\",\"Swarm\":{\"LocalNodeState\":\"active\",\"ControlAvailable\":true,\"NodeAddr\":\"10.0.0.1\"}}\n@skep 200 /info\n";
@@ -239,15 +284,23 @@ mod tests {
     }
 
     fn case(stdout: &str) -> Case {
-        let mut machine = Machine::default();
-        machine.interfaces.push(crate::reads::Interface {
-            name: "eth0".into(),
-            mtu: 1460,
-            up: true,
-            addresses: vec![("10.0.0.1".parse().unwrap(), 24)],
-        });
-        let read = Seen::Is(crate::reads::Value::Machine(Box::new(machine)));
-        Case::new(&["node1"]).answers("node1", &asks(), stdout).seen("node1", Read::Machine, read)
+        Case::new(&["node1"]).answers("node1", &asks(), stdout).seen("node1", Read::Machine, machine("10.0.0.1", 1460))
+    }
+
+    fn machine(address: &str, mtu: u32) -> Seen<crate::reads::Value> {
+        let addresses = vec![(address.parse().unwrap(), 24)];
+        let nic = crate::reads::Interface { name: "eth0".into(), mtu, up: true, addresses };
+        Seen::Is(crate::reads::Value::Machine(Box::new(Machine { interfaces: vec![nic], ..Machine::default() })))
+    }
+
+    /// A worker beside node1, with another MTU below.
+    fn with_worker(stdout: &str, mtu: u32) -> Case {
+        let worker = INFO.replace("10.0.0.1", "10.0.0.2").replace("true", "false");
+        Case::new(&["node1@managers", "node2@workers", "bastion"])
+            .answers("node1", &asks(), stdout)
+            .seen("node1", Read::Machine, machine("10.0.0.1", 1500))
+            .answers("node2", &asks()[..1], &worker)
+            .seen("node2", Read::Machine, machine("10.0.0.2", mtu))
     }
 
     fn sparknet() -> Network {
@@ -269,24 +322,53 @@ mod tests {
 
     #[test]
     fn one_that_is_as_asked_is_settled() {
-        let plan = there(r#"{"Id":"n1","Name":"sparknet","Driver":"overlay","Attachable":true,"Options":{"x":"y"}}"#);
+        let plan = there(
+            r#"{"Id":"n1","Name":"sparknet","Driver":"overlay","Attachable":true,"Options":{"x":"y","com.docker.network.driver.mtu":"1460"}}"#,
+        );
         assert_eq!(plan.plan(&sparknet()), "settled");
     }
 
     #[test]
     fn one_that_differs_is_replaced_by_id_only_while_nothing_uses_it() {
         let unused = there(
-            r#"{"Id":"n1","Name":"sparknet","Driver":"overlay","Attachable":false,"Containers":{"lb-sparknet":{"Name":"sparknet-endpoint"}}}"#,
+            r#"{"Id":"n1","Name":"sparknet","Driver":"overlay","Attachable":false,"Options":{"com.docker.network.driver.mtu":"1460"},"Containers":{"lb-sparknet":{"Name":"sparknet-endpoint"}}}"#,
         );
         let expected = "change\n  it differs, and nothing uses it (removes)\n    attachable: false -> true\n    $ docker network rm n1\n  \
                         it is to be as asked\n    $ docker network create --driver overlay --attachable --opt 'com.docker.network.driver.mtu=1460' sparknet";
         assert_eq!(unused.plan(&sparknet()), expected);
         let used = there(
-            r#"{"Id":"n1","Name":"sparknet","Driver":"overlay","Attachable":false,"Containers":{"c":{"Name":"spark-master"}}}"#,
+            r#"{"Id":"n1","Name":"sparknet","Driver":"overlay","Attachable":false,"Options":{"com.docker.network.driver.mtu":"1460"},"Containers":{"c":{"Name":"spark-master"}}}"#,
         );
         assert!(
             used.plan(&sparknet())
                 .starts_with("refused: attachable is false, asked true; network sparknet is used by spark-master")
         );
+    }
+    #[test]
+    fn the_narrowest_node_decides_on_the_mtu_and_a_wider_network_differs() {
+        let absent = format!("{INFO}[]\n@skep 200 /networks\n");
+        let plan = with_worker(&absent, 1400).plan(&sparknet());
+        assert!(plan.ends_with("--opt 'com.docker.network.driver.mtu=1400' sparknet"), "{plan}");
+        let found = |options: &str| {
+            let network = format!(
+                r#"{{"Id":"n1","Name":"sparknet","Driver":"overlay","Attachable":true,"Options":{{{options}}}}}"#
+            );
+            format!("{INFO}{network}\n@skep 200 /networks/sparknet?verbose=true\n")
+        };
+        let plan = with_worker(&found(""), 1400).plan(&sparknet());
+        assert!(plan.contains("mtu: 1500 -> 1400\n    $ docker network rm n1"), "{plan}");
+        let narrow = found(r#""com.docker.network.driver.mtu":"1300""#);
+        assert_eq!(with_worker(&narrow, 1400).plan(&sparknet()), "settled");
+        assert_eq!(with_worker(&found(""), 9000).plan(&sparknet()), "settled");
+    }
+
+    #[test]
+    fn an_overlay_between_public_addresses_is_encrypted_or_refused() {
+        let public = absent(&INFO.replace("10.0.0.1", "203.0.113.1"));
+        let plan = public.plan(&sparknet());
+        assert!(plan.starts_with("refused: the swarm knows node1 by a public address, and VXLAN has no"), "{plan}");
+        assert!(plan.contains("hint: ask for `encrypted: true` (and let IP protocol 50, ESP, pass"), "{plan}");
+        let encrypted: Network = action(json!({"name": "sparknet", "driver": "overlay", "encrypted": true}));
+        assert!(public.plan(&encrypted).ends_with("--opt encrypted sparknet"));
     }
 }

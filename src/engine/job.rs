@@ -217,17 +217,47 @@ impl Ended {
         Self { outcome: Some(Outcome::Unreachable), message: Some(message.into()), ..Self::default() }
     }
 
-    /// Adds what the last change said, for a failure.
+    /// Adds what the last change said, for a failure; a script may end with a `hint: ` of its own.
     #[must_use]
     pub fn because(mut self, trouble: Option<&Trouble>) -> Self {
         if let Some(Trouble::Failed { what, command, stderr, .. }) = trouble {
+            let (stderr, hint) = parted(stderr);
             self.command = Some(command.clone());
-            self.stderr = Some(stderr.clone()).filter(|text| !text.is_empty());
+            self.stderr = Some(stderr).filter(|text| !text.is_empty());
+            self.hint = self.hint.take().or(hint);
             self.message = Some(match self.message.take() {
                 Some(message) if message != *what => format!("{message} ({what})"),
                 _ => what.clone(),
             });
         }
         self
+    }
+}
+
+/// What a script said, and the hint in its last line.
+fn parted(stderr: &str) -> (String, Option<String>) {
+    let (words, last) = stderr.rsplit_once('\n').unwrap_or(("", stderr));
+    match last.strip_prefix("hint: ") {
+        Some(hint) => (words.to_owned(), Some(hint.to_owned())),
+        None => (stderr.to_owned(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_of_a_script_is_the_failures_hint() {
+        let failed = |stderr: &str, hint: Option<&str>| {
+            let (what, command) = ("exit status 1".to_owned(), "join".to_owned());
+            let trouble = Trouble::Failed { what, command, stderr: stderr.into(), code: Some(1) };
+            let ended = Ended::failed("why", hint.map(Into::into)).because(Some(&trouble));
+            (ended.stderr.unwrap_or_default(), ended.hint.unwrap_or_default())
+        };
+        let pair = |stderr: &str, hint: &str| (stderr.to_owned(), hint.to_owned());
+        assert_eq!(failed("refused\nhint: open it", None), pair("refused", "open it"));
+        assert_eq!(failed("hint: open it", Some("wait")), pair("", "wait"));
+        assert_eq!(failed("hint: none\nrefused", None), pair("hint: none\nrefused", ""));
     }
 }

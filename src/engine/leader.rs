@@ -51,7 +51,7 @@ fn controls(world: &World) -> Option<String> {
     let seen = Readings::new(&store, &user);
     let leads = |host: &&Arc<Host>| {
         let info = seen.engine(&host.name).is().and_then(|engine| engine.daemon.as_ref().is());
-        info.is_some_and(|info| info.swarm.control_available && info.swarm.error.is_empty())
+        info.is_some_and(|info| info.swarm.controls())
     };
     managers(&world.hosts).find(leads).map(|host| host.name.clone())
 }

@@ -38,6 +38,18 @@ pub struct Group {
 }
 
 impl Inventory {
+    /// These hosts, and the groups that they are in.
+    pub fn of(hosts: Vec<Arc<Host>>) -> Self {
+        let mut groups: Vec<Group> = Vec::new();
+        for (group, host) in hosts.iter().flat_map(|host| host.groups.iter().map(move |group| (group, host))) {
+            match groups.iter_mut().find(|known| known.name == *group) {
+                Some(known) => known.hosts.push(host.name.clone()),
+                None => groups.push(Group { name: group.clone(), hosts: vec![host.name.clone()] }),
+            }
+        }
+        Self { hosts, groups }
+    }
+
     /// The host of a name.
     pub fn host(&self, name: &str) -> Option<&Arc<Host>> {
         self.hosts.iter().find(|host| host.name == name)

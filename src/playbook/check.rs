@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{Job, Known, Play, Playbook, ResolveError, Scope, Step, Vars, World, expr, scope};
-use crate::actions::Object;
+use crate::actions::{Object, Target, peers};
 use crate::inventory::Host;
 use crate::yaml::{At, Error, Errors, Node, Spanned};
 
@@ -106,7 +106,10 @@ impl<'a> Check<'a> {
     /// Evaluates the step as a run would. What only a run can know is no mistake.
     fn evaluated(&mut self, play: &Play, step: &'a Step, host: &Arc<Host>) {
         match step.resolve(&Scope::new(&self.world, &self.known, host, play)) {
-            Ok(jobs) => jobs.iter().for_each(|job| self.owned(step, host, job)),
+            Ok(jobs) => jobs.iter().for_each(|job| {
+                self.owned(step, host, job);
+                self.peers(step, host, job);
+            }),
             Err(ResolveError::Invalid(error)) => self.errors.push(*error),
             Err(ResolveError::Undefined { name, error }) if !self.comes_later(&name) => self.errors.push(*error),
             Err(ResolveError::Undefined { .. }) => {}
@@ -132,6 +135,26 @@ impl<'a> Check<'a> {
                 .push(error.with_hint(
                     "each run would change it twice: make one step of them, or let each have its own hosts",
                 ));
+        }
+    }
+
+    /// The hosts that parameters name must be there.
+    fn peers(&mut self, step: &Step, host: &Arc<Host>, job: &Job) {
+        let on = Target {
+            host: host.clone(),
+            hosts: self.world.inventory.hosts.clone(),
+            leader: self.known.leader.clone(),
+            folder: self.world.folder.clone(),
+        };
+        for (key, pattern) in job.action.peers() {
+            if let Err(wrong) = peers(&on, pattern) {
+                let at = step.params.get(key).map_or(&step.at, |node| &node.at);
+                let error = Error::at(at, wrong.why);
+                self.errors.push(match wrong.hint {
+                    Some(hint) => error.with_hint(hint),
+                    None => error,
+                });
+            }
         }
     }
 

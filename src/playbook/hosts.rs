@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{ResolveError, Scope};
-use crate::inventory::{Group, Host, Inventory, Pattern, PatternError};
+use crate::inventory::{Host, Pattern, PatternError};
 use crate::yaml::{At, Error, Spanned};
 
 impl Scope {
@@ -41,16 +41,4 @@ fn told(why: &PatternError, at: &At) -> Error {
         Some((message, hint)) => Error::at(at, message).with_hint(hint),
         None => Error::at(at, why),
     }
-}
-
-/// An inventory of these hosts, and the groups they are in.
-pub(super) fn inventory(hosts: Vec<Arc<Host>>) -> Inventory {
-    let mut groups: Vec<Group> = Vec::new();
-    for (group, host) in hosts.iter().flat_map(|host| host.groups.iter().map(move |group| (group, host))) {
-        match groups.iter_mut().find(|known| known.name == *group) {
-            Some(known) => known.hosts.push(host.name.clone()),
-            None => groups.push(Group { name: group.clone(), hosts: vec![host.name.clone()] }),
-        }
-    }
-    Inventory { hosts, groups }
 }

@@ -32,7 +32,7 @@ impl World {
     /// over all others.
     pub fn new(playbook: &Playbook, hosts: Vec<Arc<Host>>, extra: Vars) -> Arc<Self> {
         let (defaults, folder) = (playbook.vars.clone(), playbook.folder.clone());
-        Arc::new(Self { inventory: super::hosts::inventory(hosts), defaults, extra, folder })
+        Arc::new(Self { inventory: Inventory::of(hosts), defaults, extra, folder })
     }
 
     pub(super) fn host(&self, name: &str) -> Option<&Arc<Host>> {

@@ -9,6 +9,8 @@ use tempfile::TempDir;
 const INVENTORY: &str = "all:\n  children:\n    managers: { hosts: { node1: { address: 203.0.113.11 } } }\n    \
     workers: { hosts: { \"node[2:3]\": } }\n";
 
+const PEERS: &str = "plays:\n  - hosts: all\n    steps:\n      - swarm: { workers: wrokers }\n      - image: { name: x, carry: \"manager[0]\" }\n";
+
 /// `skep` in an empty folder, with nothing of ours in its environment.
 fn skep(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::cargo_bin("skep").expect("the binary");
@@ -42,6 +44,7 @@ fn bad_input_is_2_with_what_where_and_a_hint() {
         ("broken.yml", "all:\n  hosts: [\n"),
         ("twice.yml", "all:\n  hosts:\n    a: {}\n    a: {}\n"),
         ("unknown.yml", "all:\n  hosts:\n    a: { adress: 10.0.0.1, port: many }\n"),
+        ("peers.yml", PEERS),
     ]);
     let cases: &[(&str, &[&str])] = &[
         ("missing inventory", &["hosts", "-i", "nowhere.yml"]),
@@ -51,6 +54,7 @@ fn bad_input_is_2_with_what_where_and_a_hint() {
         ("unknown host", &["hosts", "nod1"]),
         ("empty pattern", &["exec", "workers:!workers", "--", "true"]),
         ("missing playbook", &["check", "nowhere.yml"]),
+        ("unknown peers", &["check", "peers.yml"]),
         ("no command", &["exec", "all"]),
         ("bad time", &["exec", "all", "--wait", "soon", "--", "true"]),
     ];

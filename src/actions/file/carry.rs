@@ -1,7 +1,7 @@
 //! A file that another host has, copied from there through memory.
 
 use super::{File, FileKind, settled_or};
-use crate::actions::peers::peers;
+use crate::actions::peers::{others, peers};
 use crate::actions::put::put;
 use crate::actions::{Change, Does, Plan, Target, Wait};
 use crate::reads::{self, Readings, Seen};
@@ -10,12 +10,14 @@ use crate::remote::Command;
 impl File {
     /// The other hosts that it may be carried from.
     pub(super) fn sources(&self, on: &Target) -> Vec<String> {
-        let named = self.asked.carry.as_ref().map(|from| peers(on, from)).unwrap_or_default();
-        named.iter().filter(|host| host.name != on.host.name).map(|host| host.name.clone()).collect()
+        others(on, self.asked.carry.as_deref())
     }
 
     /// Carries it over where the digests differ; waits where no other host has it yet.
     pub(super) fn carried(&self, there: Option<&reads::File>, on: &Target, seen: &Readings<'_>) -> Plan {
+        if let Some(Err(refusal)) = self.asked.carry.as_deref().map(|from| peers(on, from)) {
+            return Plan::Refused(refusal);
+        }
         let sources = self.sources(on);
         for source in &sources {
             match seen.file(source, &self.asked.path) {

@@ -121,6 +121,10 @@ impl Action for File {
         Some(Object { kind: "file", name: self.asked.path.clone() })
     }
 
+    fn peers(&self) -> Vec<(&'static str, &str)> {
+        self.asked.carry.iter().map(|from| ("carry", from.as_str())).collect()
+    }
+
     fn reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
         let look = |path: &str| Read::File { path: path.into(), content: false };
         let there = on.ask(look(&self.asked.path));

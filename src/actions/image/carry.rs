@@ -1,7 +1,7 @@
 //! Carrying an image from one host to another, without a registry and without the layers that are there already.
 
 use super::{Found, Image, image};
-use crate::actions::peers::peers;
+use crate::actions::peers::{others, peers};
 use crate::actions::{Ask, Change, Does, Plan, Target};
 use crate::reads::docker::Look;
 use crate::reads::{Probe, Read, Readings, Seen};
@@ -17,8 +17,7 @@ const UNPACKING: f64 = 1.1;
 impl Image {
     /// The other hosts that it may come from.
     pub(super) fn sources(&self, on: &Target) -> Vec<String> {
-        let named = self.carry.as_ref().map(|from| peers(on, from)).unwrap_or_default();
-        named.iter().filter(|host| host.name != on.host.name).map(|host| host.name.clone()).collect()
+        others(on, self.carry.as_deref())
     }
 
     pub(super) fn carry_reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
@@ -39,6 +38,9 @@ impl Image {
     }
 
     pub(super) fn carry_plan(&self, from: &str, own: Option<&Found>, on: &Target, seen: &Readings<'_>) -> Plan {
+        if let Err(refusal) = peers(on, from) {
+            return Plan::Refused(refusal);
+        }
         let sources = self.sources(on);
         let Some(first) = sources.first() else {
             return match own {

@@ -79,6 +79,10 @@ impl Action for Image {
         Some(Object { kind: "image", name: normal_reference(&self.name) })
     }
 
+    fn peers(&self) -> Vec<(&'static str, &str)> {
+        self.carry.iter().map(|from| ("carry", from.as_str())).collect()
+    }
+
     fn reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
         let mut asks = vec![on.ask(image(&self.name))];
         match self.way() {

@@ -1,5 +1,6 @@
 //! How the nodes of a swarm reach each other: an address of each host's own, in a private network that all share.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,9 +15,20 @@ pub(super) struct Net {
     prefix: u8,
 }
 
+impl fmt::Display for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
 impl Net {
     pub(super) fn new(address: IpAddr, prefix: u8) -> Self {
         Self { address, prefix }
+    }
+
+    /// The network of one address.
+    pub(super) fn of(address: IpAddr) -> Self {
+        Self::new(address, if address.is_ipv4() { 32 } else { 128 })
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
@@ -26,7 +38,7 @@ impl Net {
     }
 
     pub(super) fn contains(&self, address: IpAddr) -> bool {
-        self.overlaps(&Self::new(address, if address.is_ipv4() { 32 } else { 128 }))
+        self.overlaps(&Self::of(address))
     }
 
     pub(super) fn overlaps(&self, other: &Self) -> bool {
@@ -42,7 +54,8 @@ impl Net {
 /// The address that `host` is to be known by in the swarm of `members`.
 ///
 /// # Errors
-/// Where none is in a private network that all members are in, with the candidates; where the inventory's own is not the host's.
+/// Where none is in a private network that all members are in, where the inventory's own is not the host's, and where it
+/// mixes public with private ones: all with the candidates.
 pub(super) fn advertised(host: &Host, members: &[Arc<Host>], seen: &Readings<'_>) -> Result<IpAddr, Refusal> {
     let machine = match seen.machine(&host.name) {
         Seen::Is(machine) => machine,
@@ -51,24 +64,58 @@ pub(super) fn advertised(host: &Host, members: &[Arc<Host>], seen: &Readings<'_>
             return Err(refusal(format!("cannot read the addresses of {}: {why}", host.name), members, seen));
         }
     };
-    match &host.private_address {
-        Some(asked) => of_inventory(host, asked, machine),
+    let own = match &host.private_address {
+        Some(asked) => of_inventory(host, asked, machine, members, seen),
         None => shared(host, machine, members, seen),
+    }?;
+    match members.iter().find_map(|other| apart(host, own, other, seen)) {
+        Some(why) => Err(refusal(why, members, seen)),
+        None => Ok(own),
     }
 }
 
-fn of_inventory(host: &Host, asked: &Private, machine: &Machine) -> Result<IpAddr, Refusal> {
+/// Why two hosts do not meet, where the inventory says how the other is reached.
+fn apart(host: &Host, own: IpAddr, other: &Host, seen: &Readings<'_>) -> Option<String> {
+    let theirs = given(other.private_address.as_ref()?, seen.machine(&other.name).is())?;
+    let (name, other) = (&host.name, &other.name);
+    let kind = |address| if private(address) { "private" } else { "public" };
+    match theirs {
+        _ if name == other => None,
+        same if same == own => Some(format!("{name} and {other} would both be reached at {own}")),
+        theirs if private(theirs) != private(own) => Some(format!(
+            "{name} would be reached at {own}, which is {}, and {other} at {theirs}, which is {}",
+            kind(own),
+            kind(theirs)
+        )),
+        _ => None,
+    }
+}
+
+fn given(asked: &Private, machine: Option<&Machine>) -> Option<IpAddr> {
+    match asked {
+        Private::Address(address) => Some(*address),
+        Private::Interface(nic) => on_interface(machine?, nic),
+    }
+}
+
+fn of_inventory(
+    host: &Host,
+    asked: &Private,
+    machine: &Machine,
+    members: &[Arc<Host>],
+    seen: &Readings<'_>,
+) -> Result<IpAddr, Refusal> {
     let name = &host.name;
-    let (found, what) = match asked {
-        Private::Address(address) => (machine.interface_of(*address).map(|_| *address), address.to_string()),
-        Private::Interface(nic) => (on_interface(machine, nic), format!("an address on {nic}")),
+    let what = match asked {
+        Private::Address(address) => address.to_string(),
+        Private::Interface(nic) => format!("an address on {nic}"),
     };
-    found.ok_or_else(|| Refusal {
-        why: format!(
-            "the inventory says that the nodes reach {name} at {what}, but {name} has only {}",
-            listed(machine)
-        ),
-        hint: Some(format!("correct `private_address` of {name}; Docker itself would take a wrong one without a word")),
+    // Docker itself would take a wrong one without a word.
+    let own = given(asked, Some(machine)).filter(|address| machine.interface_of(*address).is_some());
+    own.ok_or_else(|| {
+        let has = listed(machine);
+        let why = format!("the inventory says that the nodes reach {name} at {what}, but {name} has only {has}");
+        refusal(why, members, seen)
     })
 }
 
@@ -81,14 +128,11 @@ fn shared(host: &Host, machine: &Machine, members: &[Arc<Host>], seen: &Readings
     let mut own: Vec<(IpAddr, Net)> = candidates(machine).filter(|(address, _)| private(*address)).collect();
     // The default route's address first; of equal ones the first interface's.
     own.sort_by_key(|(address, _)| (machine.source != Some(*address), address.is_ipv6()));
-    let others: Vec<&Machine> = members.iter().filter_map(|member| seen.machine(&member.name).is()).collect();
-    let reaches = |net: &Net| others.iter().all(|other| candidates(other).any(|(address, _)| net.contains(address)));
-    if let Some((address, _)) = own.iter().find(|(_, net)| reaches(net)) {
-        return Ok(*address);
-    }
+    let all: Vec<&Machine> = members.iter().filter_map(|member| seen.machine(&member.name).is()).collect();
+    let meeting = own.iter().find(|(_, net)| distinct(all.iter().map(|other| within(other, net).collect())));
     // Clouds that route every packet give each host a network of its own (10.128.0.2/32): private all the same.
-    let routed = others.iter().all(|other| other.source.is_some_and(private));
-    match machine.source.filter(|address| routed && private(*address)) {
+    let routed = || distinct(all.iter().map(|other| alone(other).into_iter().collect()));
+    match meeting.map(|(address, _)| *address).or_else(|| alone(machine).filter(|_| routed())) {
         Some(address) => Ok(address),
         None => Err(refusal(
             format!("{} has no address in a private network that all nodes are in", host.name),
@@ -96,6 +140,30 @@ fn shared(host: &Host, machine: &Machine, members: &[Arc<Host>], seen: &Readings
             seen,
         )),
     }
+}
+
+/// Whether each host has an address that is no other's: behind Vagrant's NAT all are 10.0.2.15, and none reaches another.
+fn distinct(hosts: impl Iterator<Item = Vec<IpAddr>>) -> bool {
+    let mut met = Vec::new();
+    for addresses in hosts {
+        match addresses.into_iter().find(|address| !met.contains(address)) {
+            Some(own) => met.push(own),
+            None => return false,
+        }
+    }
+    true
+}
+
+fn within<'m>(machine: &'m Machine, net: &Net) -> impl Iterator<Item = IpAddr> + use<'m> {
+    let net = *net;
+    candidates(machine).map(|(address, _)| address).filter(move |address| net.contains(*address))
+}
+
+/// The address of the default route, where it is private and its interface knows no neighbours.
+fn alone(machine: &Machine) -> Option<IpAddr> {
+    let source = machine.source.filter(|address| private(*address))?;
+    let nic = machine.interface_of(source)?;
+    nic.addresses.contains(&(source, if source.is_ipv4() { 32 } else { 128 })).then_some(source)
 }
 
 /// A host's addresses, each with the network it leads to: Docker's own interfaces left out.
@@ -114,13 +182,13 @@ fn network(machine: &Machine, nic: &Interface, address: IpAddr, prefix: u8) -> N
     around.chain([Net::new(address, prefix)]).min_by_key(|net| net.prefix).unwrap_or(Net::new(address, prefix))
 }
 
-fn of_docker(nic: &str) -> bool {
+pub(super) fn of_docker(nic: &str) -> bool {
     ["lo", "docker0", "docker_gwbridge"].contains(&nic)
         || ["br-", "veth", "virbr", "cni", "vxlan"].iter().any(|p| nic.starts_with(p))
 }
 
 /// Not reachable from the internet: RFC 1918, RFC 6598 and RFC 4193.
-fn private(address: IpAddr) -> bool {
+pub(in crate::actions) fn private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_private() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64),
         IpAddr::V6(v6) => v6.is_unique_local(),
@@ -139,29 +207,4 @@ fn refusal(why: String, members: &[Arc<Host>], seen: &Readings<'_>) -> Refusal {
     let hint = "say for each host in the inventory how the others reach it: `private_address: 10.0.0.1`, or an interface's name. \
                 Public addresses need `encrypted: true` on every overlay network: VXLAN has no authentication of its own";
     Refusal { why: format!("{why}; the candidates are:{candidates}"), hint: Some(hint.into()) }
-}
-
-/// A pool for overlay networks that overlaps nothing that any host has a way to, or asks names of (Docker looks at neither).
-pub(super) fn free_pool(members: &[Arc<Host>], seen: &Readings<'_>) -> Option<String> {
-    let machines: Vec<&Machine> = members.iter().filter_map(|member| seen.machine(&member.name).is()).collect();
-    let taken: Vec<Net> = machines.iter().flat_map(|machine| taken(machine)).collect();
-    let pools = (200..=250).chain(16..200).map(|second| format!("10.{second}.0.0/16"));
-    pools
-        .chain((128..=240).step_by(16).map(|third| format!("192.168.{third}.0/20")))
-        .find(|pool| Net::parse(pool).is_some_and(|pool| !taken.iter().any(|net| net.overlaps(&pool))))
-}
-
-/// What of `pool` a host has a use for already.
-pub(super) fn overlapping(pool: &Net, members: &[Arc<Host>], seen: &Readings<'_>) -> Option<String> {
-    members.iter().find_map(|member| {
-        let net = taken(seen.machine(&member.name).is()?).into_iter().find(|net| net.overlaps(pool))?;
-        Some(format!("{}/{} on {}", net.address, net.prefix, member.name))
-    })
-}
-
-fn taken(machine: &Machine) -> Vec<Net> {
-    let routes = machine.routes.iter().map(|route| Net::new(route.to, route.prefix));
-    let addresses = machine.interfaces.iter().flat_map(|nic| nic.addresses.iter().map(|(a, p)| Net::new(*a, *p)));
-    let whole = |address: &IpAddr| Net::new(*address, if address.is_ipv4() { 32 } else { 128 });
-    routes.chain(addresses).chain(machine.resolvers.iter().map(whole)).collect()
 }

@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::address::{Net, advertised, free_pool, overlapping};
-use super::ports::{Ways, ways};
-use super::{CONTROL, Plan, Readings, Role, Swarm, Target, Wait};
-use crate::actions::peers::peers;
-use crate::actions::{Change, Does, Refusal};
+use super::address::{Net, advertised};
+use super::ports::Ways;
+use super::view::View;
+use super::{CONTROL, Role};
+use crate::actions::{Change, Does, Plan, Wait};
+use crate::reads::docker::Info;
 use crate::reads::{Machine, Seen};
 use crate::remote::Command;
 
@@ -16,154 +17,142 @@ pub(super) const GWBRIDGE: &str = "docker_gwbridge";
 /// Two clocks that are further apart cannot agree on certificates (moby#25112), in seconds.
 const APART: f64 = 60.0;
 
-impl Swarm {
+/// A host that is about to join: as what, known by which address, and where the swarm is commanded.
+pub(super) struct Joining<'a> {
+    pub(super) role: Role,
+    pub(super) own: IpAddr,
+    pub(super) leader: &'a str,
+    pub(super) at: IpAddr,
+}
+
+impl View<'_> {
     /// A host in no swarm, or without Docker so far.
-    pub(super) fn enter(&self, role: Role, on: &Target, seen: &Readings<'_>) -> Plan {
-        let own = match advertised(&on.host, &self.members(on), seen) {
+    pub(super) fn enter(&self, role: Role) -> Plan {
+        let own = match advertised(&self.on.host, &self.members, self.seen) {
             Ok(own) => own,
             Err(refusal) => return Plan::Refused(refusal),
         };
-        if let Some((leader, info)) = self.leader(on, seen) {
+        if let Some((leader, info)) = self.leader() {
             return match info.swarm.node_addr.parse() {
-                Ok(address) => self.join_now(role, own, &leader, address, on, seen),
+                Ok(at) => self.join_now(&Joining { role, own, leader, at }, info),
                 Err(_) => Plan::unread(&format!("the address of {leader} in the swarm"), &info.swarm.node_addr),
             };
         }
-        let managers = peers(on, &self.managers);
-        match managers.first() {
+        match self.managers.first() {
             None => {
-                Plan::refused(format!("no host is in {}", self.managers), "name the hosts that are to be `managers`")
+                let why = format!("no host is in {}", self.asked.managers);
+                Plan::refused(why, "name the hosts that are to be `managers`")
             }
-            Some(first) if first.name == on.host.name => self.start(own, on, seen),
-            Some(first) => self.join_later(role, own, &first.name, on, seen),
+            Some(first) if first.name == self.host() => self.start(own),
+            Some(first) => self.join_later(role, own, &first.name),
         }
     }
 
     /// Starts the swarm, if it is certain that there is none.
-    fn start(&self, own: IpAddr, on: &Target, seen: &Readings<'_>) -> Plan {
-        for manager in peers(on, &self.managers) {
-            match seen.daemon(&manager.name) {
+    fn start(&self, own: IpAddr) -> Plan {
+        for manager in &self.managers {
+            let name = &manager.name;
+            match self.seen.daemon(name) {
                 Seen::Absent => {}
                 Seen::Is(info) if info.swarm.inactive() => {}
-                Seen::Is(_) => {
-                    return super::wait(
-                        format!("{}, which is in a swarm, to control it", manager.name),
-                        on,
-                        seen,
-                        self,
-                    );
-                }
+                Seen::Is(info) => return self.not_alone(name, info),
                 Seen::Unread(why) => {
-                    let hint = format!("bring {0} up, or take it out of {1}", manager.name, self.managers);
-                    return Plan::refused(
-                        format!("cannot tell whether {} is in a swarm already: {why}", manager.name),
-                        hint,
-                    );
+                    let hint = format!("bring {name} up, or take it out of {}", self.asked.managers);
+                    return Plan::refused(format!("cannot tell whether {name} is in a swarm already: {why}"), hint);
                 }
             }
         }
-        match self.pools(on, seen) {
-            Ok(pools) => Plan::Change(self.bridge(own, on, seen).into_iter().chain([self.init(own, &pools)]).collect()),
+        match self.pools() {
+            Ok(pools) => Plan::Change(self.bridge(own, &pools).into_iter().chain([self.init(own, &pools)]).collect()),
             Err(refusal) => Plan::Refused(refusal),
         }
+    }
+
+    /// One of the managers is in a swarm: as a manager that has no quorum now, or of a swarm that is commanded elsewhere.
+    fn not_alone(&self, name: &str, info: &Info) -> Plan {
+        let elsewhere = self.elsewhere(name, info, &[info]);
+        elsewhere.unwrap_or_else(|| self.wait(format!("{name}, which is in a swarm, to control it")))
     }
 
     fn init(&self, own: IpAddr, pools: &[String]) -> Change {
         let mut command = Command::new("docker").args(["swarm", "init"]).args(addresses(own));
         command = command.args(pools.iter().flat_map(|pool| ["--default-addr-pool", pool]));
-        if let Some(size) = self.subnet_size {
+        if let Some(size) = self.asked.subnet_size {
             command = command.args(["--default-addr-pool-mask-length".to_owned(), size.to_string()]);
         }
+        let unread = self.unread();
+        let why = match unread.is_empty() {
+            true => "there is no swarm yet".to_owned(),
+            false => format!(
+                "there is no swarm yet (the networks of {} could not be read: {} must not be among them)",
+                unread.join(", "),
+                pools.join(", ")
+            ),
+        };
         // What it prints is the token.
-        Change::run("there is no swarm yet", command.syntax(">/dev/null"))
-    }
-
-    fn pools(&self, on: &Target, seen: &Readings<'_>) -> Result<Vec<String>, Refusal> {
-        let members = self.members(on);
-        let refused = |why: String, hint: &str| Refusal { why, hint: Some(hint.into()) };
-        for pool in &self.pool {
-            let Some(net) = Net::parse(pool) else {
-                return Err(refused(
-                    format!("`pool`: {pool} is not a network in CIDR notation"),
-                    "write 10.200.0.0/16",
-                ));
-            };
-            if let Some(taken) = overlapping(&net, &members, seen) {
-                let why = format!("the pool {pool} would cut containers off from {taken}");
-                return Err(refused(why, "choose another `pool`, or leave it out and one that is free is taken"));
-            }
-        }
-        match free_pool(&members, seen) {
-            _ if !self.pool.is_empty() => Ok(self.pool.clone()),
-            Some(pool) => Ok(vec![pool]),
-            None => Err(refused("no private range is free of routes on all hosts".into(), "give one as `pool`")),
-        }
+        Change::run(why, command.syntax(">/dev/null"))
     }
 
     /// The swarm is about to be started elsewhere, in this very step.
-    fn join_later(&self, role: Role, own: IpAddr, first: &str, on: &Target, seen: &Readings<'_>) -> Plan {
-        let host = on.hosts.iter().find(|host| host.name == first);
-        let address = host.and_then(|host| advertised(host, &self.members(on), seen).ok());
-        let then = address.map(|address| self.join(role, own, first, address, on, seen)).unwrap_or_default();
+    fn join_later(&self, role: Role, own: IpAddr, first: &str) -> Plan {
+        let host = self.members.iter().find(|host| host.name == first);
+        let at = host.and_then(|host| advertised(host, &self.members, self.seen).ok());
+        let then = at.map(|at| self.join(&Joining { role, own, leader: first, at }, &[])).unwrap_or_default();
         Plan::Wait(Wait { what: format!("{first} to start the swarm"), on: vec![first.into()], then })
     }
 
-    fn join_now(
-        &self,
-        role: Role,
-        own: IpAddr,
-        leader: &str,
-        address: IpAddr,
-        on: &Target,
-        seen: &Readings<'_>,
-    ) -> Plan {
-        let ahead = |host: &str| seen.machine(host).is().map(Machine::ahead);
-        if let (Some(here), Some(there)) = (ahead(&on.host.name), ahead(leader))
+    fn join_now(&self, joining: &Joining<'_>, leading: &Info) -> Plan {
+        let (host, leader) = (self.host(), joining.leader);
+        let ahead = |host: &str| self.seen.machine(host).is().map(Machine::ahead);
+        if let (Some(here), Some(there)) = (ahead(host), ahead(leader))
             && (here - there).abs() > APART
         {
             let why = format!(
-                "the clocks of {} and {leader} are {:.0} s apart, so neither would trust the other's certificate",
-                on.host.name,
+                "the clocks of {host} and {leader} are {:.0} s apart, so neither would trust the other's certificate",
                 (here - there).abs()
             );
             return Plan::refused(why, "let both keep time: timedatectl set-ntp true");
         }
-        match ways(on, leader, own, address, seen) {
-            Ways::Open => Plan::Change(self.join(role, own, leader, address, on, seen)),
-            Ways::Untried(why) => {
-                let mut changes = self.join(role, own, leader, address, on, seen);
-                changes.iter_mut().for_each(|change| change.why += &format!(" (its ports could not be tried: {why})"));
-                Plan::Change(changes)
-            }
-            Ways::Barred(plan) => plan,
+        if let Some(refusal) = self.cut_off(leader, leading) {
+            return Plan::Refused(refusal);
         }
+        let pools = leading.swarm.cluster.iter().flat_map(|cluster| cluster.default_addr_pool.clone()).flatten();
+        let mut changes = self.join(joining, &pools.collect::<Vec<_>>());
+        match self.ways(joining) {
+            Ways::Open => {}
+            Ways::Untried(why) => {
+                changes.iter_mut().for_each(|change| change.why += &format!(" (its ports could not be tried: {why})"));
+            }
+            Ways::Barred(plan) => return plan,
+        }
+        Plan::Change(changes)
     }
 
-    fn join(
-        &self,
-        role: Role,
-        own: IpAddr,
-        leader: &str,
-        address: IpAddr,
-        on: &Target,
-        seen: &Readings<'_>,
-    ) -> Vec<Change> {
-        let source = Command::new("docker").args(["swarm", "join-token", "-q", role.word()]);
-        let to = join_command(own, address);
-        let join = Change::new("it is in no swarm", Does::Pipe { from: leader.into(), source, to });
-        self.bridge(own, on, seen).into_iter().chain([join]).collect()
+    fn join(&self, joining: &Joining<'_>, pools: &[String]) -> Vec<Change> {
+        let source = Command::new("docker").args(["swarm", "join-token", "-q", joining.role.word()]);
+        let to = join_command(joining.own, joining.at);
+        let join = Change::new("it is in no swarm", Does::Pipe { from: joining.leader.into(), source, to });
+        self.bridge(joining.own, pools).into_iter().chain([join]).collect()
     }
 
-    /// Docker's own bridge, made beforehand where the network below carries less than 1500 bytes (moby#41406).
-    fn bridge(&self, own: IpAddr, on: &Target, seen: &Readings<'_>) -> Option<Change> {
-        let mtu = seen.machine(&on.host.name).is()?.interface_of(own).map(|nic| nic.mtu).filter(|mtu| *mtu < 1500)?;
+    /// Docker's own bridge, made beforehand where the network below carries less than 1500 bytes (moby#41406), or where the
+    /// range that Docker would choose might be another member's.
+    fn bridge(&self, own: IpAddr, pools: &[String]) -> Option<Change> {
+        let mtu = self.seen.machine(self.host()).is()?.interface_of(own).map(|nic| nic.mtu).filter(|mtu| *mtu < 1500);
+        let pools: Vec<Net> = pools.iter().filter_map(|pool| Net::parse(pool)).collect();
+        let range = self.bridge_range(&pools);
+        let why = match (&mtu, &range) {
+            (None, None) => return None,
+            (Some(mtu), _) => format!("the network below carries {mtu} bytes, less than Docker's own bridge would"),
+            (None, Some((_, theirs))) => format!("Docker's own bridge might take {theirs}"),
+        };
         let options = ["name=docker_gwbridge", "enable_icc=false", "enable_ip_masquerade=true"];
         let options = options.into_iter().map(|option| format!("com.docker.network.bridge.{option}"));
-        let options = options.chain([format!("com.docker.network.driver.mtu={mtu}")]);
+        let options = options.chain(mtu.map(|mtu| format!("com.docker.network.driver.mtu={mtu}")));
         let command = Command::new("docker").args(["network", "create"]);
+        let command = command.args(range.iter().flat_map(|(range, _)| ["--subnet", range]));
         let command = command.args(options.flat_map(|option| ["--opt".to_owned(), option])).arg(GWBRIDGE);
-        let why = format!("the network below carries {mtu} bytes, less than Docker's own bridge would");
-        (seen.network(&on.host.name, GWBRIDGE) == Seen::Absent).then(|| Change::run(why, command))
+        (self.seen.network(self.host(), GWBRIDGE) == Seen::Absent).then(|| Change::run(why, command))
     }
 }
 

@@ -1,24 +1,19 @@
 //! What a host is in the swarm that it is in, as the leader lists it.
 
-use super::{Availability, Node, Plan, Readings, Role, Swarm, Target, Text, Wait, wait};
-use crate::actions::Change;
+use super::view::{View, said};
+use super::{Availability, Role, Text};
+use crate::actions::{Change, Plan, Wait};
 use crate::event::Difference;
+use crate::reads::docker::Node;
 use crate::remote::Command;
 
-impl Swarm {
-    pub(super) fn node(
-        &self,
-        node: &Node,
-        role: Role,
-        leader: &str,
-        nodes: &[Node],
-        on: &Target,
-        seen: &Readings<'_>,
-    ) -> Plan {
-        let host = &on.host.name;
+impl View<'_> {
+    /// The host's own node, among those that the leader lists.
+    pub(super) fn node(&self, node: &Node, role: Role, leader: &str, nodes: &[Node]) -> Plan {
+        let host = self.host();
         if node.state != "ready" {
             return Plan::Wait(Wait {
-                what: format!("node {host} to be ready{}", super::said(&node.message)),
+                what: format!("node {host} to be ready{}", said(&node.message)),
                 on: vec![leader.into()],
                 then: Vec::new(),
             });
@@ -28,9 +23,12 @@ impl Swarm {
         if !changes.is_empty() {
             return Plan::Change(changes.into_iter().map(|change| change.on(leader)).collect());
         }
-        match role == Role::Manager && node.reachability != "reachable" {
-            true => wait(format!("manager {host} to be reachable"), on, seen, self),
-            false => Plan::Settled,
+        if role == Role::Manager && node.reachability != "reachable" {
+            return self.wait(format!("manager {host} to be reachable"));
+        }
+        match self.unproven() {
+            Some(path) => Plan::Change(self.prove(&path, leader)),
+            None => Plan::Settled,
         }
     }
 
@@ -38,13 +36,14 @@ impl Swarm {
         let mut command = Command::new("docker").args(["node", "update"]);
         let mut differs = Vec::new();
         for (name, Text(asked)) in
-            self.labels.iter().filter(|(name, Text(asked))| node.labels.get(*name) != Some(asked))
+            self.asked.labels.iter().filter(|(name, Text(asked))| node.labels.get(*name) != Some(asked))
         {
             let is = node.labels.get(name).cloned().unwrap_or_else(|| "none".into());
             differs.push(Difference { field: format!("labels.{name}"), is, asked: asked.clone() });
             command = command.args(["--label-add".to_owned(), format!("{name}={asked}")]);
         }
-        if let Some(asked) = self.availability.map(Availability::word).filter(|asked| *asked != node.availability) {
+        if let Some(asked) = self.asked.availability.map(Availability::word).filter(|asked| *asked != node.availability)
+        {
             differs.push(Difference {
                 field: "availability".into(),
                 is: node.availability.clone(),

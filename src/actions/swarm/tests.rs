@@ -1,8 +1,12 @@
+mod path;
+mod places;
+
+use serde_json::json;
+
 use super::*;
 use crate::actions::testing::{Case, action};
-use crate::inventory::Private;
-use crate::reads::{Interface, Machine, Port, Route, Value};
-use serde_json::json;
+use crate::reads::docker::Look;
+use crate::reads::{Interface, Machine, Port, Read, Seen, Value};
 
 const OUT: &str = r#"{"LocalNodeState":"inactive"}"#;
 const LEADS: &str = r#"{"LocalNodeState":"active","NodeID":"id1","NodeAddr":"10.0.0.1","ControlAvailable":true,"Cluster":{"ID":"c","DefaultAddrPool":["10.200.0.0/16"]}}"#;
@@ -16,8 +20,10 @@ fn engine(swarm: &str, nodes: &str) -> String {
 
 fn node(id: &str, host: &str, role: &str, state: &str, more: &str) -> String {
     let manager = if role == "manager" { r#","ManagerStatus":{"Reachability":"reachable","Leader":true}"# } else { "" };
+    let proven = if more.is_empty() && id != "id1" { r#","Labels":{"skep.path":"id1"}"# } else { more };
+    let address = host.replace("node", "10.0.0.");
     format!(
-        r#"{{"ID":"{id}","Spec":{{"Role":"{role}","Availability":"active"{more}}},"Description":{{"Hostname":"{host}"}},"Status":{{"State":"{state}","Addr":"10.0.0.2"}}{manager}}}"#
+        r#"{{"ID":"{id}","Spec":{{"Role":"{role}","Availability":"active"{proven}}},"Description":{{"Hostname":"{host}"}},"Status":{{"State":"{state}","Addr":"{address}"}}{manager}}}"#
     )
 }
 
@@ -188,61 +194,74 @@ fn nothing_is_started_while_a_manager_was_not_read() {
     assert!(case("@skep 404 docker\n").plan(&swarm()).contains("docker swarm init"));
 }
 
-fn addressed(first: Seen<Value>, second: Seen<Value>) -> Case {
-    two(OUT, "", OUT).seen("node1", Read::Machine, first).seen("node2", Read::Machine, second)
+#[test]
+fn a_swarm_that_other_hosts_control_is_refused_at_once() {
+    let worker = |id: &str| {
+        format!(
+            r#"{{"LocalNodeState":"active","NodeID":"{id}","RemoteManagers":[{{"NodeID":"id2","Addr":"10.0.0.2:2377"}}]}}"#
+        )
+    };
+    let leads = LEADS
+        .replace("id1", "id2")
+        .replace("\"Cluster\"", r#""RemoteManagers":[{"NodeID":"id2","Addr":"10.0.0.2:2377"}],"Cluster""#);
+    let refused = "refused: the swarm that node1 is in is controlled by node2, which is not in `managers`\n\
+                   hint: name node2 among the managers";
+    let plan = two(&worker("id1"), "", &leads).plan(&swarm());
+    assert!(plan.starts_with(refused), "{plan}");
+    // Seen from a first manager that is in no swarm itself.
+    let asked: Swarm = action(json!({"managers": "all", "workers": "workers"}));
+    let plan = two(OUT, "", &worker("id3")).plan(&asked);
+    assert!(plan.starts_with("refused: the swarm that node2 is in is controlled by 10.0.0.2:2377"), "{plan}");
 }
 
 #[test]
-fn nodes_meet_in_the_private_network_that_they_share() {
-    let first = machine(&[("eth0", "203.0.113.1", 24), ("docker0", "172.17.0.1", 16), ("eth1", "10.1.0.1", 24)], 1450);
-    let second = machine(&[("eth0", "203.0.113.2", 24), ("docker0", "172.17.0.1", 16), ("eth1", "10.1.0.2", 24)], 1450);
-    let plan = addressed(first, second).plan(&swarm());
-    assert!(plan.contains("--advertise-addr 10.1.0.1"), "{plan}");
-    assert!(plan.contains("'com.docker.network.driver.mtu=1450' docker_gwbridge"), "{plan}");
+fn a_manager_without_a_quorum_is_waited_for() {
+    let lost = LEADS
+        .replace(r#""ControlAvailable""#, r#""Error":"The swarm does not have a leader","ControlAvailable""#)
+        .replace("\"Cluster\"", r#""RemoteManagers":[{"NodeID":"id1","Addr":"10.0.0.1:2377"}],"Cluster""#);
+    let plan = two(&lost, "", OUT).plan(&swarm());
+    assert_eq!(plan, "wait for a manager that controls the swarm (more than half of its managers must be up)");
 }
 
 #[test]
-fn a_mix_of_public_and_private_addresses_is_refused_with_the_candidates() {
-    let plan = addressed(machine(&[("eth0", "203.0.113.1", 24)], 1500), machine(&[("eth0", "10.1.0.2", 24)], 1500))
-        .plan(&swarm());
-    assert!(
-        plan.contains("node1: 203.0.113.1/24 on eth0\n  node2: 10.1.0.2/24 on eth0\nhint: say for each host"),
-        "{plan}"
-    );
+fn a_manager_that_joins_is_commanded_by_the_leader_and_neighbours_gossip() {
+    let port = |address: &str, port| Read::Port { address: address.into(), port };
+    let is = |port| Seen::Is(Value::Port(port));
+    let nodes =
+        format!("[{},{}]", node("id1", "node1", "manager", "ready", ""), node("id3", "node3", "worker", "ready", ""));
+    let case = |control: Port, gossip: Port, back: Port| {
+        Case::new(&["node1@managers", "node2@managers", "node3@workers"])
+            .answers("node1", &looks(), &engine(LEADS, &nodes))
+            .answers("node2", &looks(), &engine(OUT, ""))
+            .seen("node1", Read::Machine, machine(&[("eth0", "10.0.0.1", 24)], 1500))
+            .seen("node2", Read::Machine, machine(&[("eth0", "10.0.0.2", 24)], 1500))
+            .seen("node3", Read::Machine, machine(&[("eth0", "10.0.0.3", 24)], 1500))
+            .seen("node2", port("10.0.0.1", CONTROL), is(Port::Open))
+            .seen("node2", port("10.0.0.1", GOSSIP), is(Port::Open))
+            .seen("node1", port("10.0.0.2", GOSSIP), is(Port::Closed))
+            .seen("node1", port("10.0.0.2", CONTROL), is(control))
+            .seen("node2", port("10.0.0.3", GOSSIP), is(gossip))
+            .seen("node3", port("10.0.0.2", GOSSIP), is(back))
+            .on("node2")
+            .plan(&swarm())
+    };
+    let joins = case(Port::Closed, Port::Open, Port::Closed);
+    assert!(joins.starts_with("change\n  it is in no swarm\n    node1: docker swarm join-token -q manager"), "{joins}");
+    let plan = case(Port::Silent, Port::Open, Port::Closed);
+    assert!(plan.starts_with("refused: node1 cannot reach node2 at 10.0.0.2:2377/tcp: no answer"), "{plan}");
+    let plan = case(Port::Closed, Port::Silent, Port::Closed);
+    assert!(plan.starts_with("refused: node2 cannot reach node3 at 10.0.0.3:7946/tcp: no answer"), "{plan}");
+    let plan = case(Port::Closed, Port::Open, Port::Silent);
+    assert!(plan.starts_with("refused: node3 cannot reach node2 at 10.0.0.2:7946/tcp: no answer"), "{plan}");
+    let plan = case(Port::Closed, Port::Closed, Port::Closed);
+    assert!(plan.starts_with("wait for node3 to let node2 in at 10.0.0.3:7946 (connection refused"), "{plan}");
 }
 
 #[test]
-fn an_address_of_the_inventory_must_be_the_hosts_own() {
-    let mut case = two(OUT, "", OUT);
-    let mut host = (*case.target.host).clone();
-    host.private_address = Some(Private::Address("10.9.9.9".parse().unwrap()));
-    case.target.host = Arc::new(host);
-    assert!(case.plan(&swarm()).starts_with(
-        "refused: the inventory says that the nodes reach node1 at 10.9.9.9, but node1 has only 10.0.0.1/24 on eth0"
-    ));
-}
-
-#[test]
-fn the_pool_overlaps_nothing_that_a_host_has_a_way_to() {
-    let Seen::Is(Value::Machine(mut routed)) = machine(&[("eth0", "10.0.0.2", 24)], 1500) else { panic!() };
-    routed.routes.push(Route { to: "10.200.7.0".parse().unwrap(), prefix: 24, device: "tun0".into() });
-    let routed = Seen::Is(Value::Machine(routed));
-    let case = two(OUT, "", OUT).seen("node2", Read::Machine, routed);
-    assert!(case.plan(&swarm()).contains("--default-addr-pool 10.201.0.0/16"));
-    let asked: Swarm = action(json!({"pool": ["10.200.0.0/16"]}));
-    assert!(
-        case.plan(&asked)
-            .starts_with("refused: the pool 10.200.0.0/16 would cut containers off from 10.200.7.0/24 on node2")
-    );
-}
-
-#[test]
-fn a_pool_that_differs_later_is_refused() {
-    let asked: Swarm = action(json!({"pool": ["10.9.0.0/16"]}));
-    let nodes = format!("[{}]", node("id1", "node1", "manager", "ready", ""));
-    assert!(
-        two(LEADS, &nodes, OUT)
-            .plan(&asked)
-            .starts_with("refused: the swarm of node1 has the pool 10.200.0.0/16, asked is 10.9.0.0/16")
-    );
+fn a_name_that_is_nobodys_is_a_mistake() {
+    let asked: Swarm = action(json!({"workers": "wrokers"}));
+    let plan = two(OUT, "", OUT).on("node2").plan(&asked);
+    assert_eq!(plan, "refused: no host or group is called `wrokers`\nhint: did you mean `workers`?");
+    let asked: Swarm = action(json!({"workers": "node*"}));
+    assert!(two(OUT, "", OUT).on("node2").plan(&asked).starts_with("wait for node1 to start the swarm"));
 }

@@ -126,6 +126,11 @@ impl Swarm {
     pub fn inactive(&self) -> bool {
         self.local_node_state == "inactive" || self.local_node_state.is_empty()
     }
+
+    /// Whether the swarm can be commanded here: a manager without a quorum says so in its error alone.
+    pub fn controls(&self) -> bool {
+        self.control_available && self.error.is_empty()
+    }
 }
 
 pub(super) fn engine(answers: &Answers) -> Seen<Engine> {

@@ -4,3 +4,4 @@ mod engine;
 mod hosts;
 mod parts;
 mod spark;
+mod swarm;
