@@ -74,7 +74,8 @@ impl Session for Folder {
         if let Some(answer) = (self.hook)(&self.host, &script) {
             return answer;
         }
-        self.run(&script, exec).await.map_err(|error| Lost::Refused(error.to_string()))
+        let deadline = exec.deadline.unwrap_or(Duration::MAX);
+        tokio::time::timeout(deadline, self.run(&script, exec)).await.unwrap_or(Err(Lost::Deadline(deadline)))
     }
 
     /// Dials from the workstation.
@@ -93,21 +94,24 @@ impl Session for Folder {
 }
 
 impl Folder {
-    async fn run(&self, script: &str, exec: Exec<'_>) -> std::io::Result<Output> {
+    async fn run(&self, script: &str, exec: Exec<'_>) -> Result<Output, Lost> {
+        let refused = |error: std::io::Error| Lost::Refused(error.to_string());
+        let relay = |error: std::io::Error| Lost::Relay(error.to_string());
         let mut sh = Process::new("sh");
         let sh = sh.arg("-c").arg(script).current_dir(&self.path).kill_on_drop(true);
-        let mut child = sh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut child =
+            sh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(refused)?;
         let mut input = exec.command.input().to_vec();
         if let Some(mut source) = exec.stdin {
-            source.read_to_end(&mut input).await?;
+            source.read_to_end(&mut input).await.map_err(relay)?;
         }
         if let Some(mut stdin) = child.stdin.take() {
             // A command need not read what it is given.
             let _ = stdin.write_all(&input).await;
         }
-        let out = child.wait_with_output().await?;
+        let out = child.wait_with_output().await.map_err(refused)?;
         if let Some(mut sink) = exec.stdout {
-            sink.write_all(&out.stdout).await?;
+            sink.write_all(&out.stdout).await.map_err(relay)?;
         }
         Ok(Output { code: out.status.code().unwrap_or(137), stdout: out.stdout, stderr: out.stderr })
     }
