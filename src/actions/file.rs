@@ -258,7 +258,7 @@ impl File {
 
     fn not_yet(&self, source: String) -> Plan {
         let what = format!("{source} to have {}", self.asked.path);
-        Plan::Wait(Wait { what, on: vec![source.clone()], then: vec![self.pipe(source)] })
+        Plan::Wait(Wait { what, on: vec![source.clone()], by_step: false, then: vec![self.pipe(source)] })
     }
 
     /// Written beside the old one, readable by its owner alone until it is whole.

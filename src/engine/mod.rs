@@ -12,17 +12,20 @@ mod apply;
 mod approve;
 mod crew;
 mod doing;
+mod facts;
 mod job;
 mod leader;
 mod lock;
 mod look;
 mod mask;
+mod placing;
 mod preview;
 mod rounds;
 mod run;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod waits;
 mod world;
 
 use std::sync::Arc;

@@ -67,7 +67,10 @@ impl Connect for Fake {
 #[async_trait]
 impl Session for Folder {
     async fn exec(&self, exec: Exec<'_>) -> Result<Output, Lost> {
-        let script = exec.command.wire().replace("/run/lock", &self.path.display().to_string());
+        let folder = self.path.display().to_string();
+        let script = exec.command.wire().replace("/run/lock", &folder);
+        // The workstation's own engine is no host's.
+        let script = script.replace("/var/run/docker.sock", &format!("{folder}/docker.sock"));
         if let Ok(mut calls) = self.calls.lock() {
             calls.push((self.host.clone(), script.clone()));
         }
@@ -94,11 +97,16 @@ impl Session for Folder {
 }
 
 impl Folder {
+    /// What lies in the host's own `bin` comes first.
+    fn path_variable(&self) -> String {
+        format!("{}/bin:{}", self.path.display(), std::env::var("PATH").unwrap_or_default())
+    }
+
     async fn run(&self, script: &str, exec: Exec<'_>) -> Result<Output, Lost> {
         let refused = |error: std::io::Error| Lost::Refused(error.to_string());
         let relay = |error: std::io::Error| Lost::Relay(error.to_string());
         let mut sh = Process::new("sh");
-        let sh = sh.arg("-c").arg(script).current_dir(&self.path).kill_on_drop(true);
+        let sh = sh.arg("-c").arg(script).current_dir(&self.path).kill_on_drop(true).env("PATH", self.path_variable());
         let mut child =
             sh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(refused)?;
         let mut input = exec.command.input().to_vec();

@@ -244,9 +244,12 @@ fn unusable(flavour: Flavour) -> Option<Refusal> {
 fn answering(engine: Seen<&Engine>) -> Plan {
     match engine.map(|engine| engine.daemon.as_ref()) {
         Seen::Is(Seen::Is(_)) => Plan::Settled,
-        Seen::Is(Seen::Unread(why)) => {
-            Plan::Wait(Wait { what: format!("the Docker daemon to answer: {why}"), on: Vec::new(), then: Vec::new() })
-        }
+        Seen::Is(Seen::Unread(why)) => Plan::Wait(Wait {
+            what: format!("the Docker daemon to answer: {why}"),
+            on: Vec::new(),
+            by_step: false,
+            then: Vec::new(),
+        }),
         Seen::Is(Seen::Absent) | Seen::Absent => Plan::unread("the Docker daemon", "it is not there"),
         Seen::Unread(why) => Plan::unread("the Docker daemon", &why),
     }

@@ -105,7 +105,7 @@ impl Swarm {
         let host = on.hosts.iter().find(|host| host.name == first);
         let address = host.and_then(|host| advertised(host, &self.members(on), seen).ok());
         let then = address.map(|address| self.join(role, own, first, address, on, seen)).unwrap_or_default();
-        Plan::Wait(Wait { what: format!("{first} to start the swarm"), on: vec![first.into()], then })
+        Plan::Wait(Wait { what: format!("{first} to start the swarm"), on: vec![first.into()], by_step: true, then })
     }
 
     fn join_now(

@@ -243,5 +243,5 @@ fn said(error: &str) -> String {
 
 fn wait(what: String, on: &Target, _seen: &Readings<'_>, swarm: &Swarm) -> Plan {
     let managers = peers(on, &swarm.managers).iter().map(|host| host.name.clone()).collect();
-    Plan::Wait(Wait { what, on: managers, then: Vec::new() })
+    Plan::Wait(Wait { what, on: managers, by_step: false, then: Vec::new() })
 }

@@ -20,6 +20,7 @@ impl Swarm {
             return Plan::Wait(Wait {
                 what: format!("node {host} to be ready{}", super::said(&node.message)),
                 on: vec![leader.into()],
+                by_step: false,
                 then: Vec::new(),
             });
         }

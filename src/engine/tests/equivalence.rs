@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{Came, HOSTS, Lab, Ran};
+use super::{Came, HOSTS, Lab, Options, Ran, options};
 use crate::event::Event;
 
 /// One step, as YAML without its id.
@@ -74,7 +74,7 @@ fn run(lab: &Lab, playbook: &str) -> Ran {
 }
 
 fn came(playbook: &str, files: &Files, batched: bool) -> Came {
-    let lab = Lab { batched, ..lab(files) };
+    let lab = Lab { options: Options { batched, ..options() }, ..lab(files) };
     let mut came = run(&lab, playbook).came;
     // Each run has folders of its own: their names are not part of what it came to.
     let root = lab.root.path().display().to_string();
@@ -122,10 +122,10 @@ proptest! {
     /// will ⊆ done ⊆ will ∪ may: what a plan says will be done is done, and nothing is done that it did not speak of.
     #[test]
     fn a_plan_tells_the_truth(playbook in playbook(), files in files()) {
-        let mut lab = Lab { plan: true, ..lab(&files) };
+        let mut lab = Lab { options: Options { plan: true, ..options() }, ..lab(&files) };
         let plan = run(&lab, &playbook);
         prop_assert_eq!(&plan.came.files, &run(&lab, &playbook).came.files, "a plan changes nothing");
-        lab.plan = false;
+        lab.options.plan = false;
         let done = changes(&run(&lab, &playbook).events, |_| true);
         let will = changes(&plan.events, Option::is_none);
         let mut spoken = changes(&plan.events, |_| true);
