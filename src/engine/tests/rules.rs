@@ -161,7 +161,7 @@ async fn what_came_to_nothing_ahead_of_its_turn_is_looked_at_again_once() {
 
 #[tokio::test]
 async fn an_engine_that_is_down_costs_one_more_look_however_many_steps_there_are() {
-    let step = "id: ID\nshell: exit 0\nunless: sleep 0.1; nothing\nignore_errors: true";
+    let step = "id: ID\nshell: exit 0\nunless: sleep 0.1; nothing ID\nignore_errors: true";
     let playbook = steps("beta", &["a", "b", "c"].map(|id| step.replace("ID", id)).each_ref().map(String::as_str));
     let lab = Lab::hooked(|_, script| script.contains("sleep 0.1").then(|| Ok(Output::default())));
     let ran = lab.run(&playbook).await;
