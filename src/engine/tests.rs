@@ -49,7 +49,9 @@ struct Lab {
     /// Who commands the swarm.
     leader: Option<&'static str>,
     /// The steps to take; all where there are none.
-    steps: &'static [&'static str],
+    steps: Vec<&'static str>,
+    /// Of the first look on this host, ahead of all turns, this part is not answered.
+    unread: Option<(&'static str, usize)>,
     /// Whether logging in takes for ever, until Ctrl-C.
     hangs: bool,
     /// Ctrl-C.
@@ -72,7 +74,8 @@ impl Lab {
             dead: &[],
             managers: &["alpha"],
             leader: Some("alpha"),
-            steps: &[],
+            steps: Vec::new(),
+            unread: None,
             hangs: false,
             cancel: watch::Sender::new(false),
         }
@@ -89,20 +92,34 @@ impl Lab {
     async fn run(&self, playbook: &str) -> Ran {
         let alive: Vec<&str> = HOSTS.into_iter().filter(|host| !self.dead.contains(host)).collect();
         HOSTS.iter().for_each(|host| self.install_docker(host));
-        let mut fake = Fake::new(self.root.path(), &alive).expect("folders");
-        if let Some(hook) = &self.hook {
-            fake = fake.with(hook.clone());
-        }
-        let fake = Arc::new(fake);
-        let order = self.order(playbook);
         let events: Arc<Mutex<Vec<Event>>> = Arc::default();
         let kept = events.clone();
         let emit = Arc::new(move |event| kept.lock().expect("events").push(event));
+        let fake = Fake::new(self.root.path(), &alive).expect("folders");
+        let fake = Arc::new(fake.with(self.hook.clone().unwrap_or_else(|| self.unanswered(events.clone()))));
+        let order = self.order(playbook);
         let connect: Arc<dyn Connect> = if self.hangs { Arc::new(Hangs(self.cancel.clone())) } else { fake.clone() };
         let code = run(&order, connect, self.options.clone(), emit, self.cancel.subscribe()).await;
         let events = events.lock().expect("events").clone();
         let came = Came { jobs: jobs(&events), files: files(self.root.path()), code };
         Ran { came, events, calls: fake.calls() }
+    }
+
+    /// Leaves a part of a host's first look unanswered, if it was asked ahead of all turns.
+    fn unanswered(&self, events: Arc<Mutex<Vec<Event>>>) -> Hook {
+        let left = Mutex::new(self.unread);
+        let root = self.root.path().to_owned();
+        Arc::new(move |host, script| {
+            let (_, part) = left.lock().expect("unread").take_if(|(name, _)| *name == host)?;
+            let foreseen =
+                |event: &Event| matches!(event, Event::RunStarted { hosts, .. } if hosts.iter().any(|h| h == host));
+            events.lock().expect("events").iter().any(foreseen).then(|| {
+                let output = here(&root.join(host), script)?;
+                let open = format!("<{part}\n");
+                let text = String::from_utf8_lossy(&output.stdout).replacen(&open, "\n", 1);
+                Ok(Output { stdout: text.into_bytes(), ..output })
+            })
+        })
     }
 
     fn order(&self, playbook: &str) -> Order {
@@ -177,6 +194,14 @@ fn last(ran: &Ran) -> (Outcome, String) {
 
 fn outcomes(ran: &Ran) -> Vec<(&str, &str, Outcome)> {
     ran.came.jobs.iter().map(|(step, host, outcome, _)| (step.as_str(), host.as_str(), *outcome)).collect()
+}
+
+/// Runs a script as the fake host in `folder` does.
+fn here(folder: &Path, script: &str) -> Result<Output, Lost> {
+    let path = format!("{}/bin:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+    let mut sh = std::process::Command::new("sh");
+    let output = sh.arg("-c").arg(script).current_dir(folder).env("PATH", path).output().expect("sh");
+    Ok(Output { code: output.status.code().unwrap_or(137), stdout: output.stdout, stderr: output.stderr })
 }
 
 fn gone() -> Result<Output, Lost> {

@@ -17,7 +17,7 @@ async fn facts_of_hosts_that_are_not_to_be_changed_are_read_when_they_are_needed
     assert_eq!((ran.came.code, calls(&ran, "alpha")), (0, 1), "{:?}", ran.came);
     let ran = lab.run(&steps("all", &["id: one\nshell: 'true'"])).await;
     assert_eq!((ran.came.code, calls(&ran, "alpha")), (0, 0), "nobody needs it");
-    let lab = Lab { managers: &[], steps: &["facts"], ..Lab::new() };
+    let lab = Lab { managers: &[], steps: vec!["facts"], ..Lab::new() };
     let playbook = steps("beta", &["id: one\nhosts: alpha\nshell: 'true'", FACTS]);
     assert_eq!(lab.run(&playbook).await.came.code, 0);
 }
