@@ -26,9 +26,9 @@ pub fn learn(world: &World, host: &str, seen: &Seen<Value>) {
     }
 }
 
-/// Whether a step cannot be evaluated for want of facts.
-pub fn are_lacking<T>(evaluated: &Result<T, ResolveError>) -> bool {
-    matches!(evaluated, Err(ResolveError::Undefined { name, .. }) if name == "facts")
+/// Whether it is for want of facts that a step cannot be evaluated.
+pub fn are_lacking(error: &ResolveError) -> bool {
+    matches!(error, ResolveError::Undefined { name, .. } if name == "facts")
 }
 
 /// Reads the machines that nothing is known of yet; says whether there was one to ask.
@@ -39,10 +39,11 @@ pub async fn read_missing(world: &World) -> bool {
     any
 }
 
-/// The hosts that left before anything was known of them, and why: what an expression that asks for them suffers from.
-pub fn lost(world: &World) -> Option<String> {
+/// Which hosts were lost before anything was known of them, where it is for want of facts that a step cannot be evaluated.
+pub fn lost(world: &World, error: &ResolveError) -> Option<String> {
     let told = unknown(world).filter_map(|host| Some(format!("{}: {}", host.name, world.left(&host.name)?)));
-    Some(told.collect::<Vec<_>>().join("; ")).filter(|told| !told.is_empty())
+    let told: Vec<String> = told.collect();
+    (are_lacking(error) && !told.is_empty()).then(|| format!("what could not be read is {}", told.join("; ")))
 }
 
 /// Facts that stand in for those not read yet, so that what is to be read can be told. Nothing is decided by them.

@@ -5,7 +5,7 @@
 
 use super::World;
 use super::job::{Ended, Job};
-use super::rounds::{Ahead, tell_ended};
+use super::rounds::{Ahead, interrupted, tell_ended};
 use super::waits::{Parts, in_vain};
 use super::{apply, look};
 use crate::actions::{Change, Plan, Wait};
@@ -15,6 +15,10 @@ use crate::remote::Output;
 /// Shows what the jobs of one step would do. `dirty` is the last step before it that would change something.
 pub async fn preview(world: &World, jobs: &mut [Job], ahead: Ahead<'_>, dirty: &mut Option<String>) {
     look::look(world, &jobs.iter().collect::<Vec<_>>(), ahead).await;
+    if world.cancelled() {
+        jobs.iter_mut().for_each(interrupted);
+        return tell_ended(world, jobs);
+    }
     let before = dirty.clone();
     let parts = Parts::of(jobs);
     for job in jobs.iter_mut() {

@@ -45,7 +45,7 @@ pub fn tell_ended(world: &World, jobs: &mut [Job]) {
     for job in jobs.iter_mut().filter(|job| !job.told) {
         let State::Ended(ended) = &job.state else { continue };
         let ms = job.started.elapsed().as_millis() as u64;
-        super::run::finish(world, &job.manner.step, &job.owner.name, job.item.as_deref(), ended, ms);
+        super::tally::finish(world, &job.manner.step, &job.owner.name, job.item.as_deref(), ended, ms);
         job.told = true;
     }
 }
@@ -199,7 +199,8 @@ async fn reach(world: &World, job: &mut Job, host: &str) {
     }
 }
 
-fn interrupted(job: &mut Job) {
+/// Ctrl-C came before its end.
+pub fn interrupted(job: &mut Job) {
     job.end(Ended::failed("interrupted", Some("run it again: it goes on where it was".to_owned())));
 }
 

@@ -10,9 +10,9 @@ use tokio::sync::watch;
 
 use super::job::{Ended, Job, State};
 use super::turns::{Turn, turns};
-use super::{Crew, Emit, Options, World, ahead, facts, leader, look, preview, rounds};
+use super::{Crew, Emit, Options, World, ahead, facts, leader, look, preview, rounds, tally};
 use crate::actions::Target;
-use crate::event::{Event, Outcome, Tally};
+use crate::event::{Event, Outcome};
 use crate::inventory::Host;
 use crate::playbook::{Ground, Known, Playbook, ResolveError, Scope, Vars};
 use crate::reads::Wanted;
@@ -105,6 +105,9 @@ impl Run<'_> {
         let ahead = |hosts: &BTreeSet<String>| -> Vec<Wanted> { ahead::wanted(self, &turns[at..], hosts) };
         leader::find(&self.world, &ahead).await;
         let evaluated = self.evaluated(&turn).await;
+        if self.world.cancelled() {
+            return;
+        }
         let step = turn.step.id.clone();
         self.world.tell(Event::StepStarted {
             play: turn.play.name.clone(),
@@ -127,7 +130,7 @@ impl Run<'_> {
     /// The step on each of its hosts. Facts that turn out to be needed are read, and then it is evaluated anew.
     async fn evaluated(&self, turn: &Turn<'_>) -> Vec<Evaluated> {
         let evaluated = self.evaluate(turn);
-        let lacking = evaluated.iter().any(|(_, jobs)| facts::are_lacking(jobs));
+        let lacking = evaluated.iter().any(|(_, jobs)| jobs.as_ref().is_err_and(facts::are_lacking));
         match lacking && facts::read_missing(&self.world).await {
             true => self.evaluate(turn),
             false => evaluated,
@@ -176,7 +179,7 @@ impl Run<'_> {
             let why = self.world.left(&host.name).unwrap_or_default();
             let message = Some(format!("not taken, for nobody leads: {} left the run ({why})", host.name));
             let ended = Ended { outcome: Some(Outcome::Skipped), message, ..Ended::default() };
-            finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
+            tally::finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
         }
     }
 
@@ -184,7 +187,7 @@ impl Run<'_> {
     fn skipped(&self, turn: &Turn<'_>, host: &Host, dirty: Option<&str>) {
         let message = dirty.map(|step| format!("not for this host as it is now, looked at again after {step}"));
         let ended = Ended { outcome: Some(Outcome::Skipped), message, ..Ended::default() };
-        finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
+        tally::finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
     }
 
     /// What is undefined at its turn is an error; in a plan it may be what an earlier step would have found out.
@@ -193,13 +196,10 @@ impl Run<'_> {
             (ResolveError::Undefined { name, .. }, Some(step)) if self.world.options.plan => {
                 preview::unknown(&format!("`{name}` is known after {step}"))
             }
-            _ => {
-                let lost = facts::lost(&self.world).filter(|_| facts::are_lacking(&Err::<(), _>(error.clone())));
-                Ended::failed(error.error().to_string(), lost.map(|lost| format!("see why it was not read: {lost}")))
-            }
+            _ => Ended::failed(error.error().to_string(), facts::lost(&self.world, error)),
         };
         let ended = Ended { ignored: turn.step.ignore_errors, ..ended };
-        finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
+        tally::finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
         if ended.outcome == Some(Outcome::Failed) && !turn.step.ignore_errors {
             self.world.leave(&host.name, &format!("{} failed", turn.step.id));
         }
@@ -237,27 +237,6 @@ impl Run<'_> {
         }
     }
 
-    fn end(&self, hosts: &BTreeSet<String>) -> u8 {
-        let tallies = self.tallies(hosts);
-        let code = code(&tallies, self.world.options.plan, self.world.cancelled());
-        let ms = self.world.started.elapsed().as_millis() as u64;
-        self.world.tell(Event::RunFinished { hosts: tallies, ms, code });
-        code
-    }
-
-    /// Those that count: the hosts of the run as foreseen, and whoever had a job or was lost although nobody foresaw that
-    /// it would be needed. A host that this run may not change can only be read, and who needed that says so himself.
-    fn tallies(&self, hosts: &BTreeSet<String>) -> Vec<Tally> {
-        let untouched = |tally: &Tally| *tally == Tally { host: tally.host.clone(), ..Tally::default() };
-        let counts = |tally: &Tally| hosts.contains(&tally.host) || !untouched(tally);
-        let may_change = |tally: &Tally| self.world.may_change(&tally.host);
-        self.world.tallies().into_iter().filter(|tally| counts(tally) && may_change(tally)).collect()
-    }
-
-    fn failed(&self, hosts: &BTreeSet<String>) -> bool {
-        self.tallies(hosts).iter().any(|tally| tally.failed > 0 || tally.unreachable)
-    }
-
     pub(super) fn target(&self, host: &Arc<Host>, leader: Option<&str>) -> Target {
         Target {
             host: host.clone(),
@@ -275,44 +254,5 @@ impl Run<'_> {
         }
         known.leader = leader.map(str::to_owned);
         Scope::new(&self.ground, &Arc::new(known), host, turn.play)
-    }
-}
-
-/// Tells how a job ended, and counts it.
-pub(super) fn finish(world: &World, step: &str, host: &str, item: Option<&str>, ended: &Ended, ms: u64) {
-    let outcome = ended.outcome.unwrap_or(Outcome::Failed);
-    world.count(host, |tally| count(tally, outcome, ended.ignored, ms));
-    world.tell(Event::JobFinished {
-        step: step.to_owned(),
-        host: host.to_owned(),
-        item: item.map(str::to_owned),
-        outcome,
-        message: ended.message.clone(),
-        command: ended.command.clone(),
-        stderr: ended.stderr.clone(),
-        hint: ended.hint.clone(),
-        ms,
-    });
-}
-
-fn count(tally: &mut Tally, outcome: Outcome, ignored: bool, ms: u64) {
-    tally.ms += ms;
-    match outcome {
-        Outcome::Unchanged => tally.unchanged += 1,
-        Outcome::Changed => tally.changed += 1,
-        Outcome::Failed if ignored => tally.ignored += 1,
-        Outcome::Failed => tally.failed += 1,
-        Outcome::Skipped => tally.skipped += 1,
-        Outcome::Unreachable => tally.unreachable = true,
-    }
-}
-
-fn code(tallies: &[Tally], plan: bool, cancelled: bool) -> u8 {
-    match () {
-        () if cancelled => 130,
-        () if tallies.iter().any(|tally| tally.failed > 0) => 1,
-        () if tallies.iter().any(|tally| tally.unreachable) => 3,
-        () if plan && tallies.iter().any(|tally| tally.changed > 0) => 10,
-        () => 0,
     }
 }
