@@ -15,6 +15,8 @@ fn step() -> impl Strategy<Value = String> {
     let number = 0..3u8;
     let place = prop::sample::select(vec![
         "",
+        "",
+        "",
         "    hosts: alpha\n",
         "    hosts: workers\n",
         "    hosts: leader\n",
@@ -22,7 +24,12 @@ fn step() -> impl Strategy<Value = String> {
         "    on: leader\n",
     ]);
     let manner = prop::sample::select(vec!["", "    ignore_errors: true\n"]);
+    // Most have none: a condition that cannot be told ends what the host has to say.
     let condition = prop::sample::select(vec![
+        "",
+        "",
+        "",
+        "",
         "",
         "    when: seen.code == 0\n",
         "    when: seen.stdout != '1'\n",
@@ -31,7 +38,7 @@ fn step() -> impl Strategy<Value = String> {
         "    when: facts.cores > 0\n",
         "    when: hostvars['beta'].facts.cores > 9999\n",
     ]);
-    (0..12u8, file.clone(), file, number, place, manner, condition).prop_map(
+    (0..14u8, file.clone(), file, number, place, manner, condition).prop_map(
         |(kind, one, other, number, place, manner, condition)| {
             let action = action(kind, one, other, number);
             format!("{action}{place}{manner}{condition}")
@@ -52,7 +59,7 @@ fn action(kind: u8, one: &str, other: &str, number: u8) -> String {
         6 => format!("file: {{ path: \"{one}\", content: \"{{{{ seen.stdout | default('none') }}}}\" }}\n"),
         7 => format!("file: {{ path: \"{{{{ root }}}}/{{{{ item }}}}\", content: \"{number}\" }}\n    loop: [a, c]\n"),
         8 => format!("shell: \"echo {number} >>{one}\"\n    register: seen\n"),
-        9 => format!("wait_for: {{ command: \"test -e {one}\" }}\n    timeout: 100ms\n"),
+        9 | 11 | 12 => format!("wait_for: {{ command: \"test -e {one}\" }}\n    timeout: 100ms\n"),
         10 => format!("file: {{ path: \"{one}\", content: \"{{{{ hostvars['alpha'].facts.cores }}}}\" }}\n"),
         _ => format!("shell: \"grep -q {number} {one}\"\n    changes: false\n    register: seen\n"),
     }
