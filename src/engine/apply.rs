@@ -190,12 +190,10 @@ impl<'a> At<'a> {
         match lost {
             _ if self.world.cancelled() => Mishap::Interrupted,
             lost if lost.is_cut() => Mishap::Cut { host: self.host.name.clone(), begun },
-            Lost::Deadline(_) => match self.job.manner.timeout {
-                Some(timeout) => {
-                    self.overdue(&format!("still running when the step's {timeout:?} were over, so it was ended"))
-                }
-                None => self.overdue(&what),
-            },
+            Lost::Deadline(_) => {
+                let told = |timeout| format!("still running when the step's {timeout:?} were over, so it was ended");
+                self.overdue(&self.job.manner.timeout.map_or(what, told))
+            }
             lost => {
                 let untaken = self.quiet && matches!(lost, Lost::Relay(_));
                 Mishap::Failed(Box::new(Failure { untaken, ..self.failure(&self.change.does.masked(), &what) }))

@@ -169,6 +169,11 @@ impl Job {
         !matches!(self.state, State::Ended(_))
     }
 
+    /// Whether it is about to do something.
+    pub fn is_planned(&self) -> bool {
+        matches!(self.state, State::Planned { .. })
+    }
+
     /// What it is about to do.
     pub fn planned(&self) -> &[Change] {
         match &self.state {

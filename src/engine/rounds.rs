@@ -66,7 +66,7 @@ async fn round(world: &World, jobs: &mut [Job], allowed: &mut BTreeSet<String>, 
         return false;
     }
     let came_true = jobs.iter().any(|job| !job.open() && job.waiting.is_some());
-    let work: Vec<_> = jobs.iter_mut().filter(|job| !job.planned().is_empty()).map(|job| act(world, job)).collect();
+    let work: Vec<_> = jobs.iter_mut().filter(|job| job.is_planned()).map(|job| act(world, job)).collect();
     let only_waits = work.is_empty();
     join_all(work).await;
     if came_true {

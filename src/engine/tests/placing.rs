@@ -82,6 +82,9 @@ async fn nobody_waits_for_a_host_that_has_no_part_in_the_step() {
     let limited = Lab { leader: None, ..Lab::limited("beta") }.run(&steps("all", &[SWARM])).await;
     let (outcome, told) = last(&limited);
     assert!(outcome == Outcome::Failed && told.contains("run it without --limit"), "{told}");
+    let options = Options { plan: true, limit: Some(vec!["beta".into()]), ..options() };
+    let planned = Lab { leader: None, options, ..Lab::new() }.run(&steps("all", &[SWARM])).await;
+    assert_eq!((planned.came.code, last(&planned)), (1, (outcome, told)), "a plan says the same");
     let elsewhere = Lab { leader: None, ..Lab::new() }.run(&steps("beta", &[SWARM])).await;
     assert!(last(&elsewhere).1.contains("alpha has no part in this step"), "{}", last(&elsewhere).1);
 }
