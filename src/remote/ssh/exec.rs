@@ -305,3 +305,16 @@ fn number(signal: &Sig) -> i32 {
         Sig::Custom(_) => 127,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_takes_no_more_input_says_why_himself() {
+        let (mut near, far) = tokio::io::duplex(9);
+        drop(far);
+        let poured = pour(Box::new(std::io::Cursor::new(vec![0; 99])), &mut near).await;
+        assert!(poured.is_ok(), "{poured:?}");
+    }
+}

@@ -134,15 +134,6 @@ async fn an_input_that_breaks_off_is_no_success() {
 }
 
 #[tokio::test]
-async fn who_takes_no_more_input_says_why_himself() {
-    let sshd = Sshd::start();
-    let command = Command::sh("head -c 9 >/dev/null; echo no space left >&2; exit 3");
-    let exec = Exec { stdin: Some(Box::new(std::io::Cursor::new(bulk()))), ..Exec::new(&command) };
-    let output = session(&sshd).await.exec(exec).await.unwrap();
-    assert_eq!((output.code, output.errors().as_str()), (3, "no space left"));
-}
-
-#[tokio::test]
 async fn an_output_that_nobody_takes_is_no_cut() {
     let sshd = Sshd::start();
     let (near, _) = tokio::io::duplex(9);
