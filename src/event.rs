@@ -196,6 +196,8 @@ pub struct Tally {
     pub changed: usize,
     /// Jobs that failed.
     pub failed: usize,
+    /// Jobs that failed and may, by `ignore_errors`.
+    pub ignored: usize,
     /// Jobs that were not for it.
     pub skipped: usize,
     /// Whether it could not be reached.

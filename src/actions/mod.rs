@@ -164,6 +164,8 @@ pub struct Wait {
     pub what: String,
     /// The hosts it depends on: if they are all lost, waiting is over.
     pub on: Vec<String>,
+    /// Whether nothing but those hosts' own part of this very step can bring it about.
+    pub by_step: bool,
     /// What would be done then, as far as it can be told: for a plan.
     pub then: Vec<Change>,
 }

@@ -87,7 +87,7 @@ impl Case {
 
     fn keep(&mut self, host: &str, read: Read, seen: Seen<Value>) {
         let epoch = self.store.epoch();
-        self.store.keep(Wanted { host: host.into(), user: User::root(), read }, seen, epoch);
+        self.store.keep(Wanted { host: host.into(), user: User::root(), read }, seen, epoch, false);
     }
 
     /// Runs `with` on the readings of the case, everything read as root.

@@ -8,8 +8,7 @@ use std::collections::BTreeSet;
 use super::run::Run;
 use super::turns::Turn;
 use super::{World, leader};
-use crate::actions::works_as;
-use crate::reads::{Read, Wanted};
+use crate::reads::Wanted;
 
 /// The reads of `turns` on `hosts`.
 pub fn wanted(run: &Run<'_>, turns: &[Turn<'_>], hosts: &BTreeSet<String>) -> Vec<Wanted> {
@@ -25,18 +24,6 @@ pub fn wanted(run: &Run<'_>, turns: &[Turn<'_>], hosts: &BTreeSet<String>) -> Ve
     wanted.into_iter().filter(|wanted| hosts.contains(&wanted.host)).collect()
 }
 
-/// What is read of every host whatever the steps: the machine, for its facts.
-pub fn facts(world: &World, hosts: &BTreeSet<String>) -> BTreeSet<Wanted> {
-    let hosts = world.hosts.iter().filter(|host| hosts.contains(&host.name));
-    let machine =
-        |host: &std::sync::Arc<_>| Wanted { host: name(host), user: works_as(host, None, None), read: Read::Machine };
-    hosts.map(machine).collect()
-}
-
-fn name(host: &crate::inventory::Host) -> String {
-    host.name.clone()
-}
-
 fn candidates(world: &World) -> Vec<Option<String>> {
     match world.leader() {
         Some(leader) => vec![Some(leader)],
@@ -48,11 +35,10 @@ fn candidates(world: &World) -> Vec<Option<String>> {
 }
 
 fn of_turn(run: &Run<'_>, turn: &Turn<'_>, leader: Option<&str>, wanted: &mut BTreeSet<Wanted>) {
-    let gone = run.world.gone();
     let Ok(hosts) = run.placed(turn, leader) else { return };
-    for host in hosts.iter().filter(|host| !gone.contains(&host.name)) {
-        let scope = run.guess(turn, host, leader);
-        let Ok(jobs) = turn.jobs(&scope, host, &run.target(host, leader)) else { continue };
+    for host in run.present(&hosts) {
+        let scope = run.guess(turn, &host, leader);
+        let Ok(jobs) = turn.jobs(&scope, &host, &run.target(&host, leader)) else { continue };
         let store = run.world.store();
         wanted.extend(jobs.iter().flat_map(|job| job.missing(&store)));
     }

@@ -3,15 +3,15 @@
 use std::fs::File;
 use std::io::{self, Seek as _};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::job::{Job, Trouble};
+use super::job::{Failure, Job, Mishap};
 use super::{World, doing, lock, mask};
 use crate::actions::{self, Change, Does, Parcel};
 use crate::event::Event;
 use crate::inventory::Host;
 use crate::reads::context::Context;
-use crate::remote::{Command, Exec, Live, Lost, Output, Session, Source, User};
+use crate::remote::{Command, Exec, Live, Lost, Output, Session, Sink, Source, User};
 
 /// How many bytes wait between the two ends of a pipe.
 const PIPE: usize = 1 << 20;
@@ -20,11 +20,11 @@ const PIPE: usize = 1 << 20;
 ///
 /// # Errors
 /// What went wrong. Whether it matters is for the next look to say.
-pub async fn apply(world: &World, job: &Job, changes: &[Change]) -> Result<Output, Trouble> {
+pub async fn apply(world: &World, job: &Job, changes: &[Change]) -> Result<Output, Mishap> {
     let mut last = Output::default();
     for change in changes {
         if world.cancelled() {
-            return Err(Trouble::Interrupted);
+            return Err(Mishap::Interrupted);
         }
         world.tell(told(job, change, None));
         world.store().turn();
@@ -52,17 +52,17 @@ pub fn told(job: &Job, change: &Change, after: Option<String>) -> Event {
     }
 }
 
-async fn make(world: &World, job: &Job, change: &Change) -> Result<Output, Trouble> {
+async fn make(world: &World, job: &Job, change: &Change) -> Result<Output, Mishap> {
     let at = At::new(world, job, change);
     match &change.does {
         Does::Run(command) => at.run(command.clone(), None, None).await,
         Does::Put(put) => {
-            let (stdin, bytes) = open(&put.content).await.map_err(|why| at.trouble(&put.path, why))?;
+            let (stdin, bytes) = open(&put.content).await.map_err(|why| at.failed(&put.path, &why))?;
             at.run(actions::put::put(&put.path, put.mode.as_deref(), put.owner.as_deref(), bytes), Some(stdin), None)
                 .await
         }
         Does::Send { parcel, to } => {
-            let (stdin, _) = open(parcel).await.map_err(|why| at.trouble(&to.masked(), why))?;
+            let (stdin, _) = open(parcel).await.map_err(|why| at.failed(&to.masked(), &why))?;
             at.run(to.clone(), Some(stdin), None).await
         }
         Does::Pipe { from, source, to } => pipe(&at, from, source, to).await,
@@ -76,16 +76,20 @@ async fn make(world: &World, job: &Job, change: &Change) -> Result<Output, Troub
     }
 }
 
-/// Both ends at once. Where the source fails, its words are told: the other end only saw its input stop.
-async fn pipe(at: &At<'_>, from: &str, source: &Command, to: &Command) -> Result<Output, Trouble> {
-    let Some(from) = at.world.host(from) else { return Err(at.trouble(from, "not in the inventory".into())) };
+/// Both ends at once. Where the source fails, its words are told: the other end only saw its input stop. Where all that ails
+/// the source is that nobody took its output, the other end's are.
+async fn pipe(at: &At<'_>, from: &str, source: &Command, to: &Command) -> Result<Output, Mishap> {
+    let Some(from) = at.world.host(from) else { return Err(at.failed(from, "not in the inventory")) };
     let (writer, reader) = tokio::io::duplex(PIPE);
     let there = At { host: from.clone(), quiet: true, ..*at };
     let (sent, taken) = tokio::join!(
         there.run(source.clone(), None, Some(Box::new(writer))),
         at.run(to.clone(), Some(Box::new(reader)), None)
     );
-    sent.and(taken)
+    match sent {
+        Err(Mishap::Failed(failure)) if failure.untaken => taken.and(Err(Mishap::Failed(failure))),
+        sent => sent.and(taken),
+    }
 }
 
 /// Where a change is made, and for whom.
@@ -105,31 +109,38 @@ impl<'a> At<'a> {
         Self { world, job, change, host, quiet: false }
     }
 
-    async fn run(
-        &self,
-        command: Command,
-        stdin: Option<Source>,
-        stdout: Option<crate::remote::Sink>,
-    ) -> Result<Output, Trouble> {
-        let session = self.session().await?;
+    /// In its turn among the changes of this host. While it waited for that, anything may have happened.
+    async fn run(&self, command: Command, stdin: Option<Source>, stdout: Option<Sink>) -> Result<Output, Mishap> {
         let command = self.dressed(command);
         let _turn = match self.quiet {
             false => self.world.one_by_one(&self.host.name).await,
             true => None,
         };
+        let session = self.session().await?;
+        let deadline = Some(self.time()?);
         let live = (!self.quiet).then(|| self.live());
-        let deadline = Some(self.change.deadline);
-        let exec = Exec { stdin, stdout, live, deadline, ..Exec::new(&command) };
-        match session.exec(exec).await {
+        match session.exec(Exec { stdin, stdout, live, deadline, ..Exec::new(&command) }).await {
             Ok(output) => self.ended(output),
-            Err(Lost::Connection(why)) => Err(self.cut(&why).await),
-            Err(lost) => Err(self.trouble(&self.change.does.masked(), lost.to_string())),
+            Err(lost) => Err(self.lost(&session, lost).await),
         }
     }
 
-    async fn session(&self) -> Result<Arc<dyn Session>, Trouble> {
-        let lost = |_| Trouble::Cut { host: self.host.name.clone() };
-        self.world.crew.session(&self.host).await.map_err(lost)
+    /// The login there is now; Ctrl-C does not wait for one that is under way.
+    async fn session(&self) -> Result<Arc<dyn Session>, Mishap> {
+        let session = tokio::select! {
+            biased;
+            () = self.world.cancellation() => return Err(Mishap::Interrupted),
+            session = self.world.crew.session(&self.host) => session,
+        };
+        session.map_err(|_| Mishap::Cut { host: self.host.name.clone(), begun: false })
+    }
+
+    /// How long it may take: what is left of the step's time, where the step says how much it has.
+    fn time(&self) -> Result<Duration, Mishap> {
+        match self.job.time_left() {
+            Some(Duration::ZERO) => Err(self.overdue("the step's time was over before it could begin")),
+            left => Ok(left.unwrap_or(self.change.deadline)),
+        }
     }
 
     /// As the step's user, under the host's lock.
@@ -155,35 +166,53 @@ impl<'a> At<'a> {
         })
     }
 
-    fn ended(&self, output: Output) -> Result<Output, Trouble> {
+    fn ended(&self, output: Output) -> Result<Output, Mishap> {
         if output.ok() {
             return Ok(output);
         }
         if output.code == lock::LOOK_AGAIN && output.errors().ends_with(lock::FREED) {
-            return Err(Trouble::Locked);
+            return Err(Mishap::Locked);
         }
         if self.world.cancelled() {
-            return Err(Trouble::Interrupted);
+            return Err(Mishap::Interrupted);
         }
-        let errors = if output.errors().is_empty() { output.text() } else { output.errors() };
-        Err(Trouble::Failed {
-            what: format!("exit status {} on {}", output.code, self.host.name),
-            command: self.change.does.masked(),
-            stderr: mask::tokens(&tail(&errors)),
-            code: Some(output.code),
-        })
+        let said = if output.errors().is_empty() { output.text() } else { output.errors() };
+        let stderr = Some(mask::tokens(&tail(&said))).filter(|said| !said.is_empty());
+        let what = format!("exit status {} on {}", output.code, self.host.name);
+        let failure = self.failure(&self.change.does.masked(), &what);
+        Err(Mishap::Failed(Box::new(Failure { stderr, output: Some(output), ..failure })))
     }
 
-    async fn cut(&self, why: &str) -> Trouble {
-        self.world.crew.cut(&self.host.name, why).await;
-        if self.world.cancelled() {
-            return Trouble::Interrupted;
+    async fn lost(&self, session: &Arc<dyn Session>, lost: Lost) -> Mishap {
+        let (what, begun) = (lost.to_string(), !matches!(lost, Lost::Unsent(_)));
+        if lost.is_cut() {
+            self.world.crew.cut(&self.host.name, session, &what).await;
         }
-        Trouble::Cut { host: self.host.name.clone() }
+        match lost {
+            _ if self.world.cancelled() => Mishap::Interrupted,
+            lost if lost.is_cut() => Mishap::Cut { host: self.host.name.clone(), begun },
+            Lost::Deadline(_) => {
+                let told = |timeout| format!("still running when the step's {timeout:?} were over, so it was ended");
+                self.overdue(&self.job.manner.timeout.map_or(what, told))
+            }
+            lost => {
+                let untaken = self.quiet && matches!(lost, Lost::Relay(_));
+                Mishap::Failed(Box::new(Failure { untaken, ..self.failure(&self.change.does.masked(), &what) }))
+            }
+        }
     }
 
-    fn trouble(&self, command: &str, what: String) -> Trouble {
-        Trouble::Failed { what, command: command.to_owned(), stderr: String::new(), code: None }
+    fn overdue(&self, what: &str) -> Mishap {
+        let hint = Some("give the step a longer `timeout:` if it only needs more time".to_owned());
+        Mishap::Failed(Box::new(Failure { hint, ..self.failure(&self.change.does.masked(), what) }))
+    }
+
+    fn failed(&self, command: &str, what: &str) -> Mishap {
+        Mishap::Failed(Box::new(self.failure(command, what)))
+    }
+
+    fn failure(&self, command: &str, what: &str) -> Failure {
+        Failure { what: what.to_owned(), command: command.to_owned(), ..Failure::default() }
     }
 }
 

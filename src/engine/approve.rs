@@ -1,33 +1,36 @@
 //! What removes or replaces something is asked about first.
 
+use std::collections::BTreeSet;
+
 use super::World;
 use super::job::{Ended, Job};
-use crate::actions::Change;
 
-/// Ends the jobs whose removals were not allowed. `planned` runs beside `jobs`.
-pub async fn approve(world: &World, jobs: &mut [Job], planned: &mut [Option<&mut Vec<Change>>]) {
-    let removals: Vec<String> =
-        jobs.iter().zip(planned.iter()).flat_map(|(job, changes)| told(job, changes.as_deref())).collect();
+/// Asks about what the jobs would remove, but for what is `allowed` already, and ends those that may not. Says whether it
+/// asked: while a person thinks, what was read grows old.
+pub async fn approve(world: &World, jobs: &mut [Job], allowed: &mut BTreeSet<String>) -> bool {
+    let removals: Vec<String> = jobs.iter().flat_map(told).filter(|removal| !allowed.contains(removal)).collect();
     if removals.is_empty() || world.options.yes {
-        return;
+        return false;
     }
-    let ask = world.options.ask.clone();
-    let allowed = tokio::task::spawn_blocking(move || ask(&removals)).await.unwrap_or(false);
-    if allowed {
-        return;
+    let (ask, asked) = (world.options.ask.clone(), removals.clone());
+    match tokio::task::spawn_blocking(move || ask(&asked)).await.unwrap_or(false) {
+        true => allowed.extend(removals),
+        false => jobs.iter_mut().for_each(|job| refuse(job, allowed)),
     }
-    for (job, changes) in jobs.iter_mut().zip(planned) {
-        let removals = told(job, changes.as_deref());
-        if !removals.is_empty() {
-            job.end(Ended::failed(
-                format!("not allowed to remove or replace anything: {}", removals.join("; ")),
-                Some("look at it with `skep plan`, then run again with --yes".to_owned()),
-            ));
-        }
+    true
+}
+
+fn refuse(job: &mut Job, allowed: &BTreeSet<String>) {
+    let removals: Vec<String> = told(job).into_iter().filter(|removal| !allowed.contains(removal)).collect();
+    if !removals.is_empty() {
+        job.end(Ended::failed(
+            format!("not allowed to remove or replace anything: {}", removals.join("; ")),
+            Some("look at it with `skep plan`, then run again with --yes".to_owned()),
+        ));
     }
 }
 
-fn told(job: &Job, changes: Option<&Vec<Change>>) -> Vec<String> {
-    let removing = changes.into_iter().flatten().filter(|change| change.removes);
+fn told(job: &Job) -> Vec<String> {
+    let removing = job.planned().iter().filter(|change| change.removes);
     removing.map(|change| format!("{}: {} ({})", job.owner.name, change.does.masked(), change.why)).collect()
 }

@@ -89,10 +89,14 @@ impl Crew {
         Arc::new(move |what| emit(Event::HostConnecting { host: host.clone(), waiting: Some(what.to_owned()) }))
     }
 
-    /// The connection is gone: the next to ask logs in anew. A host that is cut off again and again is given up.
-    pub async fn cut(&self, host: &str, why: &str) {
+    /// The connection of `session` is gone: the next to ask logs in anew. A host that is cut off again and again is given
+    /// up. Of the many commands that one cut ends, the first to say so counts.
+    pub async fn cut(&self, host: &str, session: &Arc<dyn Session>, why: &str) {
         let Some(login) = self.logins.get(host) else { return };
         let mut login = login.lock().await;
+        if !matches!(&login.state, State::Up(up) if Arc::ptr_eq(up, session)) {
+            return;
+        }
         login.cuts += 1;
         login.state = match login.cuts > CUTS {
             false => State::Cut(why.to_owned()),

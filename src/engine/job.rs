@@ -49,7 +49,7 @@ pub struct Job {
     /// The changes it has made, to know one that does not help.
     pub made: Vec<Vec<Change>>,
     /// What went wrong in the last changes; the state decides whether it matters.
-    pub trouble: Option<Trouble>,
+    pub failure: Option<Failure>,
     /// The commands that failed, masked.
     pub failures: Vec<String>,
     /// Tries it has left.
@@ -60,8 +60,15 @@ pub struct Job {
 
 /// How far a job is.
 pub enum State {
-    /// Not as asked yet.
+    /// Not as asked yet, as far as is known.
     Open,
+    /// Not as asked, and this is about to be done.
+    Planned {
+        /// What would make it so.
+        changes: Vec<Change>,
+        /// Whether exit codes decide, because no state can.
+        always: bool,
+    },
     /// Ended.
     Ended(Ended),
 }
@@ -81,31 +88,53 @@ pub struct Ended {
     pub hint: Option<String>,
     /// What `register` keeps.
     pub shown: Option<Output>,
+    /// Whether the step says that a failure does not matter.
+    pub ignored: bool,
 }
 
 /// What went wrong in a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// A command failed.
-    Failed {
-        /// What happened.
-        what: String,
-        /// The command, masked.
-        command: String,
-        /// The end of its standard error.
-        stderr: String,
-        /// Its exit status, where it has one.
-        code: Option<i32>,
-    },
+pub enum Mishap {
+    /// It did not do what it should.
+    Failed(Box<Failure>),
     /// The connection was cut.
     Cut {
         /// The host that was cut off.
         host: String,
+        /// Whether the command was on its way: then what became of it is unknown.
+        begun: bool,
     },
     /// Another run held the host's lock; it is free again, and nothing was done.
     Locked,
     /// Ctrl-C.
     Interrupted,
+}
+
+impl Mishap {
+    /// What the change said, where that is what went wrong.
+    pub fn failure(self) -> Option<Failure> {
+        match self {
+            Self::Failed(failure) => Some(*failure),
+            Self::Cut { .. } | Self::Locked | Self::Interrupted => None,
+        }
+    }
+}
+
+/// A change that failed, in its own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// What happened.
+    pub what: String,
+    /// The command, masked.
+    pub command: String,
+    /// The end of its standard error, masked.
+    pub stderr: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// What it left behind, where it ended.
+    pub output: Option<Output>,
+    /// Whether all that failed is that nobody took what it wrote: then who should have taken it knows why.
+    pub untaken: bool,
 }
 
 impl Job {
@@ -128,7 +157,7 @@ impl Job {
             started: Instant::now(),
             waiting: None,
             made: Vec::new(),
-            trouble: None,
+            failure: None,
             failures: Vec::new(),
             tries,
             told: false,
@@ -137,7 +166,31 @@ impl Job {
 
     /// Whether it has not ended.
     pub fn open(&self) -> bool {
-        matches!(self.state, State::Open)
+        !matches!(self.state, State::Ended(_))
+    }
+
+    /// Whether it is about to do something.
+    pub fn is_planned(&self) -> bool {
+        matches!(self.state, State::Planned { .. })
+    }
+
+    /// What it is about to do.
+    pub fn planned(&self) -> &[Change] {
+        match &self.state {
+            State::Planned { changes, .. } => changes,
+            State::Open | State::Ended(_) => &[],
+        }
+    }
+
+    /// What it was about to do, if anything; it is open again.
+    pub fn unplan(&mut self) -> Option<(Vec<Change>, bool)> {
+        match std::mem::replace(&mut self.state, State::Open) {
+            State::Planned { changes, always } => Some((changes, always)),
+            state => {
+                self.state = state;
+                None
+            }
+        }
     }
 
     /// Who works for it on a host of the inventory.
@@ -177,10 +230,22 @@ impl Job {
         self.started + self.manner.timeout.unwrap_or_else(|| self.action.timeout())
     }
 
+    /// Takes one of the tries it has left, if there is one and time for it.
+    pub fn try_again(&mut self) -> bool {
+        let may = self.tries > 0 && self.time_left() != Some(Duration::ZERO);
+        self.tries -= u32::from(may);
+        may
+    }
+
+    /// How much of the step's `timeout` is left, where it has one.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.manner.timeout.map(|timeout| timeout.saturating_sub(self.started.elapsed()))
+    }
+
     /// Ends it.
     pub fn end(&mut self, ended: Ended) {
         let ended = self.hinted(ended);
-        self.state = State::Ended(ended);
+        self.state = State::Ended(Ended { ignored: self.manner.ignore_errors, ..ended });
     }
 
     /// A failure that has no hint yet may have one for what its command said.
@@ -207,6 +272,11 @@ impl Ended {
         Self { outcome, message, shown, ..Self::default() }
     }
 
+    /// Not as asked, and all there is to say is how its last change failed.
+    pub fn of(failure: &Failure) -> Self {
+        Self { outcome: Some(Outcome::Failed), ..Self::default() }.because(Some(failure))
+    }
+
     /// Not as asked.
     pub fn failed(message: impl Into<String>, hint: Option<String>) -> Self {
         Self { outcome: Some(Outcome::Failed), message: Some(message.into()), hint, ..Self::default() }
@@ -219,18 +289,16 @@ impl Ended {
 
     /// Adds what the last change said, for a failure; a script may end with a `hint: ` of its own.
     #[must_use]
-    pub fn because(mut self, trouble: Option<&Trouble>) -> Self {
-        if let Some(Trouble::Failed { what, command, stderr, .. }) = trouble {
-            let (stderr, hint) = parted(stderr);
-            self.command = Some(command.clone());
-            self.stderr = Some(stderr).filter(|text| !text.is_empty());
-            self.hint = self.hint.take().or(hint);
-            self.message = Some(match self.message.take() {
-                Some(message) if message != *what => format!("{message} ({what})"),
-                _ => what.clone(),
-            });
-        }
-        self
+    pub fn because(mut self, failure: Option<&Failure>) -> Self {
+        let Some(Failure { what, command, stderr, hint, output, .. }) = failure.cloned() else { return self };
+        let (stderr, own) = stderr.map(|said| parted(&said)).unwrap_or_default();
+        self.message = Some(match self.message.take() {
+            Some(message) if message != what => format!("{message} ({what})"),
+            _ => what,
+        });
+        self.hint = hint.or(own).or(self.hint);
+        let stderr = Some(stderr).filter(|said| !said.is_empty());
+        Self { command: Some(command), stderr, shown: self.shown.or(output), ..self }
     }
 }
 
@@ -250,14 +318,13 @@ mod tests {
     #[test]
     fn the_hint_of_a_script_is_the_failures_hint() {
         let failed = |stderr: &str, hint: Option<&str>| {
-            let (what, command) = ("exit status 1".to_owned(), "join".to_owned());
-            let trouble = Trouble::Failed { what, command, stderr: stderr.into(), code: Some(1) };
-            let ended = Ended::failed("why", hint.map(Into::into)).because(Some(&trouble));
+            let failure = Failure { stderr: Some(stderr.into()), ..Failure::default() };
+            let ended = Ended::failed("why", hint.map(Into::into)).because(Some(&failure));
             (ended.stderr.unwrap_or_default(), ended.hint.unwrap_or_default())
         };
         let pair = |stderr: &str, hint: &str| (stderr.to_owned(), hint.to_owned());
         assert_eq!(failed("refused\nhint: open it", None), pair("refused", "open it"));
-        assert_eq!(failed("hint: open it", Some("wait")), pair("", "wait"));
+        assert_eq!(failed("hint: open it", Some("wait")), pair("", "open it"));
         assert_eq!(failed("hint: none\nrefused", None), pair("hint: none\nrefused", ""));
     }
 }

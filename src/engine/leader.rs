@@ -36,10 +36,9 @@ pub async fn find(world: &World, ahead: Ahead<'_>) {
         return;
     }
     let unread = |wanted: &Wanted| !world.store().fresh(wanted) && world.left(&wanted.host).is_none();
-    let mut stale: BTreeSet<Wanted> = wanted(&world.hosts).into_iter().filter(unread).collect();
+    let stale: BTreeSet<Wanted> = wanted(&world.hosts).into_iter().filter(unread).collect();
     let more = ahead(&stale.iter().map(|wanted| wanted.host.clone()).collect());
-    stale.extend(more.into_iter().filter(unread));
-    look::fetch(world, stale).await;
+    look::fetch(world, stale, more.into_iter().filter(unread).collect()).await;
     if let Some(leader) = controls(world) {
         world.learn(|known| known.leader = Some(leader));
     }

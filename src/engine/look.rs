@@ -1,12 +1,13 @@
 //! Look: gathers what jobs must read, and reads it with one command per host.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures::future::join_all;
 
-use super::World;
 use super::job::Job;
+use super::{World, facts};
 use crate::event::Event;
 use crate::reads::batch::{Answer, Batch};
 use crate::reads::{Read, Seen, WORKSTATION, Wanted, dial, local};
@@ -22,43 +23,51 @@ const REPLY: usize = 64 << 20;
 /// is worth asking in the same breath.
 pub async fn look(world: &World, jobs: &[&Job], ahead: &dyn Fn(&BTreeSet<String>) -> Vec<Wanted>) {
     for _ in 0..ROUNDS {
-        let mut wanted: BTreeSet<Wanted> = {
+        let needed: BTreeSet<Wanted> = {
             let store = world.store();
             jobs.iter().flat_map(|job| job.missing(&store)).collect()
         };
-        if wanted.is_empty() || world.cancelled() {
+        if needed.is_empty() || world.cancelled() {
             return;
         }
-        let hosts = wanted.iter().map(|w| w.host.clone()).collect();
-        let more = ahead(&hosts);
-        let store_fresh = |wanted: &Wanted| world.store().fresh(wanted);
-        wanted.extend(more.into_iter().filter(|wanted| !store_fresh(wanted)));
-        fetch(world, wanted).await;
+        let hosts = needed.iter().map(|wanted| wanted.host.clone()).collect();
+        let more = ahead(&hosts).into_iter().filter(|wanted| !world.store().fresh(wanted)).collect();
+        fetch(world, needed, more).await;
     }
 }
 
-/// Reads all of `wanted`, each host's with one command, all hosts at once.
-pub async fn fetch(world: &World, wanted: BTreeSet<Wanted>) {
+/// Reads what is `needed`, and what is only asked `ahead`: each host's with one command, all hosts at once. Ctrl-C does not
+/// wait for the answers.
+pub async fn fetch(world: &World, needed: BTreeSet<Wanted>, ahead: BTreeSet<Wanted>) {
     let mut by_host: BTreeMap<String, Vec<(User, Read)>> = BTreeMap::new();
-    for Wanted { host, user, read } in wanted {
+    for Wanted { host, user, read } in needed.union(&ahead).cloned() {
         by_host.entry(host).or_default().push((user, read));
     }
-    join_all(by_host.into_iter().map(|(host, reads)| fetch_from(world, host, reads))).await;
+    let fetched = join_all(by_host.into_iter().map(|(host, reads)| fetch_from(world, host, reads, &needed)));
+    tokio::select! {
+        _ = fetched => {}
+        () = world.cancellation() => {}
+    }
 }
 
-async fn fetch_from(world: &World, host: String, reads: Vec<(User, Read)>) {
+async fn fetch_from(world: &World, host: String, reads: Vec<(User, Read)>, needed: &BTreeSet<Wanted>) {
     let (epoch, started, count) = (world.store().epoch(), Instant::now(), reads.len());
+    let lost = world.left(&host).is_some();
     let answers = match host.as_str() {
         WORKSTATION => on_workstation(reads).await,
         _ => on_host(world, &host, reads).await,
     };
-    if host != WORKSTATION {
+    if host != WORKSTATION && !lost {
         let ms = started.elapsed().as_millis() as u64;
         world.tell(Event::Looked { host: host.clone(), readings: count, ms });
     }
-    let mut store = world.store();
+    // A host that is lost is not asked twice.
+    let lost = world.left(&host).is_some();
     for (user, read, seen) in answers {
-        store.keep(Wanted { host: host.clone(), user, read }, seen, epoch);
+        facts::learn(world, &host, &seen);
+        let wanted = Wanted { host: host.clone(), user, read };
+        let ahead = !lost && !needed.contains(&wanted);
+        world.store().keep(wanted, seen, epoch, ahead);
     }
 }
 
@@ -81,15 +90,15 @@ async fn on_host(world: &World, name: &str, reads: Vec<(User, Read)>) -> Vec<Ans
             return unread(reads, &why.what);
         }
     };
-    ask(world, name, &*session, reads).await
+    ask(world, name, &session, reads).await
 }
 
 /// Dials and runs the script at once; a connection that both lost was cut once.
-async fn ask(world: &World, name: &str, session: &dyn Session, reads: Vec<(User, Read)>) -> Vec<Answer> {
+async fn ask(world: &World, name: &str, session: &Arc<dyn Session>, reads: Vec<(User, Read)>) -> Vec<Answer> {
     let (dialed, scripted): (Vec<_>, Vec<_>) = reads.into_iter().partition(|(_, read)| read.dialed());
-    let (scripted, dialed) = tokio::join!(run(session, scripted), dial(session, dialed));
+    let (scripted, dialed) = tokio::join!(run(&**session, scripted), dial(&**session, dialed));
     if let Some(lost) = scripted.1.or(dialed.1) {
-        world.crew.cut(name, &lost.to_string()).await;
+        world.crew.cut(name, session, &lost.to_string()).await;
         world.store().turn();
     }
     [scripted.0, dialed.0].concat()
@@ -120,7 +129,7 @@ async fn dial(session: &dyn Session, reads: Vec<(User, Read)>) -> Answers {
 
 fn gone(reads: Vec<(User, Read)>, lost: Lost) -> Answers {
     let answers = unread(reads, &lost.to_string());
-    (answers, Some(lost).filter(|lost| matches!(lost, Lost::Connection(_))))
+    (answers, Some(lost).filter(Lost::is_cut))
 }
 
 fn unread(reads: Vec<(User, Read)>, why: &str) -> Vec<Answer> {

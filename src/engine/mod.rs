@@ -1,28 +1,53 @@
 //! Do: connect, look, decide, change, look again.
 //!
 //! [`run`] takes the steps of a playbook one after another. Before the first it asks every host, with one command, for what
-//! all steps ahead must read (`ahead`); at its turn each step goes through rounds (`rounds`) in which its jobs look
-//! (`look`), plan, and change (`apply`), until the state says that each is as asked or cannot be.
+//! all steps ahead must read. At its turn each step goes through rounds in which its jobs look, plan, and change, until the
+//! state says that each is as asked or cannot be. The batch is only a prefetch: at its turn a step is evaluated anew, and
+//! what does not count any more is read then, so that a run comes to the same end whether reads are batched or not.
 //!
-//! The batch is only a prefetch. At its turn a step is evaluated anew, and what does not count any more is read then, so
-//! that a run comes to the same end whether reads are batched or not; `tests.rs` shows it on random playbooks.
+//! | file | what it knows |
+//! |---|---|
+//! | `run` | a run: every step's turn, one after another |
+//! | `tally` | how each host fared, and what exit code that makes |
+//! | `turns` | the order of things: which step, on which batch of hosts |
+//! | `placing` | where a step takes place: patterns, `--limit`, who is still in the run |
+//! | `leader` | the host that the swarm is commanded from |
+//! | `facts` | what expressions may know of a machine |
+//! | `ahead` | what the steps ahead will want to read |
+//! | `look` | looks: with one command per host |
+//! | `rounds` | a step's rounds: look, plan, apply, and look again |
+//! | `preview` | the same without the changes: `skep plan` |
+//! | `job` | one step on one host, and what became of it |
+//! | `waits` | what a job waits for, and when waiting is over |
+//! | `approve` | asks before something is removed or replaced |
+//! | `apply`, `doing` | makes changes; the scripts behind those that are no plain command |
+//! | `lock` | two runs at once on one host |
+//! | `mask` | what a command prints may hold a secret |
+//! | `crew` | the logins |
+//! | `world` | what the jobs of a run share |
+//!
+//! `tests/equivalence.rs` has the proof, on random playbooks; `tests/rules.rs` and its siblings what happens on bad days.
 
 mod ahead;
 mod apply;
 mod approve;
 mod crew;
 mod doing;
+mod facts;
 mod job;
 mod leader;
 mod lock;
 mod look;
 mod mask;
+mod placing;
 mod preview;
 mod rounds;
 mod run;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod waits;
 mod world;
 
 use std::sync::Arc;

@@ -5,19 +5,25 @@
 
 use super::World;
 use super::job::{Ended, Job};
-use super::rounds::{Ahead, tell_ended};
+use super::rounds::{Ahead, interrupted, tell_ended};
+use super::waits::{Parts, in_vain};
 use super::{apply, look};
-use crate::actions::{Change, Plan};
+use crate::actions::{Change, Plan, Wait};
 use crate::event::Outcome;
 use crate::remote::Output;
 
 /// Shows what the jobs of one step would do. `dirty` is the last step before it that would change something.
 pub async fn preview(world: &World, jobs: &mut [Job], ahead: Ahead<'_>, dirty: &mut Option<String>) {
     look::look(world, &jobs.iter().collect::<Vec<_>>(), ahead).await;
+    if world.cancelled() {
+        jobs.iter_mut().for_each(interrupted);
+        return tell_ended(world, jobs);
+    }
     let before = dirty.clone();
+    let parts = Parts::of(jobs);
     for job in jobs.iter_mut() {
-        let ended = decide(world, job, before.as_deref());
-        if ended.outcome == Some(Outcome::Changed) {
+        let (ended, then) = decide(world, job, before.as_deref(), &parts);
+        if then == Then::Differs {
             *dirty = Some(job.manner.step.clone());
         }
         job.end(ended);
@@ -25,27 +31,44 @@ pub async fn preview(world: &World, jobs: &mut [Job], ahead: Ahead<'_>, dirty: &
     tell_ended(world, jobs);
 }
 
-fn decide(world: &World, job: &Job, before: Option<&str>) -> Ended {
+/// Whether the steps after a job find the hosts as they are now.
+#[derive(PartialEq)]
+enum Then {
+    TheSame,
+    Differs,
+}
+
+fn decide(world: &World, job: &Job, before: Option<&str>, parts: &Parts) -> (Ended, Then) {
     if let Some(why) = world.left(&job.target.host.name) {
-        return Ended::unreachable(why);
+        return (Ended::unreachable(why), Then::TheSame);
     }
     let (plan, shown) = {
         let store = world.store();
         (job.plan(&store), job.shows(&store))
     };
     match plan {
-        Plan::Settled => settled(shown, before),
-        Plan::Change(changes) | Plan::Always(changes) => would(world, job, &changes, before),
-        Plan::Wait(wait) => {
-            let after = before.unwrap_or(&job.manner.step).to_owned();
-            let ended = would(world, job, &wait.then, Some(&after));
-            Ended { message: Some(format!("would wait for {}", wait.what)), ..ended }
-        }
+        Plan::Settled => (settled(shown, before), Then::TheSame),
+        Plan::Change(changes) | Plan::Always(changes) => (would(world, job, &changes, before), Then::Differs),
+        Plan::Wait(wait) => waits(world, job, &wait, before, parts),
         Plan::Refused(refusal) => match before {
-            Some(step) => unknown(&format!("cannot be told before {step} is done")),
-            None => Ended { shown, ..Ended::failed(refusal.why, refusal.hint) },
+            Some(step) => (unknown(&format!("cannot be told before {step} is done")), Then::TheSame),
+            None => (Ended { shown, ..Ended::failed(refusal.why, refusal.hint) }, Then::TheSame),
         },
     }
+}
+
+/// To wait is no change. But what is waited for is one: what comes after it is looked at again then, and if it does not
+/// come, there is nothing after it.
+fn waits(world: &World, job: &Job, wait: &Wait, before: Option<&str>, parts: &Parts) -> (Ended, Then) {
+    if let (None, Some(over)) = (before, in_vain(world, wait, parts)) {
+        return (over, Then::TheSame);
+    }
+    let message = format!("would wait for {}", wait.what);
+    let ended = match wait.then.as_slice() {
+        [] => unknown(&message),
+        then => would(world, job, then, Some(before.unwrap_or(&job.manner.step))),
+    };
+    (Ended { message: Some(message), ..ended }, Then::Differs)
 }
 
 /// As asked now. An earlier change may touch it: then it is looked at again after that, and says so.

@@ -1,14 +1,15 @@
 //! A step's rounds: look, plan, apply, and look again, until every job has ended.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::job::{Ended, Job, State, Trouble};
+use super::approve::approve;
+use super::job::{Ended, Failure, Job, Mishap, State};
+use super::waits::{self, Parts};
 use super::{World, apply, look};
-use crate::actions::{Change, Plan, Refusal, Wait};
-use crate::event::Event;
+use crate::actions::{Change, Plan, Refusal};
 use crate::reads::Wanted;
 use crate::remote::Output;
 
@@ -18,20 +19,13 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from
 /// What a look is worth asking beside what it must ask.
 pub type Ahead<'a> = &'a (dyn Fn(&BTreeSet<String>) -> Vec<Wanted> + Sync);
 
-/// What one planning of a job came to.
-enum Next {
-    Ended,
-    Waits,
-    Change(Vec<Change>),
-    Always(Vec<Change>),
-}
-
 /// Converges the jobs of one step.
 pub async fn converge(world: &World, jobs: &mut [Job], ahead: Ahead<'_>) {
     let mut pause = PAUSES.0;
     let mut first = true;
+    let mut allowed = BTreeSet::new();
     while jobs.iter().any(Job::open) {
-        let only_waits = round(world, jobs, if first { ahead } else { &|_| Vec::new() }).await;
+        let only_waits = round(world, jobs, &mut allowed, if first { ahead } else { &|_| Vec::new() }).await;
         first = !only_waits;
         if !only_waits {
             pause = PAUSES.0;
@@ -51,13 +45,13 @@ pub fn tell_ended(world: &World, jobs: &mut [Job]) {
     for job in jobs.iter_mut().filter(|job| !job.told) {
         let State::Ended(ended) = &job.state else { continue };
         let ms = job.started.elapsed().as_millis() as u64;
-        super::run::finish(world, &job.manner.step, &job.owner.name, job.item.as_deref(), ended, ms);
+        super::tally::finish(world, &job.manner.step, &job.owner.name, job.item.as_deref(), ended, ms);
         job.told = true;
     }
 }
 
-/// One round; says whether nothing was done but to wait.
-async fn round(world: &World, jobs: &mut [Job], ahead: Ahead<'_>) -> bool {
+/// One round; says whether nothing was done but to wait. `allowed` is what may be removed, as was asked.
+async fn round(world: &World, jobs: &mut [Job], allowed: &mut BTreeSet<String>, ahead: Ahead<'_>) -> bool {
     if !world.options.batched {
         // What batched runs are held against: every round reads all that it plans from.
         world.store().clear();
@@ -66,11 +60,13 @@ async fn round(world: &World, jobs: &mut [Job], ahead: Ahead<'_>) -> bool {
     if world.cancelled() {
         return true;
     }
-    let mut planned: Vec<Next> = jobs.iter_mut().map(|job| next(world, job)).collect();
-    super::approve::approve(world, jobs, &mut planned.iter_mut().map(Next::changes).collect::<Vec<_>>()).await;
+    plan(world, jobs);
+    if approve(world, jobs, allowed).await {
+        look_again(world, jobs);
+        return false;
+    }
     let came_true = jobs.iter().any(|job| !job.open() && job.waiting.is_some());
-    let work = jobs.iter_mut().zip(planned).filter(|(job, next)| job.open() && next.acts());
-    let work: Vec<_> = work.map(|(job, next)| act(world, job, next)).collect();
+    let work: Vec<_> = jobs.iter_mut().filter(|job| job.is_planned()).map(|job| act(world, job)).collect();
     let only_waits = work.is_empty();
     join_all(work).await;
     if came_true {
@@ -80,138 +76,121 @@ async fn round(world: &World, jobs: &mut [Job], ahead: Ahead<'_>) -> bool {
     only_waits
 }
 
-impl Next {
-    fn acts(&self) -> bool {
-        matches!(self, Self::Change(_) | Self::Always(_))
-    }
-
-    fn changes(&mut self) -> Option<&mut Vec<Change>> {
-        match self {
-            Self::Change(changes) | Self::Always(changes) => Some(changes),
-            Self::Ended | Self::Waits => None,
+/// Plans the open jobs, all from what was read in the same epoch.
+fn plan(world: &World, jobs: &mut [Job]) {
+    let parts = Parts::of(jobs);
+    for job in jobs.iter_mut().filter(|job| job.open()) {
+        match world.left(&job.target.host.name) {
+            Some(why) => job.end(Ended::unreachable(why)),
+            None => decide(world, job, &parts),
         }
     }
 }
 
-/// Plans one job from what was read.
-fn next(world: &World, job: &mut Job) -> Next {
-    if !job.open() {
-        return Next::Ended;
-    }
-    if let Some(why) = world.left(&job.target.host.name) {
-        return end(job, Ended::unreachable(why));
-    }
+fn decide(world: &World, job: &mut Job, parts: &Parts) {
     let (plan, shown) = {
         let store = world.store();
         (job.plan(&store), job.shows(&store))
     };
     match plan {
-        Plan::Settled => end(job, Ended::settled(!job.made.is_empty(), shown)),
+        Plan::Settled => job.end(Ended::settled(!job.made.is_empty(), shown)),
         Plan::Change(changes) => change(job, changes),
-        Plan::Always(changes) => Next::Always(changes),
-        Plan::Wait(wait) => waits(world, job, wait),
+        Plan::Always(changes) => job.state = State::Planned { changes, always: true },
+        Plan::Wait(wait) => waits::wait(world, job, wait, parts),
         Plan::Refused(refusal) => refused(job, refusal, shown),
     }
 }
 
-fn end(job: &mut Job, ended: Ended) -> Next {
-    job.end(ended);
-    Next::Ended
-}
-
 /// A change that was made and is asked for again did not help: what it said is why. So it is with a command that failed
 /// twice, however the changes before it differ: a container that cannot start has another id each time it is removed.
-fn change(job: &mut Job, changes: Vec<Change>) -> Next {
+fn change(job: &mut Job, changes: Vec<Change>) {
     let failed = |change: &Change| job.failures.iter().filter(|command| **command == change.does.masked()).count() > 1;
-    if !job.made.contains(&changes) && !changes.iter().any(failed) {
-        return Next::Change(changes);
+    let in_vain = job.made.contains(&changes) || changes.iter().any(failed);
+    if !in_vain || (job.failure.is_some() && job.try_again()) {
+        job.state = State::Planned { changes, always: false };
+        return;
     }
     let why = changes.first().map(|change| change.why.clone()).unwrap_or_default();
-    let ended = match &job.trouble {
-        Some(_) => Ended::failed(why, None).because(job.trouble.as_ref()),
+    job.end(match &job.failure {
+        Some(failure) => Ended::failed(why, None).because(Some(failure)),
         None => Ended {
             command: changes.last().map(|change| change.does.masked()),
             ..Ended::failed(format!("{why}: still so after the change was made"), None)
         },
-    };
-    end(job, ended)
+    });
 }
 
-fn refused(job: &mut Job, refusal: Refusal, shown: Option<Output>) -> Next {
-    if job.tries > 0 {
-        job.tries -= 1;
-        return Next::Waits;
+fn refused(job: &mut Job, refusal: Refusal, shown: Option<Output>) {
+    if job.try_again() {
+        return;
     }
     let ended = Ended { shown, ..Ended::failed(refusal.why, refusal.hint) };
-    let ended = if job.made.is_empty() { ended } else { ended.because(job.trouble.as_ref()) };
-    end(job, ended)
+    let failure = job.failure.as_ref().filter(|_| !job.made.is_empty());
+    job.end(ended.because(failure));
 }
 
-fn waits(world: &World, job: &mut Job, wait: Wait) -> Next {
-    let lost: Vec<String> = wait.on.iter().filter_map(|host| world.left(host)).collect();
-    if !wait.on.is_empty() && lost.len() == wait.on.len() {
-        return end(job, Ended::failed(format!("waiting for {} is over: {}", wait.what, lost.join("; ")), None));
-    }
-    if Instant::now() >= job.deadline() {
-        let secs = job.started.elapsed().as_secs();
-        let hint = Some("give the step a longer `timeout:` if it only needs more time".to_owned());
-        return end(
-            job,
-            Ended::failed(format!("still waiting for {} after {secs} s", wait.what), hint)
-                .because(job.trouble.as_ref()),
-        );
-    }
-    if job.waiting.as_ref() != Some(&wait.what) {
-        let (step, host) = (job.manner.step.clone(), job.owner.name.clone());
-        world.tell(Event::JobWaiting { step, host, waiting: wait.what.clone() });
-        job.waiting = Some(wait.what);
-    }
-    Next::Waits
+/// While a person was asked, the readings grew old: what is planned is planned anew.
+fn look_again(world: &World, jobs: &mut [Job]) {
+    world.store().turn();
+    jobs.iter_mut().for_each(|job| drop(job.unplan()));
 }
 
 /// Makes the changes of one job, and keeps what they said until the next look.
-async fn act(world: &World, job: &mut Job, next: Next) {
-    let (changes, always) = match next {
-        Next::Change(changes) => (changes, false),
-        Next::Always(changes) => (changes, true),
-        Next::Ended | Next::Waits => return,
-    };
-    let told = apply::apply(world, job, &changes).await;
-    match told {
-        Err(Trouble::Interrupted) => interrupted(job),
-        Err(Trouble::Locked) => {}
-        Err(Trouble::Cut { host }) => cut(world, job, &host).await,
-        told if always => exit_codes_decide(world, job, told),
-        told => {
-            job.trouble = told.err();
-            if let Some(Trouble::Failed { command, .. }) = &job.trouble {
-                job.failures.push(command.clone());
+async fn act(world: &World, job: &mut Job) {
+    let Some((changes, always)) = job.unplan() else { return };
+    match apply::apply(world, job, &changes).await {
+        Err(Mishap::Interrupted) => interrupted(job),
+        Err(Mishap::Locked) => {}
+        Err(Mishap::Cut { host, begun }) => {
+            reach(world, job, &host).await;
+            if always && begun && job.open() {
+                failed(world, job, unknown(&host, &changes)).await;
             }
+        }
+        Err(Mishap::Failed(failure)) if always => failed(world, job, *failure).await,
+        Ok(output) if always => job.end(Ended::settled(true, Some(output))),
+        told => {
             job.made.push(changes);
+            job.failure = told.err().and_then(Mishap::failure);
+            job.failures.extend(job.failure.iter().map(|failure| failure.command.clone()));
+            if job.failure.is_some() {
+                pause(world, job).await;
+            }
         }
     }
 }
 
 /// What cannot be known beforehand has ended as its exit code says.
-fn exit_codes_decide(world: &World, job: &mut Job, told: Result<Output, Trouble>) {
-    match told {
-        Ok(output) => job.end(Ended::settled(true, Some(output))),
-        Err(_) if job.tries > 0 && !world.cancelled() => job.tries -= 1,
-        Err(trouble) => {
-            let shown = match &trouble {
-                Trouble::Failed { code: Some(code), stderr, .. } => {
-                    Some(Output { code: *code, stdout: Vec::new(), stderr: stderr.clone().into_bytes() })
-                }
-                _ => None,
-            };
-            job.end(Ended { shown, ..Ended { message: None, ..Ended::failed("", None) }.because(Some(&trouble)) });
-        }
+async fn failed(world: &World, job: &mut Job, failure: Failure) {
+    pause(world, job).await;
+    if !job.try_again() {
+        job.end(Ended::of(&failure));
+    }
+}
+
+/// A line that no state speaks for was cut off: to run it again may do twice what must be done once.
+fn unknown(host: &str, changes: &[Change]) -> Failure {
+    Failure {
+        what: format!("{host} was cut off while it ran: nobody knows whether it was done"),
+        command: changes.last().map(|change| change.does.masked()).unwrap_or_default(),
+        hint: Some(
+            "look there; with `creates` or `unless` the state would say, with `retries` it would be run again".into(),
+        ),
+        ..Failure::default()
+    }
+}
+
+/// Before another try, longer each time.
+async fn pause(world: &World, job: &Job) {
+    if job.tries > 0 {
+        let tried = job.manner.retries - job.tries;
+        rest(world, (PAUSES.0 * 2u32.saturating_pow(tried)).min(PAUSES.1)).await;
     }
 }
 
 /// What became of a change that was cut off is unknown: the next look logs in again, and the state says. Where nobody can
 /// log in any more, the job ends here.
-async fn cut(world: &World, job: &mut Job, host: &str) {
+async fn reach(world: &World, job: &mut Job, host: &str) {
     world.store().turn();
     let Some(host) = world.host(host) else { return };
     if let Err(why) = world.crew.session(host).await {
@@ -220,7 +199,8 @@ async fn cut(world: &World, job: &mut Job, host: &str) {
     }
 }
 
-fn interrupted(job: &mut Job) {
+/// Ctrl-C came before its end.
+pub fn interrupted(job: &mut Job) {
     job.end(Ended::failed("interrupted", Some("run it again: it goes on where it was".to_owned())));
 }
 

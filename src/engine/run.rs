@@ -1,19 +1,21 @@
 //! A run: every step's turn, one after another.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use futures::future::{Fuse, FusedFuture as _, FutureExt as _};
 use tokio::sync::watch;
 
 use super::job::{Ended, Job, State};
 use super::turns::{Turn, turns};
-use super::{Crew, Emit, Options, World, ahead, leader, look, preview, rounds};
-use crate::actions::{Target, works_as};
-use crate::event::{Event, Outcome, Tally};
+use super::{Crew, Emit, Options, World, ahead, facts, leader, look, preview, rounds, tally};
+use crate::actions::Target;
+use crate::event::{Event, Outcome};
 use crate::inventory::Host;
-use crate::playbook::{Known, Playbook, ResolveError, Scope, Vars, World as Ground};
-use crate::reads::{Machine, Readings, Wanted};
+use crate::playbook::{Ground, Known, Playbook, ResolveError, Scope, Vars};
+use crate::reads::Wanted;
 use crate::remote::Connect;
 
 /// What is to be run.
@@ -31,10 +33,13 @@ pub struct Order {
 /// A run under way.
 pub(super) struct Run<'a> {
     pub(super) world: World,
+    pub(super) ground: Arc<Ground>,
+    pub(super) guess: Arc<Known>,
     playbook: &'a Playbook,
-    ground: Arc<Ground>,
-    guess: Arc<Known>,
 }
+
+/// A host, and what the step comes to there.
+type Evaluated = (Arc<Host>, Result<Vec<Job>, ResolveError>);
 
 /// Runs `order` to its end and says the exit code: 0 as asked, 1 a step failed, 3 a host could not be reached (and nothing
 /// worse), 10 a plan has changes, 130 interrupted.
@@ -48,7 +53,7 @@ pub async fn run(
     let crew = Crew::new(connect, &order.hosts, options.forks, options.wait, emit.clone());
     let world = World::new(order.hosts.clone(), options, crew, emit, cancel);
     let ground = Ground::new(&order.playbook, order.hosts.clone(), order.extra.clone());
-    let guess = Arc::new(guessed(&order.hosts));
+    let guess = Arc::new(facts::guessed(&order.hosts));
     let run = Run { world, playbook: &order.playbook, ground, guess };
     let code = run.all(&order.steps).await;
     run.world.crew.close().await;
@@ -66,9 +71,13 @@ impl Run<'_> {
             steps: ids.len(),
             plan: self.world.options.plan,
         });
+        let mut under_way = pin!(self.turns(&turns, &hosts).fuse());
         tokio::select! {
-            () = self.turns(&turns, &hosts) => {}
-            () = self.interruption() => {}
+            () = &mut under_way => {}
+            () = self.world.cancellation() => {}
+        }
+        if self.world.cancelled() {
+            self.interrupted(under_way).await;
         }
         self.end(&hosts)
     }
@@ -77,7 +86,7 @@ impl Run<'_> {
         self.begin(turns, hosts).await;
         let mut dirty = None;
         for at in 0..turns.len() {
-            if self.world.cancelled() || (self.world.options.fail_fast && self.failed()) {
+            if self.world.cancelled() || (self.world.options.fail_fast && self.failed(hosts)) {
                 return;
             }
             self.turn(turns, at, &mut dirty).await;
@@ -86,25 +95,30 @@ impl Run<'_> {
 
     /// Logs in everywhere and, in the same breath, asks what all steps will want to know.
     async fn begin(&self, turns: &[Turn<'_>], hosts: &BTreeSet<String>) {
-        let mut wanted = ahead::facts(&self.world, hosts);
+        let mut wanted = facts::wanted(&self.world, hosts);
         wanted.extend(ahead::wanted(self, turns, hosts));
-        look::fetch(&self.world, wanted).await;
-        self.keep_facts();
+        look::fetch(&self.world, BTreeSet::new(), wanted).await;
     }
 
     async fn turn(&self, turns: &[Turn<'_>], at: usize, dirty: &mut Option<String>) {
         let (turn, started) = (turns[at], Instant::now());
         let ahead = |hosts: &BTreeSet<String>| -> Vec<Wanted> { ahead::wanted(self, &turns[at..], hosts) };
         leader::find(&self.world, &ahead).await;
-        let hosts = self.present(&turn);
+        let evaluated = self.evaluated(&turn).await;
+        if self.world.cancelled() {
+            return;
+        }
         let step = turn.step.id.clone();
         self.world.tell(Event::StepStarted {
             play: turn.play.name.clone(),
             step: step.clone(),
             name: turn.step.name.clone(),
-            hosts: hosts.iter().map(|host| host.name.clone()).collect(),
+            hosts: evaluated.iter().map(|(host, _)| host.name.clone()).collect(),
         });
-        let mut jobs = self.jobs(&turn, &hosts, dirty.as_deref());
+        if evaluated.is_empty() {
+            self.nobody_leads(&turn);
+        }
+        let mut jobs = self.jobs(&turn, evaluated, dirty.as_deref());
         match self.world.options.plan {
             true => preview::preview(&self.world, &mut jobs, &ahead, dirty).await,
             false => rounds::converge(&self.world, &mut jobs, &ahead).await,
@@ -113,16 +127,42 @@ impl Run<'_> {
         self.world.tell(Event::StepFinished { step, ms: started.elapsed().as_millis() as u64 });
     }
 
-    /// The jobs of a turn; a host on which the step cannot be evaluated, or for which it is not meant, is told of.
-    fn jobs(&self, turn: &Turn<'_>, hosts: &[Arc<Host>], dirty: Option<&str>) -> Vec<Job> {
-        let mut jobs = Vec::new();
+    /// The step on each of its hosts. Facts that turn out to be needed are read, and then it is evaluated anew.
+    async fn evaluated(&self, turn: &Turn<'_>) -> Vec<Evaluated> {
+        let evaluated = self.evaluate(turn);
+        let lacking = evaluated.iter().any(|(_, jobs)| jobs.as_ref().is_err_and(facts::are_lacking));
+        match lacking && facts::read_missing(&self.world).await {
+            true => self.evaluate(turn),
+            false => evaluated,
+        }
+    }
+
+    /// A step of which nobody can say where it takes place fails wherever it might.
+    fn evaluate(&self, turn: &Turn<'_>) -> Vec<Evaluated> {
         let leader = self.world.leader();
-        for host in hosts {
-            let scope = Scope::new(&self.ground, &self.world.known(), host, turn.play);
-            match turn.jobs(&scope, host, &self.target(host, leader.as_deref())) {
-                Ok(more) if more.is_empty() => self.skipped(turn, host, dirty),
+        let placed = match self.placed(turn, leader.as_deref()) {
+            Ok(placed) => placed,
+            Err(error) => {
+                let everyone = self.present(&self.everyone()).into_iter();
+                return everyone.map(|host| (host, Err(error.clone()))).collect();
+            }
+        };
+        let on = |host: Arc<Host>| {
+            let scope = Scope::new(&self.ground, &self.world.known(), &host, turn.play);
+            let jobs = turn.jobs(&scope, &host, &self.target(&host, leader.as_deref()));
+            (host, jobs)
+        };
+        self.present(&placed).into_iter().map(on).collect()
+    }
+
+    /// The jobs of a turn; a host on which the step cannot be evaluated, or for which it is not meant, is told of.
+    fn jobs(&self, turn: &Turn<'_>, evaluated: Vec<Evaluated>, dirty: Option<&str>) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        for (host, evaluated) in evaluated {
+            match evaluated {
+                Ok(more) if more.is_empty() => self.skipped(turn, &host, dirty),
                 Ok(more) => jobs.extend(more),
-                Err(error) => self.unresolved(turn, host, &error, dirty),
+                Err(error) => self.unresolved(turn, &host, &error, dirty),
             }
         }
         for job in &jobs {
@@ -132,11 +172,22 @@ impl Run<'_> {
         jobs
     }
 
+    /// A step for the leader is not for a host whose end was told of by its name: what becomes of it is told once more.
+    fn nobody_leads(&self, turn: &Turn<'_>) {
+        let placed = self.placed(turn, self.world.leader().as_deref()).unwrap_or_default();
+        for host in placed.iter().filter(|_| turn.pattern().value.trim() == "leader") {
+            let why = self.world.left(&host.name).unwrap_or_default();
+            let message = Some(format!("not taken, for nobody leads: {} left the run ({why})", host.name));
+            let ended = Ended { outcome: Some(Outcome::Skipped), message, ..Ended::default() };
+            tally::finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
+        }
+    }
+
     /// Not meant for this host. In a plan that may be so only until an earlier step has registered something.
     fn skipped(&self, turn: &Turn<'_>, host: &Host, dirty: Option<&str>) {
         let message = dirty.map(|step| format!("not for this host as it is now, looked at again after {step}"));
         let ended = Ended { outcome: Some(Outcome::Skipped), message, ..Ended::default() };
-        finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
+        tally::finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
     }
 
     /// What is undefined at its turn is an error; in a plan it may be what an earlier step would have found out.
@@ -145,9 +196,10 @@ impl Run<'_> {
             (ResolveError::Undefined { name, .. }, Some(step)) if self.world.options.plan => {
                 preview::unknown(&format!("`{name}` is known after {step}"))
             }
-            _ => Ended::failed(error.error().to_string(), None),
+            _ => Ended::failed(error.error().to_string(), facts::lost(&self.world, error)),
         };
-        finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
+        let ended = Ended { ignored: turn.step.ignore_errors, ..ended };
+        tally::finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
         if ended.outcome == Some(Outcome::Failed) && !turn.step.ignore_errors {
             self.world.leave(&host.name, &format!("{} failed", turn.step.id));
         }
@@ -170,38 +222,20 @@ impl Run<'_> {
     }
 
     /// First Ctrl-C: what runs is ended, and the steps under way get a moment to say so.
-    async fn interruption(&self) {
-        self.world.cancellation().await;
+    async fn interrupted(&self, under_way: Pin<&mut Fuse<impl Future<Output = ()>>>) {
         self.world.tell(Event::Interrupted);
-        self.world.crew.interrupt().await;
-        tokio::time::sleep(std::time::Duration::from_secs(10)).await;
-    }
-
-    fn end(&self, hosts: &BTreeSet<String>) -> u8 {
-        let tallies: Vec<Tally> =
-            self.world.tallies().into_iter().filter(|tally| hosts.contains(&tally.host)).collect();
-        let code = code(&tallies, self.world.options.plan, self.world.cancelled());
-        let ms = self.world.started.elapsed().as_millis() as u64;
-        self.world.tell(Event::RunFinished { hosts: tallies, ms, code });
-        code
-    }
-
-    fn failed(&self) -> bool {
-        self.world.tallies().iter().any(|tally| tally.failed > 0 || tally.unreachable)
-    }
-
-    fn keep_facts(&self) {
-        let store = self.world.store();
-        let user = |name: &str| self.world.host(name).map(|host| works_as(host, None, None)).unwrap_or_default();
-        let seen = Readings::new(&store, &user);
-        for host in &self.world.hosts {
-            if let Some(machine) = seen.machine(&host.name).is() {
-                self.world.learn(|known| drop(known.facts.insert(host.name.clone(), facts(machine))));
-            }
+        if under_way.is_terminated() {
+            return;
+        }
+        let ending = async {
+            self.world.crew.interrupt().await;
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        };
+        tokio::select! {
+            () = under_way => {}
+            () = ending => {}
         }
     }
-
-    // Who and where.
 
     pub(super) fn target(&self, host: &Arc<Host>, leader: Option<&str>) -> Target {
         Target {
@@ -221,99 +255,4 @@ impl Run<'_> {
         known.leader = leader.map(str::to_owned);
         Scope::new(&self.ground, &Arc::new(known), host, turn.play)
     }
-
-    /// The hosts of a turn, in inventory order.
-    pub(super) fn placed(&self, turn: &Turn<'_>, leader: Option<&str>) -> Result<Vec<Arc<Host>>, ResolveError> {
-        let mut known = (*self.world.known()).clone();
-        known.leader = leader.map(str::to_owned).or_else(|| self.first_manager());
-        let pattern = turn.step.hosts.as_ref().unwrap_or(&turn.play.hosts);
-        let scope = Scope::without_host(&self.ground, &Arc::new(known));
-        Ok(self.allowed(turn.in_batch(scope.hosts(pattern)?)))
-    }
-
-    fn present(&self, turn: &Turn<'_>) -> Vec<Arc<Host>> {
-        let gone = self.world.gone();
-        let placed = self.placed(turn, self.world.leader().as_deref()).unwrap_or_default();
-        placed.into_iter().filter(|host| !gone.contains(&host.name)).collect()
-    }
-
-    fn first_manager(&self) -> Option<String> {
-        leader::managers(&self.world.hosts).next().map(|host| host.name.clone())
-    }
-
-    fn allowed(&self, hosts: Vec<Arc<Host>>) -> Vec<Arc<Host>> {
-        match &self.world.options.limit {
-            Some(limit) => hosts.into_iter().filter(|host| limit.contains(&host.name)).collect(),
-            None => hosts,
-        }
-    }
-
-    fn play_size(&self, play: &crate::playbook::Play) -> usize {
-        let scope = Scope::without_host(&self.ground, &self.guess);
-        scope.hosts(&play.hosts).map(|hosts| hosts.len()).unwrap_or_default()
-    }
-
-    /// Every host that some turn may take place on.
-    fn concerned(&self, turns: &[Turn<'_>]) -> BTreeSet<String> {
-        let placed = turns.iter().flat_map(|turn| self.placed(turn, None).unwrap_or_default());
-        placed.map(|host| host.name.clone()).collect()
-    }
-}
-
-/// Tells how a job ended, and counts it.
-pub(super) fn finish(world: &World, step: &str, host: &str, item: Option<&str>, ended: &Ended, ms: u64) {
-    let outcome = ended.outcome.unwrap_or(Outcome::Failed);
-    world.count(host, |tally| count(tally, outcome, ms));
-    world.tell(Event::JobFinished {
-        step: step.to_owned(),
-        host: host.to_owned(),
-        item: item.map(str::to_owned),
-        outcome,
-        message: ended.message.clone(),
-        command: ended.command.clone(),
-        stderr: ended.stderr.clone(),
-        hint: ended.hint.clone(),
-        ms,
-    });
-}
-
-fn count(tally: &mut Tally, outcome: Outcome, ms: u64) {
-    tally.ms += ms;
-    match outcome {
-        Outcome::Unchanged => tally.unchanged += 1,
-        Outcome::Changed => tally.changed += 1,
-        Outcome::Failed => tally.failed += 1,
-        Outcome::Skipped => tally.skipped += 1,
-        Outcome::Unreachable => tally.unreachable = true,
-    }
-}
-
-fn code(tallies: &[Tally], plan: bool, cancelled: bool) -> u8 {
-    match () {
-        () if cancelled => 130,
-        () if tallies.iter().any(|tally| tally.failed > 0) => 1,
-        () if tallies.iter().any(|tally| tally.unreachable) => 3,
-        () if plan && tallies.iter().any(|tally| tally.changed > 0) => 10,
-        () => 0,
-    }
-}
-
-/// What expressions may know of a machine: what does not change while it runs.
-fn facts(machine: &Machine) -> serde_json::Value {
-    serde_json::json!({
-        "cores": machine.cores,
-        "memory_mib": machine.memory,
-        "hostname": machine.hostname,
-        "architecture": machine.architecture,
-        "os": machine.id,
-        "os_version": machine.version,
-        "codename": machine.codename,
-    })
-}
-
-/// Facts that stand in for those not read yet, so that what is to be read can be told. Nothing is decided by them.
-fn guessed(hosts: &[Arc<Host>]) -> Known {
-    let machine = Machine { cores: 2, memory: 4096, ..Machine::default() };
-    let facts: BTreeMap<_, _> = hosts.iter().map(|host| (host.name.clone(), facts(&machine))).collect();
-    Known { facts, ..Known::default() }
 }

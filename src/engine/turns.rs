@@ -6,6 +6,7 @@ use super::job::{Job, Manner};
 use crate::actions::Target;
 use crate::inventory::Host;
 use crate::playbook::{Play, Playbook, ResolveError, Scope, Step};
+use crate::yaml::Spanned;
 
 /// One step's turn.
 #[derive(Clone, Copy)]
@@ -38,6 +39,11 @@ fn batches(play: &Play, hosts: usize) -> Vec<Option<(usize, usize)>> {
 }
 
 impl Turn<'_> {
+    /// Which hosts it is for, as written.
+    pub fn pattern(&self) -> &Spanned<String> {
+        self.step.hosts.as_ref().unwrap_or(&self.play.hosts)
+    }
+
     /// Those of the play's hosts whose turn it is.
     pub fn in_batch(&self, hosts: Vec<Arc<Host>>) -> Vec<Arc<Host>> {
         match (self.batch, &self.step.hosts) {

@@ -69,6 +69,11 @@ impl World {
         self.hosts.iter().find(|host| host.name == name)
     }
 
+    /// Whether `--limit` leaves it to this run to change the host.
+    pub fn may_change(&self, host: &str) -> bool {
+        self.options.limit.as_ref().is_none_or(|limit| limit.iter().any(|name| name == host))
+    }
+
     /// The host leaves the run; the first reason stays.
     pub fn leave(&self, host: &str, why: &str) {
         locked(&self.out).entry(host.to_owned()).or_insert_with(|| why.to_owned());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{Job, Known, Play, Playbook, ResolveError, Scope, Step, Vars, World, expr, scope};
+use super::{Ground, Job, Known, Play, Playbook, ResolveError, Scope, Step, Vars, expr, scope};
 use crate::actions::{Object, Target, peers};
 use crate::inventory::Host;
 use crate::yaml::{At, Error, Errors, Node, Spanned};
@@ -16,7 +16,7 @@ use crate::yaml::{At, Error, Errors, Node, Spanned};
 /// # Errors
 /// Every mistake, in the order of the text.
 pub fn check(playbook: &Playbook, hosts: &[Arc<Host>], extra: &Vars) -> Result<(), Errors> {
-    let world = World::new(playbook, hosts.to_vec(), extra.clone());
+    let world = Ground::new(playbook, hosts.to_vec(), extra.clone());
     let mut check = Check {
         known: Arc::new(guessed(hosts)),
         world,
@@ -35,7 +35,7 @@ pub fn check(playbook: &Playbook, hosts: &[Arc<Host>], extra: &Vars) -> Result<(
 }
 
 struct Check<'a> {
-    world: Arc<World>,
+    world: Arc<Ground>,
     known: Arc<Known>,
     errors: Vec<Error>,
     /// What earlier steps register.

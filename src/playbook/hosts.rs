@@ -17,7 +17,7 @@ impl Scope {
         let at = &pattern.at;
         let pattern = Pattern::parse(&self.text(pattern)?).map_err(|why| told(&why, at))?;
         if pattern.is_leader() && self.world.inventory.group("leader").is_none() {
-            let leader = self.leader().ok_or_else(|| ResolveError::not_yet("leader").or_at(at))?;
+            let leader = self.leader().ok_or_else(|| ResolveError::not_yet("leader").or_at(at).suggest(["leader"]))?;
             return Ok(self.world.host(&leader).into_iter().cloned().collect());
         }
         match self.world.inventory.select(&pattern) {

@@ -30,7 +30,7 @@ use crate::yaml::{At, Node, Source, Spanned};
 pub use check::check;
 pub use duration::duration;
 pub use resolve::{Job, ResolveError};
-pub use scope::{Known, Scope, World};
+pub use scope::{Ground, Known, Scope};
 pub use select::{Row, SelectError, Selection};
 
 /// Variables in the order they were written; a later scope's win over an earlier one's.

@@ -20,14 +20,14 @@ pub(super) const BUILTIN: &[&str] =
     &["facts", "groups", "host", "hostvars", "index", "inventory_hostname", "item", "leader", "play", "playbook_dir"];
 
 /// What holds for a whole run.
-pub struct World {
+pub struct Ground {
     pub(super) inventory: Inventory,
     pub(super) defaults: Vars,
     pub(super) extra: Vars,
     pub(super) folder: PathBuf,
 }
 
-impl World {
+impl Ground {
     /// A playbook and every host of the inventory it is used with, in order; `extra` are the variables of `-e`, which win
     /// over all others.
     pub fn new(playbook: &Playbook, hosts: Vec<Arc<Host>>, extra: Vars) -> Arc<Self> {
@@ -70,7 +70,7 @@ impl Known {
 /// What expressions can see. Cheap to clone.
 #[derive(Clone)]
 pub struct Scope {
-    pub(super) world: Arc<World>,
+    pub(super) world: Arc<Ground>,
     pub(super) known: Arc<Known>,
     pub(super) host: Option<Arc<Host>>,
     pub(super) play: Option<(String, Spanned<String>)>,
@@ -82,13 +82,13 @@ pub struct Scope {
 
 impl Scope {
     /// The scope of a host in a play; [`Step::resolve`] adds what belongs to the step.
-    pub fn new(world: &Arc<World>, known: &Arc<Known>, host: &Arc<Host>, play: &Play) -> Self {
+    pub fn new(world: &Arc<Ground>, known: &Arc<Known>, host: &Arc<Host>, play: &Play) -> Self {
         let of_play = Self { play_vars: play.vars.clone(), ..Self::without_host(world, known) };
         Self { host: Some(host.clone()), play: Some((play.name.clone(), play.hosts.clone())), ..of_play }
     }
 
     /// The scope of patterns: no host, so of the inventory's variables only those that are the same for all hosts.
-    pub fn without_host(world: &Arc<World>, known: &Arc<Known>) -> Self {
+    pub fn without_host(world: &Arc<Ground>, known: &Arc<Known>) -> Self {
         let (world, known) = (world.clone(), known.clone());
         let none = Vars::default();
         Self { world, known, host: None, play: None, hosts: None, play_vars: none.clone(), step_vars: none, item: None }

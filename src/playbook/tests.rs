@@ -111,7 +111,7 @@ fn hosts() -> Vec<Arc<Host>> {
 /// What the playbook's steps come to on a host, line by line.
 fn jobs(text: &str, known: Known, on: &str) -> Vec<String> {
     let playbook = loaded(text);
-    let world = World::new(&playbook, hosts(), Vars::default());
+    let world = Ground::new(&playbook, hosts(), Vars::default());
     let host = world.host(on).expect("one of the hosts").clone();
     let known = Arc::new(known);
     let resolved = |play: &Play, step: &Step| match step.resolve(&Scope::new(&world, &known, &host, play)) {
@@ -318,7 +318,7 @@ fn the_stronger_variable_wins() {
     let text = "vars: { a: book, z: book }\nplays:\n  - hosts: all\n    vars: { b: play, c: play, d: play, e: play }\n    steps:\n      \
                 - thing: { name: '{{ [z, a, b, c, d, e] | join(\" \") }}' }\n        vars: { c: step, d: step, e: step }\n";
     let playbook = loaded(text);
-    let world = World::new(&playbook, vec![Arc::new(with_vars)], Arc::new(vec![var("e", "extra")]));
+    let world = Ground::new(&playbook, vec![Arc::new(with_vars)], Arc::new(vec![var("e", "extra")]));
     let mut known = Known::default();
     known.registered.insert("node1".into(), [("d".to_owned(), "kept".into()), ("e".to_owned(), "kept".into())].into());
     let play = &playbook.plays[0];
@@ -355,7 +355,7 @@ fn selections_take_what_they_say() {
 /// The names of a pattern's hosts, or what is wrong with it.
 fn placed(pattern: &str, leader: Option<&str>) -> String {
     let playbook = loaded(&format!("vars: {{ who: workers }}\nplays:\n  - hosts: \"{pattern}\"\n    steps: []"));
-    let world = World::new(&playbook, hosts(), Vars::default());
+    let world = Ground::new(&playbook, hosts(), Vars::default());
     let known = Known { leader: leader.map(str::to_owned), ..Known::default() };
     match Scope::without_host(&world, &Arc::new(known)).hosts(&playbook.plays[0].hosts) {
         Ok(hosts) => hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>().join(" "),

@@ -25,9 +25,18 @@ struct Reading {
     seen: Seen<Value>,
     epoch: u64,
     at: Instant,
+    ahead: bool,
 }
 
-/// All readings of a run. A reading counts while nothing was changed since it began, and for 30 s.
+impl Reading {
+    /// Nothing came of it, ahead of the turn of whoever needs it: he may have better luck.
+    fn doubtful(&self) -> bool {
+        self.ahead && matches!(self.seen, Seen::Unread(_))
+    }
+}
+
+/// All readings of a run. A reading counts while nothing was changed since it began, and for 30 s; one that came to nothing
+/// ahead of its turn is worth a second look, but not a third.
 #[derive(Debug, Default)]
 pub struct Store {
     epoch: u64,
@@ -45,9 +54,10 @@ impl Store {
         self.epoch += 1;
     }
 
-    /// Keeps an answer whose script began in `epoch` and ended just now.
-    pub fn keep(&mut self, wanted: Wanted, seen: Seen<Value>, epoch: u64) {
-        self.readings.insert(wanted, Reading { seen, epoch, at: Instant::now() });
+    /// Keeps an answer whose script began in `epoch` and ended just now; `ahead` where nobody needs it yet.
+    pub fn keep(&mut self, wanted: Wanted, seen: Seen<Value>, epoch: u64, ahead: bool) {
+        let ahead = ahead && !self.counting(&wanted).is_some_and(Reading::doubtful);
+        self.readings.insert(wanted, Reading { seen, epoch, at: Instant::now(), ahead });
     }
 
     /// Forgets everything, whatever its epoch.
@@ -60,9 +70,9 @@ impl Store {
         self.readings.remove(wanted);
     }
 
-    /// Whether there is a reading that counts.
+    /// Whether there is a reading that counts, and nothing is to be had from another look.
     pub fn fresh(&self, wanted: &Wanted) -> bool {
-        self.counting(wanted).is_some()
+        self.counting(wanted).is_some_and(|reading| !reading.doubtful())
     }
 
     fn counting(&self, wanted: &Wanted) -> Option<&Reading> {

@@ -67,14 +67,18 @@ impl Connect for Fake {
 #[async_trait]
 impl Session for Folder {
     async fn exec(&self, exec: Exec<'_>) -> Result<Output, Lost> {
-        let script = exec.command.wire().replace("/run/lock", &self.path.display().to_string());
+        let folder = self.path.display().to_string();
+        let script = exec.command.wire().replace("/run/lock", &folder);
+        // The workstation's own engine is no host's.
+        let script = script.replace("/var/run/docker.sock", &format!("{folder}/docker.sock"));
         if let Ok(mut calls) = self.calls.lock() {
             calls.push((self.host.clone(), script.clone()));
         }
         if let Some(answer) = (self.hook)(&self.host, &script) {
             return answer;
         }
-        self.run(&script, exec).await.map_err(|error| Lost::Refused(error.to_string()))
+        let deadline = exec.deadline.unwrap_or(Duration::MAX);
+        tokio::time::timeout(deadline, self.run(&script, exec)).await.unwrap_or(Err(Lost::Deadline(deadline)))
     }
 
     /// Dials from the workstation.
@@ -93,21 +97,29 @@ impl Session for Folder {
 }
 
 impl Folder {
-    async fn run(&self, script: &str, exec: Exec<'_>) -> std::io::Result<Output> {
+    /// What lies in the host's own `bin` comes first.
+    fn path_variable(&self) -> String {
+        format!("{}/bin:{}", self.path.display(), std::env::var("PATH").unwrap_or_default())
+    }
+
+    async fn run(&self, script: &str, exec: Exec<'_>) -> Result<Output, Lost> {
+        let refused = |error: std::io::Error| Lost::Refused(error.to_string());
+        let relay = |error: std::io::Error| Lost::Relay(error.to_string());
         let mut sh = Process::new("sh");
-        let sh = sh.arg("-c").arg(script).current_dir(&self.path).kill_on_drop(true);
-        let mut child = sh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let sh = sh.arg("-c").arg(script).current_dir(&self.path).kill_on_drop(true).env("PATH", self.path_variable());
+        let mut child =
+            sh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(refused)?;
         let mut input = exec.command.input().to_vec();
         if let Some(mut source) = exec.stdin {
-            source.read_to_end(&mut input).await?;
+            source.read_to_end(&mut input).await.map_err(relay)?;
         }
         if let Some(mut stdin) = child.stdin.take() {
             // A command need not read what it is given.
             let _ = stdin.write_all(&input).await;
         }
-        let out = child.wait_with_output().await?;
+        let out = child.wait_with_output().await.map_err(refused)?;
         if let Some(mut sink) = exec.stdout {
-            sink.write_all(&out.stdout).await?;
+            sink.write_all(&out.stdout).await.map_err(relay)?;
         }
         Ok(Output { code: out.status.code().unwrap_or(137), stdout: out.stdout, stderr: out.stderr })
     }

@@ -81,12 +81,34 @@ pub enum Lost {
     /// The connection is gone; what became of the command is unknown.
     #[error("the connection was lost: {0}")]
     Connection(String),
+    /// The connection was gone before the command was sent: it has not run.
+    #[error("the connection was lost: {0}")]
+    Unsent(String),
+    /// What it was to read could not be read, or nobody took what it wrote: the fault is not its host's, whose connection holds.
+    #[error("{0}")]
+    Relay(String),
     /// The command was still running at its deadline and was ended.
     #[error("still running after {0:?}, so it was ended")]
     Deadline(Duration),
     /// It was never started: the host refused the channel, sudo or the like.
     #[error("{0}")]
     Refused(String),
+}
+
+impl Lost {
+    /// Whether the connection is gone.
+    pub fn is_cut(&self) -> bool {
+        matches!(self, Self::Connection(_) | Self::Unsent(_))
+    }
+
+    /// The same of a command that was not sent yet.
+    #[must_use]
+    pub fn unsent(self) -> Self {
+        match self {
+            Self::Connection(why) => Self::Unsent(why),
+            other => other,
+        }
+    }
 }
 
 /// Why a port could not be reached from a host.

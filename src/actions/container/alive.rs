@@ -148,5 +148,5 @@ fn one(why: &str, words: &[&str]) -> Plan {
 }
 
 fn wait(what: String, on: &Target) -> Plan {
-    Plan::Wait(Wait { what, on: vec![on.host.name.clone()], then: Vec::new() })
+    Plan::Wait(Wait { what, on: vec![on.host.name.clone()], by_step: false, then: Vec::new() })
 }

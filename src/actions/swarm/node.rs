@@ -15,6 +15,7 @@ impl View<'_> {
             return Plan::Wait(Wait {
                 what: format!("node {host} to be ready{}", said(&node.message)),
                 on: vec![leader.into()],
+                by_step: false,
                 then: Vec::new(),
             });
         }

@@ -1,27 +1,44 @@
 //! **The proof of the one idea**: whatever the playbook, a run that reads for all steps ahead at once comes to the same
-//! end as a run in which every step reads everything at its own turn: the same outcomes, the same messages, the same state.
+//! end as a run in which every step reads everything at its own turn: the same outcomes, the same messages, the same state;
+//! and that whatever part of it is run, on whomever, and though a reading ahead of its turn came to nothing.
 
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{Came, HOSTS, Lab, Ran};
+use super::{Came, HOSTS, Lab, Options, Ran, options};
 use crate::event::Event;
 
 /// One step, as YAML without its id.
 fn step() -> impl Strategy<Value = String> {
     let file = prop::sample::select(vec!["a", "b", "c"]);
     let number = 0..3u8;
-    let place = prop::sample::select(vec!["", "    hosts: alpha\n", "    hosts: beta\n", "    on: alpha\n"]);
+    let place = prop::sample::select(vec![
+        "",
+        "",
+        "",
+        "    hosts: alpha\n",
+        "    hosts: workers\n",
+        "    hosts: leader\n",
+        "    on: alpha\n",
+        "    on: leader\n",
+    ]);
     let manner = prop::sample::select(vec!["", "    ignore_errors: true\n"]);
+    // Most have none: a condition that cannot be told ends what the host has to say.
     let condition = prop::sample::select(vec![
+        "",
+        "",
+        "",
+        "",
         "",
         "    when: seen.code == 0\n",
         "    when: seen.stdout != '1'\n",
         "    when: seen is defined\n",
         "    when: inventory_hostname == 'beta'\n",
+        "    when: facts.cores > 0\n",
+        "    when: hostvars['beta'].facts.cores > 9999\n",
     ]);
-    (0..10u8, file.clone(), file, number, place, manner, condition).prop_map(
+    (0..14u8, file.clone(), file, number, place, manner, condition).prop_map(
         |(kind, one, other, number, place, manner, condition)| {
             let action = action(kind, one, other, number);
             format!("{action}{place}{manner}{condition}")
@@ -42,15 +59,36 @@ fn action(kind: u8, one: &str, other: &str, number: u8) -> String {
         6 => format!("file: {{ path: \"{one}\", content: \"{{{{ seen.stdout | default('none') }}}}\" }}\n"),
         7 => format!("file: {{ path: \"{{{{ root }}}}/{{{{ item }}}}\", content: \"{number}\" }}\n    loop: [a, c]\n"),
         8 => format!("shell: \"echo {number} >>{one}\"\n    register: seen\n"),
+        9 | 11 | 12 => format!("wait_for: {{ command: \"test -e {one}\" }}\n    timeout: 100ms\n"),
+        10 => format!("file: {{ path: \"{one}\", content: \"{{{{ hostvars['alpha'].facts.cores }}}}\" }}\n"),
         _ => format!("shell: \"grep -q {number} {one}\"\n    changes: false\n    register: seen\n"),
     }
 }
 
 fn playbook() -> impl Strategy<Value = String> {
-    prop::collection::vec(step(), 1..7).prop_map(|steps| {
+    let serial = prop::sample::select(vec!["", "", "  serial: 1\n"]);
+    (prop::collection::vec(step(), 1..7), serial).prop_map(|(steps, serial)| {
         let steps = steps.iter().enumerate().map(|(at, step)| format!("  - id: s{at}\n    {step}"));
-        format!("- hosts: all\n  steps:\n{}", steps.collect::<String>()).replace("- hosts", "plays:\n- hosts")
+        format!("plays:\n- hosts: all\n{serial}  steps:\n{}", steps.collect::<String>())
     })
+}
+
+/// Which part of a playbook is run, and on whom.
+#[derive(Clone, Debug)]
+struct Share {
+    steps: Vec<&'static str>,
+    limit: Option<&'static str>,
+}
+
+fn share() -> impl Strategy<Value = Share> {
+    let steps = prop::sample::select(vec![vec![], vec![], vec!["s0", "s1", "s2"], vec!["s1", "s3", "s4", "s5"]]);
+    let limit = prop::sample::select(vec![None, None, Some("alpha"), Some("beta")]);
+    (steps, limit).prop_map(|(steps, limit)| Share { steps, limit })
+}
+
+/// A reading that came to nothing ahead of its turn: the host, and which part of its first look.
+fn unread() -> impl Strategy<Value = Option<(&'static str, usize)>> {
+    prop::option::of((prop::sample::select(HOSTS.to_vec()), 0..4usize))
 }
 
 /// What stands in the folders beforehand: the host's place, the file, what is in it.
@@ -60,8 +98,9 @@ fn files() -> impl Strategy<Value = Files> {
     prop::collection::vec((0..2usize, prop::sample::select(vec!["a", "b", "c"]), 0..3u8), 0..4)
 }
 
-fn lab(files: &Files) -> Lab {
-    let lab = Lab::new();
+fn lab(files: &Files, share: &Share) -> Lab {
+    let limit = share.limit.map(|host| vec![host.to_owned()]);
+    let lab = Lab { steps: share.steps.clone(), options: Options { limit, ..options() }, ..Lab::new() };
     for (host, file, content) in files {
         lab.write(HOSTS[*host], file, &content.to_string());
     }
@@ -73,13 +112,12 @@ fn run(lab: &Lab, playbook: &str) -> Ran {
     runtime.block_on(lab.run(playbook))
 }
 
-fn came(playbook: &str, files: &Files, batched: bool) -> Came {
-    let lab = Lab { batched, ..lab(files) };
-    let mut came = run(&lab, playbook).came;
-    // Each run has folders of its own: their names are not part of what it came to.
+fn came(playbook: &str, lab: &Lab) -> Came {
+    let mut came = run(lab, playbook).came;
+    // Each run has folders of its own: their names are not part of what it came to. Nor is how busy this machine is.
     let root = lab.root.path().display().to_string();
     for (_, _, _, message) in &mut came.jobs {
-        *message = message.as_ref().map(|text| text.replace(&root, "ROOT"));
+        *message = message.as_ref().map(|text| text.replace(&root, "ROOT").replace("after 1 s", "after 0 s"));
     }
     came
 }
@@ -113,19 +151,24 @@ proptest! {
     fn batched_and_unbatched_runs_come_to_the_same_end(
         playbook in playbook(),
         files in files(),
+        share in share(),
+        unread in unread(),
     ) {
-        let batched = came(&playbook, &files, true);
-        let unbatched = came(&playbook, &files, false);
+        let batched = came(&playbook, &Lab { unread, ..lab(&files, &share) });
+        let mut lab = lab(&files, &share);
+        lab.options.batched = false;
+        let unbatched = came(&playbook, &lab);
         prop_assert_eq!(batched, unbatched, "\n{}", playbook);
     }
 
     /// will ⊆ done ⊆ will ∪ may: what a plan says will be done is done, and nothing is done that it did not speak of.
     #[test]
-    fn a_plan_tells_the_truth(playbook in playbook(), files in files()) {
-        let mut lab = Lab { plan: true, ..lab(&files) };
+    fn a_plan_tells_the_truth(playbook in playbook(), files in files(), share in share()) {
+        let mut lab = lab(&files, &share);
+        lab.options.plan = true;
         let plan = run(&lab, &playbook);
         prop_assert_eq!(&plan.came.files, &run(&lab, &playbook).came.files, "a plan changes nothing");
-        lab.plan = false;
+        lab.options.plan = false;
         let done = changes(&run(&lab, &playbook).events, |_| true);
         let will = changes(&plan.events, Option::is_none);
         let mut spoken = changes(&plan.events, |_| true);

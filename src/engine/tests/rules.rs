@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::remote::{Lost, Output};
 
 const TWO_FILES: &str = "
 plays:
@@ -18,10 +17,6 @@ plays:
     shell: cat {{ root }}/one {{ root }}/two
     changes: false
 ";
-
-fn outcomes(ran: &Ran) -> Vec<(&str, &str, Outcome)> {
-    ran.came.jobs.iter().map(|(step, host, outcome, _)| (step.as_str(), host.as_str(), *outcome)).collect()
-}
 
 #[tokio::test]
 async fn a_rerun_with_nothing_to_do_sends_each_host_one_command() {
@@ -37,7 +32,7 @@ async fn a_rerun_with_nothing_to_do_sends_each_host_one_command() {
 
 #[tokio::test]
 async fn a_plan_changes_nothing_and_says_will_and_may() {
-    let lab = Lab { plan: true, ..Lab::new() };
+    let lab = Lab { options: Options { plan: true, ..options() }, ..Lab::new() };
     let ran = lab.run(TWO_FILES).await;
     assert_eq!((ran.came.code, ran.came.files.len()), (10, 0));
     let after = ran.events.iter().filter_map(|event| match event {
@@ -57,10 +52,6 @@ async fn one_dead_host_never_stops_the_others() {
     let alpha: Vec<_> = outcomes(&ran).into_iter().filter(|job| job.1 == "alpha").map(|job| job.2).collect();
     assert_eq!(alpha, [Outcome::Unchanged, Outcome::Changed, Outcome::Changed]);
     assert_eq!(ran.came.code, 3);
-}
-
-fn gone() -> Result<Output, Lost> {
-    Err(Lost::Connection("reset by peer".into()))
 }
 
 #[tokio::test]
@@ -171,4 +162,40 @@ plays:
     };
     let hints: Vec<String> = ran.events.iter().filter_map(hint).collect();
     assert!(hints.len() == 1 && hints[0].starts_with("make room there"), "{hints:?}");
+}
+
+#[tokio::test]
+async fn what_came_to_nothing_ahead_of_its_turn_is_looked_at_again_once() {
+    let looks: std::sync::Mutex<Vec<String>> = Default::default();
+    let lab = Lab::hooked(move |host, _| {
+        let mut looks = looks.lock().expect("looks");
+        let first = !looks.iter().any(|before| before == host);
+        looks.push(host.to_owned());
+        first.then(|| Ok(Output::default()))
+    });
+    let ran = lab.run(TWO_FILES).await;
+    assert_eq!(ran.came.code, 0, "{:?}", ran.came);
+}
+
+#[tokio::test]
+async fn an_engine_that_is_down_costs_one_more_look_however_many_steps_there_are() {
+    let step = "id: ID\nshell: exit 0\nunless: sleep 0.1; nothing ID\nignore_errors: true";
+    let playbook = steps("beta", &["a", "b", "c"].map(|id| step.replace("ID", id)).each_ref().map(String::as_str));
+    let lab = Lab::hooked(|_, script| script.contains("sleep 0.1").then(|| Ok(Output::default())));
+    let ran = lab.run(&playbook).await;
+    assert_eq!(outcomes(&ran).iter().filter(|job| job.2 == Outcome::Failed).count(), 3, "{:?}", ran.came);
+    assert_eq!(ran.calls.iter().filter(|(host, _)| host == "beta").count(), 2);
+}
+
+#[tokio::test]
+async fn to_wait_is_no_change_and_what_comes_after_it_may_differ() {
+    let wait = "id: wait\nwait_for: { command: \"test -e {{ root }}/a\" }";
+    let look = steps("beta", &[wait, "id: look\nshell: 'true'\nchanges: false"]);
+    let change = steps("beta", &[wait, "id: one\nfile: { path: \"{{ root }}/b\", content: x }"]);
+    let lab = Lab { options: Options { plan: true, ..options() }, ..Lab::new() };
+    let ran = lab.run(&look).await;
+    assert_eq!((ran.came.code, ran.came.jobs[1].2), (0, Outcome::Unchanged), "{:?}", ran.came);
+    assert!(ran.came.jobs[1].3.as_ref().is_some_and(|told| told.starts_with("would wait for")), "{:?}", ran.came);
+    let after = |event: &Event| matches!(event, Event::Change { after: Some(step), .. } if step == "wait");
+    assert!(lab.run(&change).await.events.iter().any(after));
 }

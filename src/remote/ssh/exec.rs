@@ -5,7 +5,7 @@
 
 use futures::FutureExt;
 use russh::{ChannelMsg, Sig};
-use tokio::io::{AsyncWrite, AsyncWriteExt, BufReader, copy_buf};
+use tokio::io::{AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, sleep_until};
@@ -78,7 +78,7 @@ fn script(command: &Command, mark: &str) -> String {
 /// Runs `job` on `slot` to its end. `started` is told the process session.
 pub(super) async fn run(slot: Slot, mut job: Job, started: impl FnOnce(u32) + Send) -> Result<Output, Lost> {
     if slot.write.exec(true, job.line.as_bytes()).await.is_err() {
-        return Err(slot.connection.lost());
+        return Err(slot.connection.lost().unsent());
     }
     let (feeder, trouble) = feed(&slot, &mut job);
     let result = Follow::new(slot, job, started).follow(trouble).await;
@@ -97,19 +97,32 @@ fn feed(slot: &Slot, job: &mut Job) -> (JoinHandle<()>, oneshot::Receiver<std::i
             return;
         }
         match source {
-            Some(source) => match pour(source, &mut to).await {
-                Ok(()) => drop(to.shutdown().await),
-                Err(error) => drop(tell.send(error)),
-            },
+            Some(source) => {
+                if let Err(error) = pour(source, &mut to).await {
+                    let _ = tell.send(error);
+                }
+            }
             None => drop(to.shutdown().await),
         }
     });
     (feeder, trouble)
 }
 
+/// All of `source`, then its end. Only what cannot be read is trouble.
 async fn pour(source: Source, to: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
     let mut source = BufReader::with_capacity(256 << 10, source);
-    copy_buf(&mut source, to).await.map(drop)
+    loop {
+        let bytes = source.fill_buf().await?;
+        let length = bytes.len();
+        if length == 0 {
+            let _ = to.shutdown().await;
+            return Ok(());
+        }
+        if to.write_all(bytes).await.is_err() {
+            return Ok(());
+        }
+        source.consume(length);
+    }
 }
 
 /// What is known of a command under way.
@@ -158,7 +171,7 @@ impl<F: FnOnce(u32)> Follow<F> {
                     None => Next::Done,
                 },
                 Ok(error) = &mut trouble => {
-                    return Err(Lost::Connection(format!("what it was to read broke off: {error}")));
+                    return Err(Lost::Relay(format!("what it was to read broke off: {error}")));
                 }
                 () = sleep_until(patience.unwrap_or_else(Instant::now)), if patience.is_some() => self.lingered().await?,
             };
@@ -271,7 +284,7 @@ impl<F: FnOnce(u32)> Follow<F> {
 }
 
 fn undelivered(error: &std::io::Error) -> Lost {
-    Lost::Connection(format!("its output could not be passed on: {error}"))
+    Lost::Relay(format!("its output could not be passed on: {error}"))
 }
 
 /// Numbers of signal(7) on every architecture that matters here.
@@ -290,5 +303,18 @@ fn number(signal: &Sig) -> i32 {
         Sig::ALRM => 14,
         Sig::TERM => 15,
         Sig::Custom(_) => 127,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_takes_no_more_input_says_why_himself() {
+        let (mut near, far) = tokio::io::duplex(9);
+        drop(far);
+        let poured = pour(Box::new(std::io::Cursor::new(vec![0; 99])), &mut near).await;
+        assert!(poured.is_ok(), "{poured:?}");
     }
 }

@@ -114,7 +114,7 @@ impl Shared {
             return Ok(connection);
         }
         let quiet: Live = Arc::new(|_| {});
-        self.reach.reach(&self.host, ANOTHER, &quiet).await.map_err(|why| Lost::Connection(why.what))
+        self.reach.reach(&self.host, ANOTHER, &quiet).await.map_err(|why| Lost::Unsent(why.what))
     }
 
     async fn run(
@@ -124,7 +124,7 @@ impl Shared {
         deadline: Option<Duration>,
     ) -> Result<Output, Lost> {
         let interrupts = self.interrupts.load(Ordering::Acquire);
-        let slot = connection.slot().await?;
+        let slot = connection.slot().await.map_err(Lost::unsent)?;
         if interrupts != self.interrupts.load(Ordering::Acquire) {
             return Err(Lost::Refused("interrupted before it was started".into()));
         }

@@ -134,6 +134,15 @@ async fn an_input_that_breaks_off_is_no_success() {
 }
 
 #[tokio::test]
+async fn an_output_that_nobody_takes_is_no_cut() {
+    let sshd = Sshd::start();
+    let (near, _) = tokio::io::duplex(9);
+    let command = Command::sh("yes");
+    let lost = session(&sshd).await.exec(Exec { stdout: Some(Box::new(near)), ..Exec::new(&command) }).await;
+    assert!(matches!(&lost, Err(Lost::Relay(why)) if why.contains("could not be passed on")), "{lost:?}");
+}
+
+#[tokio::test]
 async fn a_child_that_holds_the_output_does_not_hold_us() {
     let sshd = Sshd::start();
     let session = session(&sshd).await;
@@ -204,7 +213,7 @@ async fn a_cut_connection_is_never_a_success() {
     // The parent of the command is the sshd of this connection.
     let lost = run(&*session, "kill -9 $PPID; sleep 5").await.unwrap_err();
     assert!(matches!(lost, Lost::Connection(_)), "{lost:?}");
-    assert!(matches!(run(&*session, "true").await, Err(Lost::Connection(_))));
+    assert!(matches!(run(&*session, "true").await, Err(Lost::Unsent(_))));
 }
 
 #[tokio::test]
