@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Failure;
 use super::args::Global;
-use super::world::identities;
 use crate::inventory::Inventory;
 use crate::playbook::{self, Playbook, Vars};
+use crate::remote::ssh;
 use crate::report::plural;
 use crate::yaml::Errors;
 
@@ -37,7 +38,7 @@ impl Check {
         if let Some(playbook) = &playbook {
             playbook::check(playbook, &inventory.hosts, &Vars::default())?;
         }
-        identities(&inventory.hosts)?;
+        inventory.hosts.iter().try_for_each(|host| ssh::check(host)).map_err(Failure::unusable)?;
         writeln!(io::stdout(), "{}", found(playbook.as_ref(), &inventory))?;
         Ok(())
     }

@@ -55,6 +55,7 @@ impl Exec {
     pub async fn run(self, global: &Global) -> anyhow::Result<Code> {
         let world = World::open(global)?;
         let hosts = world.select(&self.pattern)?;
+        world.check(&hosts).await?;
         let mut cancel = world.cancel();
         let asked = fleet::each(&hosts, global.forks, world.login(), |host, session| self.ask(host, session));
         let reached = tokio::select! {

@@ -23,9 +23,9 @@ impl Failure {
         Self { message: message.into(), hint: None, code: Code::BadInput }
     }
 
-    /// A key that cannot be used.
-    pub fn unusable(key: Unreachable) -> Self {
-        Self { message: key.what, hint: key.hint, code: Code::BadInput }
+    /// What was given to log in with cannot be used.
+    pub fn unusable(what: Unreachable) -> Self {
+        Self { message: what.what, hint: what.hint, code: Code::BadInput }
     }
 
     /// Something that was tried did not work.

@@ -78,6 +78,7 @@ impl Forward {
     pub async fn run(self, global: &Global) -> anyhow::Result<Code> {
         let world = World::open(global)?;
         let hosts = world.select(&self.limit)?;
+        world.check(&hosts).await?;
         let mut cancel = world.cancel();
         let found = tokio::select! {
             found = fleet::each(&hosts, global.forks, world.login(), look) => found,

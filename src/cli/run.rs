@@ -12,7 +12,7 @@ use super::ask::Person;
 use super::panics;
 use super::show::{Show, can_ask};
 use super::telling::Telling;
-use super::world::{World, identities};
+use super::world::World;
 use crate::engine::{self, Options, Order};
 use crate::event::Code;
 use crate::playbook::{self, Playbook, Selection as Steps, Vars};
@@ -104,7 +104,7 @@ impl Doing {
     /// Bad input; nobody was contacted.
     pub async fn run(self, global: &Global, world: &World) -> anyhow::Result<Code> {
         let order = self.order(world)?;
-        let options = self.options(global, world)?;
+        let options = self.options(global, world).await?;
         let journal = Journal::new(&self.project);
         panics::watch(&world.terminal, &journal.place());
         let go_on = GoOn { command: self.again(global), journal: journal.place() };
@@ -122,9 +122,9 @@ impl Doing {
         Ok(Order { playbook, steps, hosts, extra })
     }
 
-    fn options(&self, global: &Global, world: &World) -> anyhow::Result<Options> {
+    async fn options(&self, global: &Global, world: &World) -> anyhow::Result<Options> {
         let limit = self.selection.limit.as_deref().map(|pattern| world.select(pattern)).transpose()?;
-        identities(limit.as_ref().unwrap_or(&world.inventory.hosts))?;
+        world.check(limit.as_ref().unwrap_or(&world.inventory.hosts)).await?;
         let person = Person::new(world.terminal.clone());
         let ask = move |removals: &[String]| can_ask() && person.removes(removals);
         Ok(Options {

@@ -1,7 +1,5 @@
 //! What the commands that talk to hosts have in common: the inventory, the way in, the terminal, Ctrl-C.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +11,7 @@ use super::show::{Show, Terminal, can_ask};
 use super::signals::{self, Cancel};
 use crate::inventory::{Host, Inventory, Pattern, PatternError};
 use crate::remote::Connect;
-use crate::remote::ssh::{Asker, Options, Ssh, check_identity};
+use crate::remote::ssh::{Asker, Options, Ssh};
 
 /// How long a machine may take to answer, where nothing is said.
 const WAIT: Duration = Duration::from_secs(30);
@@ -65,6 +63,17 @@ impl World {
         select(&self.inventory, pattern)
     }
 
+    /// Whether what there is to log in to these hosts with can be used: known before anybody is contacted.
+    ///
+    /// # Errors
+    /// No key, one that cannot be used, a pinned host key that is none, a way that cannot be gone.
+    pub async fn check(&self, hosts: &[Arc<Host>]) -> anyhow::Result<()> {
+        for host in hosts {
+            self.connect.check(host).await.map_err(Failure::unusable)?;
+        }
+        Ok(())
+    }
+
     /// Becomes true when the first signal comes.
     pub fn cancel(&self) -> Cancel {
         self.cancel.clone()
@@ -91,16 +100,4 @@ pub fn inventory(global: &Global) -> anyhow::Result<Inventory> {
 pub fn select(inventory: &Inventory, pattern: &str) -> anyhow::Result<Vec<Arc<Host>>> {
     let bad = |error: PatternError| Failure::bad_input(error.to_string());
     Ok(inventory.select(&Pattern::parse(pattern).map_err(bad)?).map_err(bad)?)
-}
-
-/// Reads the key file of each of these hosts: what cannot log in is known before anybody is contacted.
-///
-/// # Errors
-/// A key file is missing, unreadable, or no key.
-pub fn identities(hosts: &[Arc<Host>]) -> anyhow::Result<()> {
-    let files: BTreeSet<&PathBuf> = hosts.iter().filter_map(|host| host.identity_file.as_ref()).collect();
-    for file in files {
-        check_identity(file).map_err(Failure::unusable)?;
-    }
-    Ok(())
 }

@@ -57,7 +57,7 @@ impl Connect for Fake {
     async fn connect(&self, host: &Host, _: Duration, _: Live) -> Result<Arc<dyn Session>, Unreachable> {
         let Some(path) = self.folders.get(&host.name) else {
             let what = format!("{} does not answer", host.address);
-            return Err(Unreachable { what, hint: None, bad_input: false });
+            return Err(Unreachable { what, hint: None });
         };
         let (host, path) = (host.name.clone(), path.clone());
         Ok(Arc::new(Folder { host, path, hook: self.hook.clone(), calls: self.calls.clone() }))

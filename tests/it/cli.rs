@@ -79,8 +79,9 @@ fn the_one_inventory_of_the_folder_is_shown_resolved() {
 
 #[test]
 fn a_host_that_refuses_is_3_and_told_once() {
-    let inventory = "all:\n  hosts:\n    a: { address: 127.0.0.1, port: 1 }\n    b: { address: 127.0.0.1, port: 1 }\n";
+    let inventory = "all:\n  vars: { address: 127.0.0.1, port: 1, identity_file: ../key }\n  hosts: { a: , b: }\n";
     let folder = folder(&[("inventory/hosts.yml", inventory)]);
+    crate::support::sshd::keygen(&folder.path().join("key"), "ed25519", "");
     let (code, out, errors) = skep(folder.path(), &["exec", "all", "--wait", "0s", "--", "true"]);
     assert_eq!((code, out.as_str()), (3, ""), "{errors}");
     assert!(errors.contains("unreachable:") && errors.contains("hint:"), "{errors}");

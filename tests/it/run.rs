@@ -212,14 +212,26 @@ fn a_wrong_user_or_key_is_3_and_says_whom_it_tried() {
 }
 
 #[test]
-fn an_unreadable_key_is_2_and_nobody_is_contacted() {
-    let ground = Ground::new(&["alpha"]);
-    let keys = format!("port: {}, identity_file: {}", ground.servers[0].port, ground.path("nowhere").display());
-    ground.inventory(&[("alpha", keys)]);
-    let (code, told) = ground.told(&[]);
-    assert_eq!(code, 2, "{told}");
-    assert!(told.contains("nowhere"), "{told}");
-    assert_eq!(ground.servers[0].connections(), 0);
+fn what_cannot_log_in_is_2_and_nobody_is_contacted() {
+    let ground = Ground::new(&["alpha", "beta"]);
+    keygen(&ground.path("locked"), "ed25519", "open sesame");
+    let good = format!("identity_file: {}", ground.servers[0].identity().display());
+    for (keys, told) in [
+        ("identity_file: nowhere".to_owned(), "nowhere"),
+        (format!("identity_file: {}", ground.path("locked").display()), "needs a passphrase or its agent"),
+        ("become: false".to_owned(), "there is no key to log in with"),
+        (format!("host_key: ssh-ed25519 what, {good}"), "is no public key"),
+        (format!("jump: bastion, {good}"), "jump hosts are not supported"),
+    ] {
+        let port = |nth: usize| format!("port: {}, ", ground.servers[nth].port);
+        ground.inventory(&[("alpha", port(0) + &good), ("beta", port(1) + &keys)]);
+        let exec = ground.skep(&["exec", "all", "--", "true"]);
+        let exec = (exec.status.code().unwrap(), String::from_utf8(exec.stderr).unwrap());
+        for (code, said) in [ground.told(&[]), exec] {
+            assert!(code == 2 && said.contains(told), "{told}: {code}: {said}");
+        }
+    }
+    assert_eq!(ground.servers.iter().map(Sshd::connections).sum::<usize>(), 0);
 }
 
 #[test]

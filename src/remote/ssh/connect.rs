@@ -161,7 +161,6 @@ impl Reach {
             (None, error) => Trouble::Final(Unreachable {
                 what: format!("{}: no SSH connection could be agreed on: {error}", endpoint(host)),
                 hint: None,
-                bad_input: false,
             }),
         }
     }
@@ -222,7 +221,6 @@ async fn resolve(host: &Host, limit: Duration) -> Result<SocketAddr, Trouble> {
         let trouble = Unreachable {
             what: format!("the name {:?} of {} does not resolve: {why}", host.address, host.name),
             hint: Some("give the host an address in the inventory".into()),
-            bad_input: false,
         };
         if why.contains("Temporary") || why.contains("answer") {
             Trouble::Again(trouble)
@@ -253,7 +251,7 @@ fn unanswered(host: &Host, what: &str) -> Trouble {
         "does it run, is {} its address, and does a firewall let you through? Give a machine that still starts more time: --wait 5m",
         endpoint(host)
     );
-    Trouble::Again(Unreachable { what: format!("{}: {what}", endpoint(host)), hint: Some(hint), bad_input: false })
+    Trouble::Again(Unreachable { what: format!("{}: {what}", endpoint(host)), hint: Some(hint) })
 }
 
 fn given_up(trouble: Unreachable, after: Duration) -> Unreachable {

@@ -33,8 +33,6 @@ use async_trait::async_trait;
 use russh::keys::PublicKey;
 use tokio::time::Duration;
 
-pub use auth::check_identity;
-
 use super::{Connect, Live, Session, Unreachable};
 use crate::inventory::Host;
 use crate::secret::Secret;
@@ -117,22 +115,37 @@ impl Ssh {
 
 #[async_trait]
 impl Connect for Ssh {
+    async fn check(&self, host: &Host) -> Result<(), Unreachable> {
+        check(host)?;
+        self.reach.keeper.keys(host)?;
+        self.reach.keys.offers(host).await.map(drop)
+    }
+
     async fn connect(&self, host: &Host, wait: Duration, note: Live) -> Result<Arc<dyn Session>, Unreachable> {
-        if let Some(jump) = &host.jump {
-            return Err(no_jump(host, jump));
-        }
+        no_jump(host)?;
         let session = session::Ssh::open(self.reach.clone(), host, wait, &note).await?;
         Ok(Arc::new(session))
     }
 }
 
+/// Whether the inventory says of `host` what can be used, as far as that shows from files alone: its pinned keys, its key
+/// file, the way there.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(host: &Host) -> Result<(), Unreachable> {
+    no_jump(host)?;
+    trust::pinned(host)?;
+    host.identity_file.as_deref().map_or(Ok(()), auth::check_identity)
+}
+
 /// Going straight there instead would be something else than what was asked for.
-fn no_jump(host: &Host, jump: &str) -> Unreachable {
-    Unreachable {
+fn no_jump(host: &Host) -> Result<(), Unreachable> {
+    let Some(jump) = &host.jump else { return Ok(()) };
+    Err(Unreachable {
         what: format!("{} is to be reached through {jump:?}, and jump hosts are not supported yet", host.name),
         hint: Some("run skep on the jump host, or give the host an address that can be reached from here".into()),
-        bad_input: true,
-    }
+    })
 }
 
 /// `address:port`, for messages.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use skep::remote::ssh::{Asker, NewKey, check_identity};
+use skep::remote::ssh::{Asker, NewKey, check};
 use skep::secret::Secret;
 
 use super::*;
@@ -173,11 +173,11 @@ async fn key_files_are_checked_before_anybody_is_contacted() {
     let sshd = Sshd::start();
     fs::write(sshd.path("garbage"), "no key").unwrap();
     for name in ["missing", "garbage"] {
-        assert!(check_identity(&sshd.path(name)).unwrap_err().bad_input);
-        let why = refused(sshd.options(), &Host { identity_file: Some(sshd.path(name)), ..sshd.host("one") }).await;
-        assert!(why.bad_input && why.what.contains(name), "{}", why.what);
+        let host = Host { identity_file: Some(sshd.path(name)), ..sshd.host("one") };
+        let (why, again) = (check(&host).unwrap_err(), refused(sshd.options(), &host).await);
+        assert!(why == again && why.what.contains(name), "{}", why.what);
     }
-    assert!(check_identity(&sshd.identity()).is_ok());
+    assert!(check(&sshd.host("one")).is_ok());
     assert_eq!(sshd.connections(), 0);
 }
 
@@ -188,7 +188,7 @@ async fn an_encrypted_key_is_unlocked_by_its_passphrase() {
     fs::copy(sshd.path("locked.pub"), sshd.path("authorized_keys")).unwrap();
     let host = Host { identity_file: Some(sshd.path("locked")), ..sshd.host("one") };
     let why = refused(sshd.options(), &host).await;
-    assert!(why.bad_input && why.hint.unwrap().contains("ssh-add"));
+    assert!(why.hint.unwrap().contains("ssh-add"));
     let with =
         |phrase| Options { asker: Some(Arc::new(Says { phrase: Some(phrase), ..Says::default() })), ..sshd.options() };
     assert!(refused(with("wrong"), &host).await.what.contains("wrong passphrase"));
