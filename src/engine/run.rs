@@ -15,6 +15,7 @@ use crate::inventory::Host;
 use crate::playbook::{Known, Playbook, ResolveError, Scope, Vars, World as Ground};
 use crate::reads::{Machine, Readings, Wanted};
 use crate::remote::Connect;
+use crate::remote::refusal::parted;
 
 /// What is to be run.
 pub struct Order {
@@ -264,15 +265,17 @@ impl Run<'_> {
 pub(super) fn finish(world: &World, step: &str, host: &str, item: Option<&str>, ended: &Ended, ms: u64) {
     let outcome = ended.outcome.unwrap_or(Outcome::Failed);
     world.count(host, |tally| count(tally, outcome, ms));
+    // What was refused on the way says itself what to do about it.
+    let (message, remedy) = ended.message.as_deref().map(parted).unzip();
     world.tell(Event::JobFinished {
         step: step.to_owned(),
         host: host.to_owned(),
         item: item.map(str::to_owned),
         outcome,
-        message: ended.message.clone(),
+        message: message.map(str::to_owned),
         command: ended.command.clone(),
         stderr: ended.stderr.clone(),
-        hint: ended.hint.clone(),
+        hint: remedy.flatten().map(str::to_owned).or(ended.hint.clone()),
         ms,
     });
 }

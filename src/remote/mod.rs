@@ -2,6 +2,7 @@
 
 mod command;
 pub mod fake;
+pub mod refusal;
 pub mod ssh;
 pub mod who;
 

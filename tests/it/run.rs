@@ -8,6 +8,7 @@ use std::process::Output;
 use assert_cmd::Command;
 use serde_json::Value;
 
+use crate::support::somebody::Somebody;
 use crate::support::sshd::{Sshd, keygen};
 
 mod interrupt;
@@ -232,6 +233,28 @@ fn what_cannot_log_in_is_2_and_nobody_is_contacted() {
         }
     }
     assert_eq!(ground.servers.iter().map(Sshd::connections).sum::<usize>(), 0);
+}
+
+/// An inventory with one host, on which this user logs in and is to become root.
+fn logs_in(ground: &Ground, name: &str) {
+    let server = &ground.servers[0];
+    let key = server.host_key();
+    let key = key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    let (port, file) = (server.port, server.identity().display().to_string());
+    let host = format!("address: 127.0.0.1, port: {port}, user: {name}, host_key: \"{key}\", identity_file: {file}");
+    ground.write("inventory/hosts.yml", &format!("all:\n  hosts:\n    alpha: {{ {host}, root: /tmp }}\n"));
+}
+
+#[test]
+fn a_refused_sudo_is_1_and_says_what_to_do() {
+    let ground = Ground::new(&["alpha"]);
+    let somebody = Somebody::with_shell("/bin/bash");
+    logs_in(&ground, &somebody.name);
+    let (code, events) = ground.run(&["--step", "one"]);
+    let ended = events.iter().find(|event| event["event"] == "job_finished").unwrap();
+    let (message, hint) = (ended["message"].as_str().unwrap(), ended["hint"].as_str().unwrap_or_default());
+    assert!(code == 1 && message.ends_with("sudo: a password is required"), "{code}: {ended:#}");
+    assert!(hint.contains(&format!("echo '{} ALL=(ALL) NOPASSWD: ALL'", somebody.name)), "{ended:#}");
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! | `auth` | the keys we offer |
 //! | `client` | our answers to what a server says of its own accord |
 //! | `connection` | a login and its channels |
-//! | `exec`, `output`, `refusal` | one command on one channel |
+//! | `exec`, `output` | one command on one channel |
 //! | `session` | all that is done with one host |
 //! | `dial` | connections from the host to somewhere else |
 
@@ -20,7 +20,6 @@ mod dial;
 mod exec;
 mod hostkeys;
 mod output;
-mod refusal;
 mod session;
 mod tcp;
 mod trust;
