@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::job::{Job, Trouble};
-use super::{World, doing, lock, mask};
+use super::{World, doing, lock};
 use crate::actions::{Change, Does, Parcel};
 use crate::event::Event;
 use crate::inventory::Host;
@@ -149,7 +149,7 @@ impl<'a> At<'a> {
             let (step, host) = (step.clone(), host.clone());
             match line.strip_prefix(lock::WAITING) {
                 Some(whom) => emit(Event::JobWaiting { step, host, waiting: format!("the lock held by {whom}") }),
-                None => emit(Event::Line { step, host, line: mask::tokens(line) }),
+                None => emit(Event::Line { step, host, line: line.to_owned() }),
             }
         })
     }
@@ -168,7 +168,7 @@ impl<'a> At<'a> {
         Err(Trouble::Failed {
             what: format!("exit status {} on {}", output.code, self.host.name),
             command: self.change.does.masked(),
-            stderr: mask::tokens(&tail(&errors)),
+            stderr: tail(&errors),
             code: Some(output.code),
         })
     }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::job::{Ended, Job, State};
 use super::turns::{Turn, turns};
-use super::{Crew, Emit, Options, World, ahead, leader, look, preview, rounds};
+use super::{Crew, Emit, Options, World, ahead, leader, look, mask, preview, rounds};
 use crate::actions::{Target, works_as};
 use crate::event::{Event, Outcome, Tally};
 use crate::inventory::Host;
@@ -46,6 +46,7 @@ pub async fn run(
     emit: Emit,
     cancel: watch::Receiver<bool>,
 ) -> u8 {
+    let emit = mask::masking(emit);
     let crew = Crew::new(connect, &order.hosts, options.forks, options.wait, emit.clone());
     let world = World::new(order.hosts.clone(), options, crew, emit, cancel);
     let ground = Ground::new(&order.playbook, order.hosts.clone(), order.extra.clone());

@@ -272,6 +272,18 @@ fn a_failure_shows_the_command_and_the_end_of_its_standard_error() {
 }
 
 #[test]
+fn a_join_token_is_in_no_event() {
+    let ground = Ground::new(&["alpha"]);
+    let step = |id, more| format!("  - id: {id}\n    shell: echo SWMTKN-1-x; echo SWMTKN-1-x >&2{more}\n");
+    let steps = [step("read", "\n    changes: false"), step("change", ""), step("fails", "; exit 1")];
+    ground.write("playbook.yml", &format!("plays:\n- hosts: all\n  steps:\n{}", steps.concat()));
+    let (code, events) = ground.run(&["--verbose"]);
+    let journal = fs::read_dir(ground.path(".skep/runs")).unwrap().flatten().next().unwrap();
+    let told = format!("{events:?}{}", fs::read_to_string(journal.path()).unwrap());
+    assert!(code == 1 && told.contains("fails") && !told.contains("SWMTKN"), "{code}: {told}");
+}
+
+#[test]
 fn the_journal_tells_the_whole_run() {
     let ground = Ground::new(&["alpha"]);
     assert_eq!(ground.run(&[]).0, 0);
