@@ -158,7 +158,7 @@ impl<'a> At<'a> {
         if output.ok() {
             return Ok(output);
         }
-        if output.code == lock::LOOK_AGAIN && output.errors().ends_with(lock::FREED) {
+        if lock::was_held(&output) {
             return Err(Trouble::Locked);
         }
         if self.world.cancelled() {

@@ -3,6 +3,10 @@
 use crate::actions::Put;
 use crate::remote::{Command, quote};
 
+/// Makes `$t` beside `$p`, gone however the script ends: dash forgets its EXIT trap where a signal ends it.
+const TEMPORARY: &str = "t=; trap 'rm -f -- \"$t\"' EXIT; trap 'exit 1' HUP INT TERM\n\
+    t=$(mktemp \"$(dirname -- \"$p\")/.skep.XXXXXX\")\n";
+
 /// Writes standard input to a file: into a temporary beside it, counted, then moved into its place. A connection that is
 /// cut in the middle leaves the old file as it was. Mode and owner are the old file's where none are asked for.
 pub fn put(put: &Put, bytes: u64) -> Command {
@@ -16,7 +20,7 @@ pub fn put(put: &Put, bytes: u64) -> Command {
         None => "if [ -e \"$p\" ]; then chown --reference=\"$p\" \"$t\"; fi".to_owned(),
     };
     Command::sh(format!(
-        "set -e\np={path}\nt=$(mktemp \"$(dirname -- \"$p\")/.skep.XXXXXX\")\ntrap 'rm -f -- \"$t\"' EXIT\n\
+        "set -e\np={path}\n{TEMPORARY}\
          cat >\"$t\"\n\
          [ \"$(wc -c <\"$t\")\" -eq {bytes} ] || {{ echo 'the file did not arrive whole' >&2; exit 1; }}\n\
          {owner}\n{mode}\nmv -f -T -- \"$t\" \"$p\""
@@ -28,7 +32,7 @@ pub fn put(put: &Put, bytes: u64) -> Command {
 pub fn generate(path: &str, bytes: usize, mode: &str, owner: Option<&str>) -> Command {
     let owner = owner.map(|owner| format!("chown {} \"$t\"\n", quote(owner))).unwrap_or_default();
     Command::sh(format!(
-        "set -e\np={path}\numask 077\nt=$(mktemp \"$(dirname -- \"$p\")/.skep.XXXXXX\")\ntrap 'rm -f -- \"$t\"' EXIT\n\
+        "set -e\np={path}\numask 077\n{TEMPORARY}\
          head -c {bytes} /dev/urandom | od -An -v -tx1 | tr -d ' \\n' >\"$t\"\n\
          {owner}chmod {mode} \"$t\"\nln -T -- \"$t\" \"$p\" 2>/dev/null || [ -e \"$p\" ]",
         path = quote(path),
@@ -85,6 +89,21 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&output.stderr), "the file did not arrive whole\n");
         assert_eq!(std::fs::read(&path).expect("read"), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).expect("list").count(), 1);
+    }
+
+    #[test]
+    fn what_is_ended_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let script = put(&file(&folder.path().join("file"), None), 3).wire();
+        let mut child = Process::new("sh").arg("-c").arg(script).stdin(Stdio::piped()).spawn().expect("sh");
+        let count = || std::fs::read_dir(folder.path()).expect("list").count();
+        while count() == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let kill = |id: u32| Process::new("kill").arg(id.to_string()).status().expect("kill");
+        assert!(kill(child.id()).success());
+        drop(child.stdin.take());
+        assert!(!child.wait().expect("wait").success() && count() == 0);
     }
 
     #[test]

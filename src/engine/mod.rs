@@ -14,7 +14,7 @@ mod crew;
 mod doing;
 mod job;
 mod leader;
-mod lock;
+pub mod lock;
 mod look;
 mod mask;
 mod preview;

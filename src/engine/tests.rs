@@ -132,7 +132,7 @@ fn files(root: &Path) -> Vec<(String, String)> {
     let mut files = Vec::new();
     for host in HOSTS {
         let Ok(folder) = std::fs::read_dir(root.join(host)) else { continue };
-        for entry in folder.flatten().filter(|entry| entry.file_name() != "skep.lock") {
+        for entry in folder.flatten().filter(|entry| !entry.file_name().to_string_lossy().starts_with("skep")) {
             let name = format!("{host}/{}", entry.file_name().to_string_lossy());
             files.push((name, std::fs::read_to_string(entry.path()).unwrap_or_default()));
         }

@@ -67,7 +67,9 @@ impl Connect for Fake {
 #[async_trait]
 impl Session for Folder {
     async fn exec(&self, exec: Exec<'_>) -> Result<Output, Lost> {
-        let script = exec.command.wire().replace("/run/lock", &self.path.display().to_string());
+        let here = self.path.display().to_string();
+        let script =
+            exec.command.wire().replace("=/run/lock/", &format!("={here}/")).replace("=/run/", &format!("={here}/"));
         if let Ok(mut calls) = self.calls.lock() {
             calls.push((self.host.clone(), script.clone()));
         }
