@@ -143,7 +143,8 @@ pub trait Connect: Send + Sync {
         Ok(())
     }
 
-    /// Connects and logs in to `host`, trying again until `wait` is over where the machine does not answer yet.
+    /// Connects and logs in to `host`, trying again until `wait` is over where the machine does not answer
+    /// yet, or does not know its user yet (a fresh cloud machine), and then with longer and longer pauses.
     ///
     /// `note` is told what is being waited for ("no answer at 203.0.113.11:22, trying again").
     ///

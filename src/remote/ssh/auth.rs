@@ -265,7 +265,8 @@ impl Denied {
             what += &format!("\n  the host would take: {}", self.methods.join(", "));
         }
         let hint = format!(
-            "is {user:?} the right user (clouds make ubuntu, debian, admin or root), and is that key in its ~/.ssh/authorized_keys?"
+            "is {user:?} the right user (clouds make ubuntu, debian, admin or root), and is that key in its \
+             ~/.ssh/authorized_keys? Give a machine that is just being made more time: --wait 5m"
         );
         Unreachable { what, hint: Some(hint) }
     }

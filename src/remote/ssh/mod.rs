@@ -79,9 +79,6 @@ pub struct Options {
     pub agent: Option<PathBuf>,
     /// Key files for hosts without an `identity_file`; those that do not exist are passed over.
     pub identities: Vec<PathBuf>,
-    /// Whether a denied login is tried again until the wait is over, at most every 6 s: a fresh cloud machine
-    /// answers before it knows its user.
-    pub retry_auth: bool,
 }
 
 impl Default for Options {
@@ -93,7 +90,6 @@ impl Default for Options {
             known_hosts: vec![folder.join("known_hosts"), "/etc/ssh/ssh_known_hosts".into()],
             agent: env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from),
             identities: ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| folder.join(name)).into(),
-            retry_auth: false,
         }
     }
 }
@@ -108,7 +104,7 @@ impl Ssh {
     pub fn new(options: Options) -> Self {
         let keys = auth::Keys::new(options.agent, options.identities, options.asker.clone());
         let keeper = Keeper::new(options.accept_new_host_keys, options.asker, options.known_hosts);
-        Self { reach: Arc::new(Reach::new(Arc::new(keeper), keys, options.retry_auth)) }
+        Self { reach: Arc::new(Reach::new(Arc::new(keeper), keys)) }
     }
 }
 

@@ -92,6 +92,7 @@ async fn a_changed_key_is_refused_before_anything_is_sent() {
         assert!(why.hint.unwrap().contains(&format!("-R '{name}'")));
     }
     assert!(!sshd.log().contains("publickey"), "{}", sshd.log());
+    assert_eq!(sshd.connections(), 2, "it is not tried again");
 }
 
 #[tokio::test]
@@ -166,6 +167,28 @@ async fn wrong_users_and_keys_are_denied_with_what_was_offered() {
     keygen(&sshd.path("stranger"), "ed25519", "");
     let why = refused(sshd.options(), &Host { identity_file: Some(sshd.path("stranger")), ..sshd.host("one") }).await;
     assert!(why.what.contains("stranger (ssh-ed25519 SHA256:") && why.what.contains("publickey"), "{}", why.what);
+}
+
+#[tokio::test]
+async fn a_machine_that_does_not_know_its_user_yet_is_asked_again_but_not_often() {
+    let sshd = Sshd::start();
+    let known = fs::read(sshd.path("authorized_keys")).unwrap();
+    fs::write(sshd.path("authorized_keys"), "").unwrap();
+    let notes = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let to = notes.clone();
+    let note: Live = Arc::new(move |line: &str| to.lock().unwrap().push(line.to_owned()));
+    let (ssh, host) = (Ssh::new(sshd.options()), sshd.host("one"));
+    let (connected, ()) = tokio::join!(ssh.connect(&host, Duration::from_secs(20), note), async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        fs::write(sshd.path("authorized_keys"), known).unwrap();
+    });
+    connected.map(drop).unwrap();
+    assert_eq!(sshd.connections(), 2, "{}", sshd.log());
+    let notes = notes.lock().unwrap();
+    assert!(
+        notes.len() == 1 && notes[0].contains("permission denied") && notes[0].ends_with("trying again"),
+        "{notes:?}"
+    );
 }
 
 #[tokio::test]

@@ -48,7 +48,14 @@ impl Somebody {
 impl Drop for Somebody {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(self.sudoers());
-        let _ = std::process::Command::new("pkill").args(["-KILL", "-u", &self.name]).output();
-        let _ = std::process::Command::new("userdel").arg(&self.name).output();
+        // Whoever still runs something cannot be removed, and dying takes a moment.
+        for _ in 0..20 {
+            let _ = std::process::Command::new("pkill").args(["-KILL", "-u", &self.name]).output();
+            let removed = std::process::Command::new("userdel").arg(&self.name).output();
+            if removed.is_ok_and(|output| output.status.success()) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
     }
 }
