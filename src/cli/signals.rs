@@ -5,7 +5,7 @@ use std::process;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::show::Terminal;
+use super::terminal::Terminal;
 use crate::event::Code;
 
 /// Becomes true when the first signal comes.
@@ -37,7 +37,7 @@ pub fn listen(terminal: Terminal) -> std::io::Result<Cancel> {
 }
 
 /// Returns when the first signal has come.
-pub async fn cancelled(cancel: &mut Cancel) {
+pub async fn cancelled(mut cancel: Cancel) {
     // The sender lives as long as the process; were it gone, no signal could come any more.
     if cancel.wait_for(|cancelled| *cancelled).await.is_err() {
         std::future::pending::<()>().await;

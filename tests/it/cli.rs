@@ -86,8 +86,12 @@ fn a_host_that_refuses_is_3_and_told_once() {
     assert_eq!((code, out.as_str()), (3, ""), "{errors}");
     assert!(errors.contains("unreachable:") && errors.contains("hint:"), "{errors}");
     let (code, json, _) = skep(folder.path(), &["exec", "a", "--output", "json", "--wait", "0s", "--", "true"]);
-    let line: serde_json::Value = serde_json::from_str(&json).expect("one line of JSON");
-    assert_eq!((code, line["event"].as_str(), line["host"].as_str()), (3, Some("host_lost"), Some("a")));
+    let lines: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(
+        (code, lines.len(), lines[0]["event"].as_str(), lines[0]["host"].as_str()),
+        (3, 2, Some("host_lost"), Some("a"))
+    );
+    assert_eq!((lines[1]["event"].as_str(), lines[1]["code"].as_u64()), (Some("run_finished"), Some(3)));
 }
 
 #[test]
