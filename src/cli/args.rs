@@ -76,7 +76,8 @@ pub struct Global {
     /// How many hosts to connect to at once
     #[arg(long, global = true, value_name = "N", default_value = "50", value_parser = forks, help_heading = "Everywhere")]
     pub forks: usize,
-    /// How long a machine may take to answer and to know its user: 30s, 10m [default: 30s, for `up` 10m]
+    /// How long a machine may take to answer and to know its user: 30s, 10m; who is not let in tries again after 6 s,
+    /// 12 s, 24 s, and so on [default: 30s, for `up` 10m]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration, help_heading = "Everywhere")]
     pub wait: Option<Duration>,
 }

@@ -24,7 +24,7 @@ pub struct Batch {
 pub type Answer = (User, Read, Seen<Value>);
 
 /// A part may say for itself when its time is over; this is for what goes on without it (a child in a session of its own).
-const SLACK: Duration = Duration::from_secs(30);
+const SLACK: Duration = Duration::from_secs(10);
 
 /// `r INDEX SECONDS SCRIPT EXPORTS`: runs a part between its frames. Descriptor 5 is the real standard output, 3 carries the
 /// exit status out of the pipeline (before the word `over`, which stands alone where the time was over first), 4 lets

@@ -95,6 +95,18 @@ fn a_host_that_refuses_is_3_and_told_once() {
 }
 
 #[test]
+fn a_check_knows_the_variables_that_a_run_will_be_given() {
+    let folder = folder(&[
+        ("inventory/hosts.yml", INVENTORY),
+        ("playbook.yml", "plays:\n- hosts: all\n  steps:\n  - shell: echo {{ colour }}\n"),
+    ]);
+    let (code, _, errors) = skep(folder.path(), &["check", "playbook.yml"]);
+    assert!(code == 2 && errors.contains("colour"), "{code}: {errors}");
+    let (code, _, errors) = skep(folder.path(), &["check", "playbook.yml", "-e", "colour=red"]);
+    assert_eq!(code, 0, "{errors}");
+}
+
+#[test]
 fn completions_and_manual_pages_are_printed() {
     let folder = folder(&[]);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

@@ -311,6 +311,18 @@ fn a_failure_shows_the_command_and_the_end_of_its_standard_error() {
 }
 
 #[test]
+fn a_read_that_leaves_a_daemon_behind_does_not_hang_its_host() {
+    let ground = Ground::new(&["alpha"]);
+    let line = "setsid sleep 86422.5 & sleep 1; echo one";
+    ground.write("playbook.yml", &format!("plays:\n- hosts: all\n  steps:\n  - shell: {line}\n    changes: false\n"));
+    let (code, events) = ground.run(&[]);
+    let sleep = crate::support::sshd::must("pgrep", &["-fx", "sleep 86422.5"]);
+    crate::support::sshd::must("kill", &[&sleep]);
+    let ended = events.iter().find(|event| event["event"] == "job_finished").unwrap();
+    assert!(code == 1 && ended["message"].as_str().unwrap().contains("still running after"), "{code}: {ended:#}");
+}
+
+#[test]
 fn a_join_token_is_in_no_event() {
     let ground = Ground::new(&["alpha"]);
     let step = |id, more| format!("  - id: {id}\n    shell: echo SWMTKN-1-x; echo SWMTKN-1-x >&2{more}\n");

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use super::interrupt::within;
+use super::interrupt::{OnTerminal, within};
 use super::*;
 use crate::support::sshd::must;
 
@@ -107,6 +107,14 @@ fn down_does_not_ask_a_program() {
     assert_eq!(ground.servers[0].connections(), 0);
     let (code, events, _) = ground.events(&["down", "--plan"]);
     assert_eq!((code, events.iter().filter(|event| event["event"] == "change").count()), (10, 3), "{events:#?}");
+}
+
+#[test]
+fn down_asks_and_ctrl_c_is_no() {
+    let ground = docker(&["alpha"]);
+    let (code, took) = OnTerminal::start(&ground, "down").interrupted_at("Remove what is shown above? [y/N]");
+    assert!(code == Some(130) && took < Duration::from_secs(5), "{code:?} {took:?}");
+    assert_eq!(ground.read("alpha/containers"), "one\ntwo\n");
 }
 
 #[test]

@@ -130,13 +130,13 @@ fn a_host_that_falls_silent_is_lost_at_the_keepalives_deadline() {
 }
 
 /// `skep` on a terminal of its own, by script(1).
-struct OnTerminal {
+pub struct OnTerminal {
     script: Child,
     out: PathBuf,
 }
 
 impl OnTerminal {
-    fn start(ground: &Ground, arguments: &str) -> Self {
+    pub fn start(ground: &Ground, arguments: &str) -> Self {
         let line = format!("exec {} {arguments}", assert_cmd::cargo::cargo_bin("skep").display());
         let mut script = Command::new("script");
         script.current_dir(ground.folder.path()).env_clear().env("HOME", ground.folder.path());
@@ -152,7 +152,7 @@ impl OnTerminal {
     }
 
     /// Presses Ctrl-C once `what` is on the terminal, and gives the exit code and how long that took.
-    fn interrupted_at(&mut self, what: &str) -> (Option<i32>, Duration) {
+    pub fn interrupted_at(&mut self, what: &str) -> (Option<i32>, Duration) {
         assert!(within(20, || self.told().contains(what)), "{}", self.told());
         let began = Instant::now();
         self.script.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
@@ -176,15 +176,25 @@ fn one_ends_a_question() {
     let ground = Ground::new(&["alpha"]);
     let keys = format!("port: {}, identity_file: {}", ground.servers[0].port, ground.servers[0].identity().display());
     ground.inventory(&[("alpha", keys)]);
-    for command in ["run playbook.yml", "exec all -- true"] {
+    ground.write("alpha/kept/file", "");
+    ground.write(
+        "remove.yml",
+        "plays:\n- hosts: all\n  steps:\n  - file: { path: \"{{ root }}/kept\", state: absent }\n",
+    );
+    for (command, question) in [
+        ("run playbook.yml", "remember their keys? [y/N]"),
+        ("exec all -- true", "remember their keys? [y/N]"),
+        ("run remove.yml --accept-new-host-keys", "Remove or replace this? [y/N]"),
+    ] {
         let mut terminal = OnTerminal::start(&ground, command);
-        let (code, took) = terminal.interrupted_at("remember their keys? [y/N]");
+        let (code, took) = terminal.interrupted_at(question);
         assert!(
             code == Some(130) && took < Duration::from_secs(5),
             "{command}: {code:?} {took:?}: {}",
             terminal.told()
         );
     }
+    assert!(ground.path("alpha/kept/file").exists());
 }
 
 #[test]
