@@ -9,7 +9,7 @@ use crate::remote::{Command, Output, quote};
 
 /// Where it lies: on a tmpfs, so that nothing is left behind by a restart. Root's is where nobody else can make files: in
 /// `/run/lock` anybody can, and the kernel keeps even root from writing to another's (`fs.protected_regular`). Who works
-/// without root has one of his own.
+/// without root has one of his own, in `/tmp` where `/run/lock` is not for everybody.
 const FOLDER: &str = "/run";
 
 /// Starts the line that tells whom a change waits for.
@@ -27,7 +27,9 @@ const FREED: &str = "skep: the lock is free again";
 /// The command under the host's lock, held in the name of `who`. Without the lock it is not started.
 pub fn under(command: Command, who: &str) -> Command {
     let before = format!(
-        "skep_lock={FOLDER}/skep.lock; [ \"$(id -u)\" = 0 ] || skep_lock={FOLDER}/lock/skep-$(id -u).lock\n\
+        "skep_lock={FOLDER}/skep.lock\n\
+         if [ \"$(id -u)\" != 0 ]; then skep_lock={FOLDER}/lock/skep-$(id -u).lock\n\
+         [ -w \"${{skep_lock%/*}}\" ] || skep_lock=/tmp/skep-$(id -u).lock; fi\n\
          if ! ( : >>\"$skep_lock\" ) 2>/dev/null; then\n\
          echo \"skep: the lock $skep_lock cannot be taken; who made it? $(ls -l \"$skep_lock\" 2>&1)\" >&2; exit {NO_LOCK}; fi\n\
          exec 9>>\"$skep_lock\"\n\

@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.." || exit
 case "$1 $2" in
 "ps --all") cat containers ;;
 "inspect --format") shift 3; for id; do echo "container $id /the-$id"; done ;;
-"rm --force") [ "$3" = stuck ] || sed -i "/^$3$/d" containers ;;
+"rm --force") [ "$3" != slow ] || exec sleep 86423.5; [ "$3" = stuck ] || sed -i "/^$3$/d" containers ;;
 "info --format") cat swarm ;;
 "swarm leave") echo 'is inactive false' >swarm ;;
 "service ls") grep -q 'active true' swarm && cat services ;;
@@ -153,22 +153,45 @@ fn exec_shows_what_came_before_ctrl_c_and_ends_the_rest() {
     let ground = Ground::new(&["alpha", "beta"]);
     let line =
         format!("case $SSH_CONNECTION in *\" {}\") exec sleep 86421.5 ;; esac; echo quick", ground.servers[1].port);
-    let mut skep = Command::new(assert_cmd::cargo::cargo_bin("skep"));
-    skep.current_dir(ground.folder.path()).env_clear().env("HOME", ground.folder.path()).env("PATH", "/usr/bin:/bin");
-    let skep = skep.args(["exec", "all", "--", &line]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let sleeps = || must("ps", &["-eo", "args="]).lines().any(|line| line == "sleep 86421.5");
-    assert!(within(20, || sleeps() && ground.servers[0].execs() == 1));
-    std::thread::sleep(Duration::from_millis(500));
-    must("kill", &["-INT", &skep.id().to_string()]);
-    let output = skep.wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.code() == Some(130) && told.contains("alpha\nquick\n"), "{:?}: {told}", output.status);
-    assert!(within(5, || !sleeps()), "it still runs on the host");
+    let told = interrupted(&ground, &["exec", "all", "--", &line], "sleep 86421.5");
+    assert!(told.contains("alpha\nquick\n"), "{told}");
 }
 
 #[test]
-fn forward_goes_on_without_a_host_whose_docker_is_dead() {
-    let ground = docker(&["alpha", "beta"]);
+fn down_ends_what_it_is_at_for_ctrl_c() {
+    let ground = docker(&["alpha"]);
+    ground.write("alpha/containers", "slow\n");
+    let told = interrupted(&ground, &["down", "--yes", "--output", "json"], "sleep 86423.5");
+    assert!(told.lines().last().unwrap().contains(r#""code":130"#) && !told.contains("managers leave"), "{told}");
+}
+
+/// Sends Ctrl-C once `sleep` runs, which must end it, and gives what was told.
+fn interrupted(ground: &Ground, arguments: &[&str], sleep: &str) -> String {
+    let mut skep = Command::new(assert_cmd::cargo::cargo_bin("skep"));
+    skep.current_dir(ground.folder.path()).env_clear().env("HOME", ground.folder.path()).env("PATH", "/usr/bin:/bin");
+    let skep = skep.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let sleeps = || must("ps", &["-eo", "args="]).lines().any(|line| line == sleep);
+    assert!(within(20, || sleeps() && ground.servers[0].execs() > 0));
+    std::thread::sleep(Duration::from_millis(500));
+    must("kill", &["-INT", &skep.id().to_string()]);
+    let began = Instant::now();
+    let output = skep.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.code() == Some(130) && began.elapsed() < Duration::from_secs(8),
+        "{:?}: {told}",
+        output.status
+    );
+    assert!(within(5, || !sleeps()), "it still runs on the host");
+    told
+}
+
+#[test]
+fn forward_goes_on_without_hosts_that_are_dead_or_whose_docker_is() {
+    let mut ground = docker(&["alpha", "beta", "gamma"]);
+    ground.servers[2].stop();
+    let (code, events, _) = ground.events(&["forward"]);
+    assert!(code == 3 && events[0]["event"] == "host_lost" && events[0]["host"] == "gamma", "{code}: {events:#?}");
     ground.write("beta/bin/docker", "#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2; exit 1\n");
     let (code, events, _) = ground.events(&["forward"]);
     assert!(code == 1 && events[0]["host"] == "beta", "{code}: {events:#?}");
