@@ -8,7 +8,7 @@ use super::args::Global;
 use super::ask::Person;
 use super::fleet::Login;
 use super::show::{Show, can_ask};
-use super::signals::{self, Cancel};
+use super::signals::{self, Cancel, UntilCancelled};
 use super::terminal::Terminal;
 use crate::inventory::{Host, Inventory, Pattern, PatternError};
 use crate::remote::Connect;
@@ -57,6 +57,7 @@ impl World {
         let accept_new_host_keys = global.accept_new_host_keys;
         let asker = can_ask().then(|| Arc::new(person.clone()) as Arc<dyn Asker>);
         let connect = Ssh::new(Options { accept_new_host_keys, asker, ..Options::default() });
+        let connect = UntilCancelled { connect, cancel: cancel.clone() };
         Ok(Self {
             show,
             terminal,

@@ -106,6 +106,23 @@ fn the_first_ends_what_runs_and_starts_nothing_new() {
 }
 
 #[test]
+fn a_machine_that_does_not_answer_is_not_waited_for_any_more() {
+    let ground = Ground::new(&["alpha"]);
+    let dumb = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, identity) = (dumb.local_addr().unwrap().port(), ground.servers[0].identity());
+    ground.inventory(&[("alpha", format!("port: {port}, identity_file: {}", identity.display()))]);
+    let mut skep = Command::new(assert_cmd::cargo::cargo_bin("skep"));
+    skep.current_dir(ground.folder.path()).env_clear().env("HOME", ground.folder.path()).env("PATH", "/usr/bin:/bin");
+    let mut skep = skep.args(["run", "playbook.yml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // Who has come in waits for the first word.
+    let _line = dumb.accept().unwrap();
+    let began = Instant::now();
+    must("kill", &["-INT", &skep.id().to_string()]);
+    assert_eq!(skep.wait().unwrap().code(), Some(130));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
 fn the_second_ends_it_at_once() {
     let mut sleeper = Sleeper::start("86418.5", "trap '' HUP INT TERM; ");
     sleeper.interrupt();
