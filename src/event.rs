@@ -158,6 +158,34 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Every text in it that hosts may have had a say in.
+    pub fn texts(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::HostConnecting { waiting, .. } => waiting.iter_mut().collect(),
+            Self::HostLost { why, hint, .. } => [why].into_iter().chain(hint).collect(),
+            Self::JobStarted { item, .. } => item.iter_mut().collect(),
+            Self::JobWaiting { waiting, .. } => vec![waiting],
+            Self::Line { line, .. } => vec![line],
+            Self::Change { why, command, differs, .. } => {
+                let fields = differs.iter_mut().flat_map(|one| [&mut one.field, &mut one.is, &mut one.asked]);
+                [why, command].into_iter().chain(fields).collect()
+            }
+            Self::JobFinished { item, message, command, stderr, hint, .. } => {
+                [item, message, command, stderr, hint].into_iter().flatten().collect()
+            }
+            Self::RunStarted { .. }
+            | Self::HostConnected { .. }
+            | Self::Looked { .. }
+            | Self::StepStarted { .. }
+            | Self::ChangeFinished { .. }
+            | Self::StepFinished { .. }
+            | Self::Interrupted
+            | Self::RunFinished { .. } => Vec::new(),
+        }
+    }
+}
+
 /// How a job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

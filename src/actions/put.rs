@@ -2,6 +2,10 @@
 
 use crate::remote::{Command, quote};
 
+/// Makes `$t` beside `$p`, gone however the script ends: dash forgets its EXIT trap where a signal ends it.
+pub const TEMPORARY: &str = "t=; trap 'rm -f -- \"$t\"' EXIT; trap 'exit 1' HUP INT TERM\n\
+    t=$(mktemp \"$(dirname -- \"$p\")/.skep.XXXXXX\")\n";
+
 /// Writes standard input to a file: into a temporary beside it, counted, then moved into its place. A connection that is
 /// cut in the middle leaves the old file as it was. Mode and owner are the old file's where none are asked for.
 pub fn put(path: &str, mode: Option<&str>, owner: Option<&str>, bytes: u64) -> Command {
@@ -14,7 +18,7 @@ pub fn put(path: &str, mode: Option<&str>, owner: Option<&str>, bytes: u64) -> C
         None => "if [ -e \"$p\" ]; then chown --reference=\"$p\" \"$t\"; fi".to_owned(),
     };
     let script = format!(
-        "set -e\np={}\nt=$(mktemp \"$(dirname -- \"$p\")/.skep.XXXXXX\")\ntrap 'rm -f -- \"$t\"' EXIT\n\
+        "set -e\np={}\n{TEMPORARY}\
          cat >\"$t\"\n\
          [ \"$(wc -c <\"$t\")\" -eq {bytes} ] || {{ echo 'the file did not arrive whole' >&2; exit 1; }}\n\
          {owner}\n{mode}\nmv -f -T -- \"$t\" \"$p\"",
@@ -46,6 +50,21 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         std::fs::metadata(path).expect("metadata").permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn what_is_ended_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let script = put(text(&folder.path().join("file")), None, None, 3).wire();
+        let mut child = Process::new("sh").arg("-c").arg(script).stdin(Stdio::piped()).spawn().expect("sh");
+        let count = || std::fs::read_dir(folder.path()).expect("list").count();
+        while count() == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let kill = |id: u32| Process::new("kill").arg(id.to_string()).status().expect("kill");
+        assert!(kill(child.id()).success());
+        drop(child.stdin.take());
+        assert!(!child.wait().expect("wait").success() && count() == 0);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{check, completions, down, exec, forward, hosts, man, plan, run, up};
+use super::{Failure, check, completions, down, exec, forward, hosts, man, plan, run, up};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,7 +76,8 @@ pub struct Global {
     /// How many hosts to connect to at once
     #[arg(long, global = true, value_name = "N", default_value = "50", value_parser = forks, help_heading = "Everywhere")]
     pub forks: usize,
-    /// How long a machine may take to answer and to know its user: 30s, 10m [default: 30s, for `up` 10m]
+    /// How long a machine may take to answer and to know its user: 30s, 10m; who is not let in tries again after 6 s,
+    /// 12 s, 24 s, and so on [default: 30s, for `up` 10m]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration, help_heading = "Everywhere")]
     pub wait: Option<Duration>,
 }
@@ -101,9 +102,12 @@ pub enum When {
 /// Which part of a playbook, on whom, with which values.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Selection {
-    /// Take these steps only (ids, as --list shows them)
-    #[arg(long, value_name = "ID", num_args = 1.., value_delimiter = ',', help_heading = "Selection")]
+    /// Take these steps only (ids, as --list shows them): --step a b, or a,b
+    #[arg(long, value_name = "ID", value_delimiter = ',', help_heading = "Selection")]
     pub step: Vec<String>,
+    // The second and further words after `--step`: were they the option's own, it would take the playbook, too.
+    #[arg(hide = true, value_name = "ID")]
+    more: Vec<String>,
     /// Begin with this step
     #[arg(long, value_name = "ID", conflicts_with = "step", help_heading = "Selection")]
     pub from: Option<String>,
@@ -119,6 +123,22 @@ pub struct Selection {
     /// Give a variable a value, over inventory and playbook
     #[arg(short = 'e', long = "extra-var", value_name = "KEY=VALUE", value_parser = pair, help_heading = "Selection")]
     pub extra: Vec<(String, String)>,
+}
+
+impl Selection {
+    /// With all the words that belong to `--step` in their place.
+    ///
+    /// # Errors
+    /// There is a word that belongs to nothing.
+    pub fn whole(mut self) -> Result<Self, Failure> {
+        match self.more.first().filter(|_| self.step.is_empty()) {
+            Some(word) => Err(Failure::bad_input(format!("{word:?} belongs to no option")).hint("see --help")),
+            None => {
+                self.step.append(&mut self.more);
+                Ok(self)
+            }
+        }
+    }
 }
 
 /// `30s`, `10m`, `2h`; a bare number counts seconds.
@@ -139,7 +159,8 @@ fn forks(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|forks| *forks > 0).ok_or_else(|| "a whole number from 1 on".into())
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+/// `key=value`.
+pub fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
         _ => Err("write it as key=value".into()),
@@ -155,6 +176,21 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Skep::command().debug_assert();
+    }
+
+    #[test]
+    fn steps_come_after_their_option_and_the_playbook_where_it_likes() {
+        let read = |line: &str| match Skep::parse_from(line.split(' ')).command {
+            Command::Run(run) => run.chosen().map_err(|failure| failure.to_string()),
+            other => panic!("{other:?}"),
+        };
+        for line in
+            ["run p.yml --step a b", "run --step a,b p.yml", "run --step a p.yml b", "run --step a --step b p.yml"]
+        {
+            let steps = vec!["a".to_owned(), "b".to_owned()];
+            assert_eq!(read(&format!("skep {line}")), Ok(("p.yml".into(), steps)), "{line}");
+        }
+        assert!(read("skep run p.yml b").is_err_and(|why| why.contains("\"b\"")));
     }
 
     #[test]

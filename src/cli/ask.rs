@@ -1,36 +1,73 @@
 //! Questions, on the terminal only.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use super::Failure;
-use super::show::{Terminal, can_ask};
+use super::args::Form;
+use super::show::can_ask;
+use super::signals::Cancel;
+use super::terminal::Terminal;
 use crate::remote::ssh::{Asker, NewKey};
 use crate::secret::Secret;
 
 /// Whoever sits at the terminal.
+#[derive(Clone)]
 pub struct Person {
     terminal: Terminal,
+    cancel: Cancel,
 }
 
+/// How soon a Ctrl-C ends a question.
+const SOON: Duration = Duration::from_millis(50);
+
 impl Person {
-    /// Asks on this terminal.
-    pub fn new(terminal: Terminal) -> Self {
-        Self { terminal }
+    /// Asks on this terminal, until `cancel`.
+    pub fn new(terminal: Terminal, cancel: Cancel) -> Self {
+        Self { terminal, cancel }
     }
 
     /// Asks a question to be answered by yes or no, under some lines.
     pub fn agrees(&self, lines: &str, question: &str) -> bool {
         // A terminal that cannot be read from does not agree.
-        self.terminal.suspend(|| answered(lines, question)).unwrap_or(false)
+        self.terminal.suspend(|| self.answered(lines, question)).unwrap_or(false)
     }
-}
 
-impl Person {
     /// Asks whether these things may be removed or replaced.
     pub fn removes(&self, removals: &[String]) -> bool {
         let lines: String = removals.iter().map(|removal| format!("  {removal}\n")).collect();
         self.agrees(&lines, "Remove or replace this?")
+    }
+
+    fn answered(&self, lines: &str, question: &str) -> io::Result<bool> {
+        write!(io::stderr(), "{lines}{question} [y/N] ")?;
+        io::stderr().flush()?;
+        let line = || {
+            let mut line = String::new();
+            io::stdin().read_line(&mut line).ok().map(|_| line)
+        };
+        let answer = self.awaited(line).unwrap_or_default();
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// What `read` comes to, or nothing once the run is to end. A terminal that is being read cannot be let go: the thread
+    /// that does is left behind.
+    fn awaited<T: Send + 'static>(&self, read: impl FnOnce() -> Option<T> + Send + 'static) -> Option<T> {
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || tell.send(read()));
+        loop {
+            match told.recv_timeout(SOON) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Timeout) if !*self.cancel.borrow() => {}
+                Err(_) => break,
+            }
+        }
+        self.terminal.show_typing();
+        let _ = writeln!(io::stderr());
+        None
     }
 }
 
@@ -43,8 +80,8 @@ impl Asker for Person {
 
     fn passphrase(&self, file: &Path) -> Option<Secret> {
         let question = format!("Passphrase of {}: ", file.display());
-        let answer = self.terminal.suspend(|| rpassword::prompt_password(question));
-        answer.ok().filter(|text| !text.is_empty()).map(Secret::new)
+        let answer = self.terminal.suspend(|| self.awaited(move || rpassword::prompt_password(question).ok()));
+        answer.filter(|text| !text.is_empty()).map(Secret::new)
     }
 }
 
@@ -55,22 +92,14 @@ fn table(keys: &[NewKey]) -> String {
     keys.iter().map(line).collect()
 }
 
-/// Asks whether to go on with what was shown.
+/// Whether somebody can be asked, or need not be.
 ///
 /// # Errors
-/// There is no terminal to ask on, and nobody said `--yes`.
-pub fn go_on(question: &str, yes: bool, terminal: &Terminal) -> anyhow::Result<bool> {
-    if !yes && !can_ask() {
-        let failure = Failure::bad_input("this removes things, and there is no terminal to ask on");
-        return Err(failure.hint("say --yes if that is what you want").into());
+/// There is no terminal to ask on, or a program reads what is told, and nobody said `--yes`.
+pub fn may_ask(yes: bool, form: Form) -> anyhow::Result<()> {
+    if yes || (can_ask() && form != Form::Json) {
+        return Ok(());
     }
-    Ok(yes || Person::new(terminal.clone()).agrees("", question))
-}
-
-fn answered(lines: &str, question: &str) -> io::Result<bool> {
-    write!(io::stderr(), "{lines}{question} [y/N] ")?;
-    io::stderr().flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    let failure = Failure::bad_input("this removes things, and there is no terminal to ask on");
+    Err(failure.hint("look at it with --plan; say --yes if that is what you want").into())
 }

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::Global;
-use super::world::identities;
+use super::Failure;
+use super::args::{Global, pair};
+use super::run::extra;
 use crate::inventory::Inventory;
-use crate::playbook::{self, Playbook, Vars};
+use crate::playbook::{self, Playbook};
+use crate::remote::ssh;
 use crate::report::plural;
 use crate::yaml::Errors;
 
@@ -23,6 +25,9 @@ Examples:
 pub struct Check {
     /// The playbook
     playbook: Option<PathBuf>,
+    /// Give a variable a value, as for `run`
+    #[arg(short = 'e', long = "extra-var", value_name = "KEY=VALUE", value_parser = pair)]
+    extra: Vec<(String, String)>,
 }
 
 impl Check {
@@ -35,9 +40,9 @@ impl Check {
         let inventory = Inventory::find(global.inventory.as_deref());
         let (playbook, inventory) = both(playbook, inventory)?;
         if let Some(playbook) = &playbook {
-            playbook::check(playbook, &inventory.hosts, &Vars::default())?;
+            playbook::check(playbook, &inventory.hosts, &extra(&self.extra)?)?;
         }
-        identities(&inventory.hosts)?;
+        inventory.hosts.iter().try_for_each(|host| ssh::check(host)).map_err(Failure::unusable)?;
         writeln!(io::stdout(), "{}", found(playbook.as_ref(), &inventory))?;
         Ok(())
     }

@@ -6,22 +6,30 @@ mod remains;
 
 use std::collections::HashSet;
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use futures::future::join_all;
 
 use super::args::{Form, Global};
-use super::fleet::{self, Reached};
+use super::fleet::{self, Fleet};
+use super::show::Show;
+use super::telling::Telling;
 use super::world::World;
-use super::{ask, panics, signals};
+use super::{Failure, ask, panics};
 use crate::actions::works_as;
+use crate::engine::{Emit, lock};
 use crate::event::{Code, Event, Outcome, Reporter, Tally};
 use crate::inventory::Host;
-use crate::remote::{Command, Exec, Session};
+use crate::remote::refusal::parted;
+use crate::remote::who::who;
+use crate::remote::{Command, Exec, Live, Lost, Output, Session};
 use crate::report::{GoOn, Journal, Json, Many, Paint, Plan};
 use remains::{Remains, Removal, STAGES};
+
+/// How long one removal may take.
+const REMOVAL: Duration = Duration::from_secs(600);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,43 +64,56 @@ struct Seen {
     host: Arc<Host>,
     session: Arc<dyn Session>,
     remains: Remains,
+    /// Whether something may be removed there.
+    meant: bool,
+}
+
+/// What becomes of the swarm.
+#[derive(Debug, PartialEq)]
+enum Swarm {
+    Goes,
+    /// It runs what somebody else made.
+    Serves(Vec<String>),
+    /// Who would know what it runs could not be asked.
+    Unknown,
 }
 
 impl Down {
     /// Removes.
     ///
     /// # Errors
-    /// Bad input, or a host whose Docker does not answer.
+    /// Bad input.
     pub async fn run(self, global: &Global) -> anyhow::Result<Code> {
-        let world = World::open(global)?;
-        let hosts = world.select(&self.limit)?;
-        let mut cancel = world.cancel();
-        let found = tokio::select! {
-            found = fleet::each(&hosts, global.forks, world.login(), look) => found,
-            () = signals::cancelled(&mut cancel) => return Ok(Code::Interrupted),
-        };
-        fleet::tell_lost(&found, world.show.paint);
-        let (seen, lost) = sorted(found)?;
-        let code = if lost { Code::Unreachable } else { Code::Settled };
-        let removals = self.removals(&seen);
-        tell_services(&seen, world.show.paint);
-        self.show(&seen, &removals, world.show.form, world.show.paint)?;
+        let (world, since) = (World::open(global)?, Instant::now());
+        ask::may_ask(self.yes || self.plan, world.show.form)?;
+        let meant = world.select(&self.limit)?;
+        // All are looked at, whoever may be changed: what the swarm runs is for its managers to say.
+        let hosts = world.meant("all").await?;
+        let found = fleet::ask(&world, &hosts, look).await;
+        found.tell_lost("look", world.show)?;
+        let (code, lost) = (found.code(), found.tallies().collect::<Vec<_>>());
+        let (seen, swarm) = sorted(found, &meant);
+        let removals = self.removals(&seen, &swarm);
+        if code == Code::Interrupted || (removals.is_empty() && !self.plan && world.show.form == Form::Json) {
+            return Ok(fleet::finish(lost, since, code, world.show)?);
+        }
+        swarm.tell(world.show.paint);
+        self.show(&seen, &removals, code, world.show)?;
         if removals.is_empty() || self.plan {
-            let changes = if removals.is_empty() { Code::Settled } else { Code::Changes };
-            return Ok(code.combine(changes));
+            return Ok(code.combine(if removals.is_empty() { Code::Settled } else { Code::Changes }));
         }
-        if !ask::go_on("Remove what is shown above?", self.yes, &world.terminal)? {
-            return Ok(code);
+        if !self.yes && !world.person.agrees("", "Remove what is shown above?") {
+            return Ok(if *world.cancel().borrow() { Code::Interrupted } else { code });
         }
-        let done = self.remove(&seen, &removals, &world, &mut cancel).await;
+        let code = self.remove(global, &seen, &removals, &swarm, &world, (code, lost)).await;
         self.tell_stays(&seen, world.show.form)?;
-        Ok(code.combine(done))
+        Ok(code)
     }
 
     /// Says what is left, since nothing will lead to it once the containers are gone.
     fn tell_stays(&self, seen: &[Seen], form: Form) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        for seen in seen.iter().filter(|_| form != Form::Json) {
+        for seen in seen.iter().filter(|seen| seen.meant && form != Form::Json) {
             for what in seen.remains.stays(self.volumes, self.images) {
                 writeln!(out, "Stays on {}: {what}", seen.host.name)?;
             }
@@ -101,10 +122,9 @@ impl Down {
     }
 
     /// What goes, stage by stage, each with the number of its host.
-    fn removals(&self, seen: &[Seen]) -> Vec<(usize, Removal)> {
-        let leave = seen.iter().all(|seen| seen.remains.services().is_empty());
-        let all = seen.iter().enumerate().flat_map(|(nth, seen)| {
-            let removals = seen.remains.removals(leave, self.volumes, self.images);
+    fn removals(&self, seen: &[Seen], swarm: &Swarm) -> Vec<(usize, Removal)> {
+        let all = seen.iter().enumerate().filter(|(_, seen)| seen.meant).flat_map(|(nth, seen)| {
+            let removals = seen.remains.removals(*swarm == Swarm::Goes, self.volumes, self.images);
             removals.into_iter().map(move |removal| (nth, removal))
         });
         let mut all: Vec<_> = all.collect();
@@ -115,125 +135,263 @@ impl Down {
         all
     }
 
-    fn show(&self, seen: &[Seen], removals: &[(usize, Removal)], form: Form, paint: Paint) -> io::Result<()> {
-        let mut plan = match form {
+    fn show(&self, seen: &[Seen], removals: &[(usize, Removal)], code: Code, show: Show) -> io::Result<()> {
+        let mut plan = match show.form {
             Form::Json if !self.plan => return Ok(()),
             Form::Json => Many::default().with(Json::new(io::stdout())),
-            Form::Human | Form::Plain => Many::default().with(Plan::new(io::stdout(), paint)),
+            Form::Human | Form::Plain => Many::default().with(Plan::new(io::stdout(), show.paint)),
         };
-        told(seen, removals, true).iter().try_for_each(|event| plan.on_event(event))
+        told(seen, removals, code).iter().try_for_each(|event| plan.on_event(event))
     }
 
+    /// Removes, looks again, and tells of both; `before` is what those come to who could not be looked at.
     async fn remove(
         &self,
+        global: &Global,
         seen: &[Seen],
         removals: &[(usize, Removal)],
+        swarm: &Swarm,
         world: &World,
-        cancel: &mut signals::Cancel,
+        before: (Code, Vec<Tally>),
     ) -> Code {
         let journal = Journal::new(".");
         panics::watch(&world.terminal, &journal.place());
-        let go_on = GoOn { command: vec!["skep".into(), "down".into()], journal: journal.place() };
-        let mut many = world.show.reporters(false, go_on, Some(journal), &world.terminal);
-        let mut work = Work { seen, tallies: tallies(seen), started: Instant::now() };
-        tell(&mut many, &start(seen, removals, false));
-        let mut code = Code::Settled;
+        let go_on = GoOn { command: self.again(global), journal: journal.place(), chosen: true, from: None };
+        let telling = Telling::start(world.show.reporters(false, go_on, &world.terminal), journal);
+        let (mut code, lost) = before;
+        let (started, sessions) = (Instant::now(), seen.iter().map(|seen| seen.session.clone()).collect());
+        let mut work =
+            Work { seen, world, emit: telling.emit(), tallies: tallies(seen), sessions: Mutex::new(sessions) };
+        (work.emit)(start(seen, removals, false));
         for stage in 0..STAGES.len() {
             let batch: Vec<_> = removals.iter().filter(|(_, removal)| removal.stage == stage).collect();
-            if batch.is_empty() || code == Code::Interrupted {
-                continue;
-            }
-            code = code.combine(work.stage(stage, &batch, &mut many).await);
-            if *cancel.borrow_and_update() {
-                tell(&mut many, &Event::Interrupted);
-                code = Code::Interrupted;
+            if !batch.is_empty() && code != Code::Interrupted {
+                code = code.combine(work.stage(stage, &batch).await);
             }
         }
-        let ms = millis(work.started);
-        tell(&mut many, &Event::RunFinished { hosts: work.tallies, ms, code: code.number() });
+        if code != Code::Interrupted {
+            code = code.combine(work.look_again(|seen| self.removals(seen, swarm), removals).await);
+        }
+        let (hosts, ms) = ([work.tallies, lost].concat(), millis(started));
+        (work.emit)(Event::RunFinished { hosts, ms, code: code.number() });
+        drop(work.emit);
+        telling.finish(world.show.paint);
+        world.terminal.restore();
         join_all(seen.iter().map(|seen| seen.session.close())).await;
         code
+    }
+
+    /// The command that goes on from here.
+    fn again(&self, global: &Global) -> Vec<String> {
+        let mut words = vec!["skep".to_owned(), "down".to_owned()];
+        words.extend(global.inventory.iter().flat_map(|path| ["-i".to_owned(), path.display().to_string()]));
+        if self.limit != "all" {
+            words.extend(["--limit".to_owned(), self.limit.clone()]);
+        }
+        let flags = [("--volumes", self.volumes), ("--images", self.images), ("--yes", self.yes)];
+        words.extend(flags.into_iter().filter(|(_, said)| *said).map(|(flag, _)| flag.to_owned()));
+        words
     }
 }
 
 /// The removal under way.
 struct Work<'a> {
     seen: &'a [Seen],
+    world: &'a World,
+    emit: Emit,
     tallies: Vec<Tally>,
-    started: Instant,
+    sessions: Mutex<Vec<Arc<dyn Session>>>,
 }
 
 impl Work<'_> {
-    /// One stage on all its hosts at once; the removals of one host one after another.
-    async fn stage(&mut self, stage: usize, batch: &[&(usize, Removal)], many: &mut Many) -> Code {
-        let since = Instant::now();
-        tell(many, &stage_started(self.seen, stage, batch));
-        batch.iter().for_each(|(nth, removal)| tell(many, &removal.event(&self.seen[*nth].host.name)));
+    /// One stage on all its hosts at once; the removals of one host one after another. Ctrl-C ends what runs.
+    async fn stage(&mut self, stage: usize, batch: &[&(usize, Removal)]) -> Code {
+        let (id, since) = (STAGES[stage].0, Instant::now());
+        (self.emit)(stage_started(self.seen, stage, batch));
+        batch.iter().for_each(|(nth, removal)| (self.emit)(removal.event(&self.seen[*nth].host.name)));
         let hosts: Vec<usize> = hosts(batch);
-        let ended = join_all(hosts.iter().map(|nth| {
+        let all = join_all(hosts.iter().map(|nth| {
             let commands = batch.iter().filter(|(of, _)| of == nth).map(|(_, removal)| &removal.command);
-            apply(&self.seen[*nth], commands.collect())
-        }))
-        .await;
+            self.apply(id, &self.seen[*nth], commands.collect())
+        }));
+        let ended = tokio::select! {
+            ended = all => ended,
+            () = fleet::interruption(self.world, &self.sessions) => Vec::new(),
+        };
         let mut code = Code::Settled;
         for (nth, failed) in hosts.into_iter().zip(ended) {
-            let ms = millis(since);
-            self.count(nth, failed.is_some(), ms);
             code = code.combine(if failed.is_some() { Code::Failed } else { Code::Settled });
-            tell(many, &finished(STAGES[stage].0, &self.seen[nth].host.name, failed, ms));
+            self.finish(id, nth, failed, Outcome::Changed, since);
         }
-        tell(many, &Event::StepFinished { step: STAGES[stage].0.into(), ms: millis(since) });
+        (self.emit)(Event::StepFinished { step: id.into(), ms: millis(since) });
+        self.interrupted(code)
+    }
+
+    fn interrupted(&self, code: Code) -> Code {
+        if !*self.world.cancel().borrow() {
+            return code;
+        }
+        (self.emit)(Event::Interrupted);
+        Code::Interrupted
+    }
+
+    /// What was to be removed and is still there, or there again.
+    async fn look_again(
+        &mut self,
+        left: impl Fn(&[Seen]) -> Vec<(usize, Removal)>,
+        removed: &[(usize, Removal)],
+    ) -> Code {
+        let (since, mut touched) = (Instant::now(), removed.iter().map(|(nth, _)| *nth).collect::<Vec<_>>());
+        touched.sort_unstable();
+        touched.dedup();
+        let names = touched.iter().map(|nth| self.seen[*nth].host.name.clone()).collect();
+        let (step, name) = ("left".to_owned(), "Nothing of it is left".to_owned());
+        (self.emit)(Event::StepStarted { play: "down".into(), step: step.clone(), name, hosts: names });
+        let looks = touched.iter().map(|nth| look(self.seen[*nth].host.clone(), self.seen[*nth].session.clone()));
+        let mut code = Code::Settled;
+        for (nth, looked) in touched.iter().zip(join_all(looks).await) {
+            let failed = match looked {
+                Ok(seen) => still(&left(&[Seen { meant: true, ..seen }])),
+                Err(why) => Some(Failed::said(why.to_string())),
+            };
+            code = code.combine(if failed.is_some() { Code::Failed } else { Code::Settled });
+            self.finish(&step, *nth, failed, Outcome::Unchanged, since);
+        }
+        (self.emit)(Event::StepFinished { step, ms: millis(since) });
         code
     }
 
-    fn count(&mut self, nth: usize, failed: bool, ms: u64) {
-        let tally = &mut self.tallies[nth];
+    fn finish(&mut self, step: &str, nth: usize, failed: Option<Failed>, well: Outcome, since: Instant) {
+        let (tally, ms) = (&mut self.tallies[nth], millis(since));
         tally.ms += ms;
-        if failed { tally.failed += 1 } else { tally.changed += 1 }
+        match (&failed, well) {
+            (Some(_), _) => tally.failed += 1,
+            (None, Outcome::Changed) => tally.changed += 1,
+            (None, _) => tally.unchanged += 1,
+        }
+        let outcome = if failed.is_some() { Outcome::Failed } else { well };
+        let (step, host) = (step.to_owned(), self.seen[nth].host.name.clone());
+        let Failed { message, command, stderr, hint } = failed.unwrap_or_default();
+        (self.emit)(Event::JobFinished { step, host, item: None, outcome, message, command, stderr, hint, ms });
     }
-}
 
-/// A command that failed, and what it said.
-type Failed = (String, String);
+    /// Under the host's lock, like every change.
+    async fn apply(&self, step: &str, seen: &Seen, commands: Vec<&Command>) -> Option<Failed> {
+        for command in commands {
+            let ended = self.locked(step, seen, command).await;
+            if let Some(failed) = failed(command, ended) {
+                return Some(failed);
+            }
+        }
+        None
+    }
 
-async fn apply(seen: &Seen, commands: Vec<&Command>) -> Option<Failed> {
-    for command in commands {
-        let command = command.clone().by(works_as(&seen.host, None, None));
-        match seen.session.exec(Exec::new(&command)).await {
-            Ok(output) if output.ok() => {}
-            Ok(output) => return Some((command.masked(), output.errors())),
-            Err(lost) => return Some((command.masked(), lost.to_string())),
+    /// Whoever holds the lock is waited for. What was seen before that may be gone then, or other; but it is named by its id.
+    async fn locked(&self, step: &str, seen: &Seen, command: &Command) -> Result<Output, Lost> {
+        let locked = lock::under(command.clone().by(works_as(&seen.host, None, None)), &who());
+        loop {
+            let (live, deadline) = (Some(self.live(step, &seen.host.name)), Some(REMOVAL));
+            match seen.session.exec(Exec { live, deadline, ..Exec::new(&locked) }).await {
+                Ok(output) if lock::was_held(&output) => {}
+                ended => return ended,
+            }
         }
     }
-    None
+
+    fn live(&self, step: &str, host: &str) -> Live {
+        let (emit, step, host) = (self.emit.clone(), step.to_owned(), host.to_owned());
+        Arc::new(move |line| {
+            let (step, host) = (step.clone(), host.clone());
+            emit(match line.strip_prefix(lock::WAITING) {
+                Some(whom) => Event::JobWaiting { step, host, waiting: format!("the lock held by {whom}") },
+                None => Event::Line { step, host, line: line.to_owned() },
+            });
+        })
+    }
 }
 
-async fn look(host: Arc<Host>, session: Arc<dyn Session>) -> anyhow::Result<Seen> {
+/// What could not be removed, and why.
+#[derive(Default)]
+struct Failed {
+    message: Option<String>,
+    command: Option<String>,
+    stderr: Option<String>,
+    hint: Option<String>,
+}
+
+impl Failed {
+    fn said(message: String) -> Self {
+        let (what, hint) = parted(&message);
+        Self { message: Some(what.to_owned()), hint: hint.map(str::to_owned), ..Self::default() }
+    }
+}
+
+fn failed(command: &Command, ended: Result<Output, Lost>) -> Option<Failed> {
+    let command = Some(command.masked());
+    match ended {
+        Ok(output) if output.ok() => None,
+        Ok(output) => {
+            let stderr = Some(output.errors());
+            Some(Failed { command, stderr, ..Failed::said("could not be removed".into()) })
+        }
+        Err(lost) => Some(Failed { command, ..Failed::said(lost.to_string()) }),
+    }
+}
+
+fn still(left: &[(usize, Removal)]) -> Option<Failed> {
+    let left: Vec<_> = left.iter().map(|(_, removal)| removal.why.as_str()).collect();
+    (!left.is_empty()).then(|| Failed::said(format!("still there: {}", left.join(", "))))
+}
+
+async fn look(host: Arc<Host>, session: Arc<dyn Session>) -> Result<Seen, Failure> {
     let remains = remains::look(&host, &*session).await?;
-    Ok(Seen { host, session, remains })
+    Ok(Seen { host, session, remains, meant: false })
 }
 
-fn sorted(found: Vec<Reached<anyhow::Result<Seen>>>) -> anyhow::Result<(Vec<Seen>, bool)> {
-    let lost = found.iter().any(|(_, found)| found.is_err());
-    let seen: anyhow::Result<Vec<Seen>> = found.into_iter().filter_map(|(_, found)| found.ok()).collect();
-    Ok((seen?, lost))
+/// What was seen, where, and what that means for the swarm.
+fn sorted(found: Fleet<Seen>, meant: &[Arc<Host>]) -> (Vec<Seen>, Swarm) {
+    let whole = found.lost.is_empty();
+    let is_meant = |host: &Host| meant.iter().any(|meant| meant.name == host.name);
+    let seen: Vec<_> = found.answers.into_iter().map(|(host, seen)| Seen { meant: is_meant(&host), ..seen }).collect();
+    let swarm = Swarm::of(&seen, whole);
+    (seen, swarm)
 }
 
-/// Says why the swarm stays, where it does.
-fn tell_services(seen: &[Seen], paint: Paint) {
-    let mut services: Vec<_> = seen.iter().flat_map(|seen| seen.remains.services()).collect();
-    services.sort_unstable();
-    services.dedup();
-    if !services.is_empty() {
-        let text = format!("The swarm stays: it runs services ({})", services.join(", "));
-        let hint = format!("{} docker service rm {}", paint.hint("hint: to let it go too, first"), services.join(" "));
-        let _ = writeln!(io::stderr(), "{text}\n\n{hint}");
+impl Swarm {
+    /// It goes where a manager says that it runs nothing, or where every host was seen and none commands it.
+    fn of(seen: &[Seen], whole: bool) -> Self {
+        let remains = || seen.iter().map(|seen| &seen.remains);
+        let mut services: Vec<_> = remains().flat_map(Remains::services).map(str::to_owned).collect();
+        services.sort_unstable();
+        services.dedup();
+        let known = remains().any(Remains::knows_services) || (whole && !remains().any(Remains::manages));
+        match (services.is_empty(), known || !remains().any(Remains::is_in_swarm)) {
+            (false, _) => Self::Serves(services),
+            (true, true) => Self::Goes,
+            (true, false) => Self::Unknown,
+        }
+    }
+
+    /// Says why it stays, where it does.
+    fn tell(&self, paint: Paint) {
+        let (text, hint) = match self {
+            Self::Goes => return,
+            Self::Serves(services) => {
+                let hint = format!("to let it go too, first docker service rm {}", services.join(" "));
+                (format!("The swarm stays: it runs services ({})", services.join(", ")), hint)
+            }
+            Self::Unknown => {
+                let hint = "run it again when a manager answers; to let it go all the same, on each host: docker swarm leave --force";
+                ("The swarm stays: no manager could be asked what it runs".to_owned(), hint.to_owned())
+            }
+        };
+        let _ = writeln!(io::stderr(), "{text}\n\n{} {hint}", paint.hint("hint:"));
     }
 }
 
 /// The events of a plan, from beginning to end.
-fn told(seen: &[Seen], removals: &[(usize, Removal)], plan: bool) -> Vec<Event> {
-    let mut events = vec![start(seen, removals, plan)];
+fn told(seen: &[Seen], removals: &[(usize, Removal)], code: Code) -> Vec<Event> {
+    let mut events = vec![start(seen, removals, true)];
     for stage in 0..STAGES.len() {
         let batch: Vec<_> = removals.iter().filter(|(_, removal)| removal.stage == stage).collect();
         if !batch.is_empty() {
@@ -241,7 +399,7 @@ fn told(seen: &[Seen], removals: &[(usize, Removal)], plan: bool) -> Vec<Event> 
             events.extend(batch.iter().map(|(nth, removal)| removal.event(&seen[*nth].host.name)));
         }
     }
-    let code = if removals.is_empty() { Code::Settled } else { Code::Changes };
+    let code = code.combine(if removals.is_empty() { Code::Settled } else { Code::Changes });
     events.push(Event::RunFinished { hosts: tallies(seen), ms: 0, code: code.number() });
     events
 }
@@ -249,7 +407,7 @@ fn told(seen: &[Seen], removals: &[(usize, Removal)], plan: bool) -> Vec<Event> 
 fn start(seen: &[Seen], removals: &[(usize, Removal)], plan: bool) -> Event {
     let mut stages: Vec<usize> = removals.iter().map(|(_, removal)| removal.stage).collect();
     stages.dedup();
-    let hosts = seen.iter().map(|seen| seen.host.name.clone()).collect();
+    let hosts = seen.iter().filter(|seen| seen.meant).map(|seen| seen.host.name.clone()).collect();
     let run = format!("down-{}", std::process::id());
     Event::RunStarted { run, playbook: "The way back".into(), hosts, steps: stages.len(), plan }
 }
@@ -260,14 +418,6 @@ fn stage_started(seen: &[Seen], stage: usize, batch: &[&(usize, Removal)]) -> Ev
     Event::StepStarted { play: "down".into(), step: id.into(), name: name.into(), hosts }
 }
 
-fn finished(step: &str, host: &str, failed: Option<Failed>, ms: u64) -> Event {
-    let outcome = if failed.is_some() { Outcome::Failed } else { Outcome::Changed };
-    let message = failed.as_ref().map(|_| "could not be removed".to_owned());
-    let (command, stderr) = failed.unzip();
-    let (step, host) = (step.into(), host.into());
-    Event::JobFinished { step, host, item: None, outcome, message, command, stderr, hint: None, ms }
-}
-
 fn hosts(batch: &[&(usize, Removal)]) -> Vec<usize> {
     let mut hosts: Vec<usize> = batch.iter().map(|(nth, _)| *nth).collect();
     hosts.dedup();
@@ -276,11 +426,6 @@ fn hosts(batch: &[&(usize, Removal)]) -> Vec<usize> {
 
 fn tallies(seen: &[Seen]) -> Vec<Tally> {
     seen.iter().map(|seen| Tally { host: seen.host.name.clone(), ..Tally::default() }).collect()
-}
-
-fn tell(many: &mut Many, event: &Event) {
-    // A display that fails is let go by `Many`, which itself never fails.
-    let _ = many.on_event(event);
 }
 
 fn millis(since: Instant) -> u64 {

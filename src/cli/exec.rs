@@ -2,18 +2,19 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
 
 use super::args::{Form, Global};
-use super::fleet::{self, Reached};
 use super::show::Show;
 use super::world::World;
+use super::{Failure, fleet};
 use crate::actions::works_as;
-use crate::event::Code;
+use crate::event::{Code, Tally};
 use crate::inventory::Host;
-use crate::remote::{self, Exec as Call, Lost, Output, Session};
+use crate::remote::{self, Exec as Call, Output, Session};
 use crate::report::{Paint, fold};
 
 const EXAMPLES: &str = "\
@@ -40,12 +41,8 @@ pub struct Exec {
     become_user: Option<String>,
 }
 
-/// What one host answered.
-#[derive(Clone, Debug, PartialEq)]
-enum Answer {
-    Ended(Output),
-    Lost(Lost),
-}
+/// Bytes of each output that are shown: the last ones of a longer one.
+const SHOWN: usize = 16 << 20;
 
 impl Exec {
     /// Runs it.
@@ -53,24 +50,22 @@ impl Exec {
     /// # Errors
     /// Bad input, or standard output is gone.
     pub async fn run(self, global: &Global) -> anyhow::Result<Code> {
-        let world = World::open(global)?;
-        let hosts = world.select(&self.pattern)?;
-        let mut cancel = world.cancel();
-        let asked = fleet::each(&hosts, global.forks, world.login(), |host, session| self.ask(host, session));
-        let reached = tokio::select! {
-            reached = asked => reached,
-            () = super::signals::cancelled(&mut cancel) => return Ok(Code::Interrupted),
-        };
-        fleet::tell_lost(&reached, world.show.paint);
-        tell(&mut io::stdout().lock(), &reached, world.show)?;
-        Ok(reached.iter().map(|(_, reached)| code(reached.as_ref().ok())).fold(Code::Settled, Code::combine))
+        let (world, since) = (World::open(global)?, Instant::now());
+        let hosts = world.meant(&self.pattern).await?;
+        let asked = fleet::ask(&world, &hosts, |host, session| self.ask(host, session)).await;
+        asked.tell_lost("exec", world.show)?;
+        tell(&mut io::stdout().lock(), &asked.answers, hosts.len() == 1, world.show)?;
+        let code = asked.answers.iter().map(|(_, output)| code(output)).fold(asked.code(), Code::combine);
+        let tallies = asked.tallies().chain(asked.answers.iter().map(|(host, output)| tally(host, output)));
+        Ok(fleet::finish(tallies.collect(), since, code, world.show)?)
     }
 
-    async fn ask(&self, host: Arc<Host>, session: Arc<dyn Session>) -> Answer {
+    async fn ask(&self, host: Arc<Host>, session: Arc<dyn Session>) -> Result<Output, Failure> {
         let command = self.command(&host);
-        let answer = session.exec(Call::new(&command)).await;
+        // One byte more shows that something was left out.
+        let answer = session.exec(Call { cap: SHOWN + 1, ..Call::new(&command) }).await;
         session.close().await;
-        answer.map_or_else(Answer::Lost, Answer::Ended)
+        answer.map_err(|lost| fleet::no_answer(&lost))
     }
 
     /// One word is a line of shell, several are a program and its arguments.
@@ -84,61 +79,67 @@ impl Exec {
     }
 }
 
-fn code(answer: Option<&Answer>) -> Code {
-    match answer {
-        Some(Answer::Ended(output)) if output.ok() => Code::Settled,
-        Some(Answer::Ended(_)) => Code::Failed,
-        Some(Answer::Lost(_)) | None => Code::Unreachable,
-    }
+fn code(output: &Output) -> Code {
+    if output.ok() { Code::Settled } else { Code::Failed }
 }
 
-fn tell(out: &mut impl Write, reached: &[Reached<Answer>], show: Show) -> io::Result<()> {
+fn tally(host: &Host, output: &Output) -> Tally {
+    let (changed, failed) = (usize::from(output.ok()), usize::from(!output.ok()));
+    Tally { host: host.name.clone(), changed, failed, ..Tally::default() }
+}
+
+/// What one host answered.
+type Answer = (Arc<Host>, Output);
+
+fn tell(out: &mut impl Write, answers: &[Answer], alone: bool, show: Show) -> io::Result<()> {
     if show.form == Form::Json {
-        return reached.iter().try_for_each(|(host, reached)| writeln!(out, "{}", as_json(&host.name, reached)));
+        return answers.iter().try_for_each(|(host, output)| writeln!(out, "{}", as_json(&host.name, output)));
     }
-    let groups = grouped(reached);
-    let alone = reached.len() == 1;
-    groups.iter().try_for_each(|(hosts, answer)| block(out, hosts, answer, alone, show.paint))
+    grouped(answers).iter().try_for_each(|(hosts, output)| block(out, hosts, output, alone, show.paint))
 }
 
-fn as_json(host: &str, reached: &Result<Answer, remote::Unreachable>) -> serde_json::Value {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    match reached {
-        Ok(Answer::Ended(Output { code, stdout, stderr })) => json!({"event": "exec_finished", "host": host,
-            "code": code, "stdout": text(stdout), "stderr": text(stderr)}),
-        Ok(Answer::Lost(lost)) => json!({"event": "host_lost", "host": host, "why": lost.to_string()}),
-        Err(lost) => json!({"event": "host_lost", "host": host, "why": lost.what, "hint": lost.hint}),
-    }
+fn as_json(host: &str, output: &Output) -> serde_json::Value {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(shown(bytes)).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    json!({"event": "exec_finished", "host": host, "code": output.code, "stdout": stdout, "stderr": stderr,
+        "whole": output.stdout.len().max(output.stderr.len()) <= SHOWN})
 }
 
-fn grouped(reached: &[Reached<Answer>]) -> Vec<(Vec<&str>, &Answer)> {
-    let mut groups: Vec<(Vec<&str>, &Answer)> = Vec::new();
-    for (host, answer) in reached.iter().filter_map(|(host, reached)| Some((host, reached.as_ref().ok()?))) {
-        match groups.iter_mut().find(|(_, known)| *known == answer) {
+/// What is shown of an output.
+fn shown(bytes: &[u8]) -> &[u8] {
+    &bytes[bytes.len().saturating_sub(SHOWN)..]
+}
+
+fn grouped(answers: &[Answer]) -> Vec<(Vec<&str>, &Output)> {
+    let mut groups: Vec<(Vec<&str>, &Output)> = Vec::new();
+    for (host, output) in answers {
+        match groups.iter_mut().find(|(_, known)| *known == output) {
             Some((hosts, _)) => hosts.push(&host.name),
-            None => groups.push((vec![&host.name], answer)),
+            None => groups.push((vec![&host.name], output)),
         }
     }
     groups
 }
 
 /// Who, unless there is one host only and it did well; what was printed; what went wrong.
-fn block(out: &mut impl Write, hosts: &[&str], answer: &Answer, alone: bool, paint: Paint) -> io::Result<()> {
+fn block(out: &mut impl Write, hosts: &[&str], output: &Output, alone: bool, paint: Paint) -> io::Result<()> {
     let who = paint.strong(&fold(hosts));
-    let output = match answer {
-        Answer::Lost(lost) => return writeln!(out, "{who}  {}", paint.bad(&lost.to_string())),
-        Answer::Ended(output) => output,
-    };
     match output.code {
         0 if alone => {}
         0 => writeln!(out, "{who}")?,
         code => writeln!(out, "{who}  {}", paint.bad(&format!("exit code {code}")))?,
     }
-    out.write_all(&output.stdout)?;
+    out.write_all(shown(&output.stdout))?;
     if !output.stdout.is_empty() && !output.stdout.ends_with(b"\n") {
         writeln!(out)?;
     }
-    output.errors().lines().try_for_each(|line| writeln!(out, "{}", paint.quiet(&format!("| {line}"))))
+    let errors = output.errors();
+    errors.lines().try_for_each(|line| writeln!(out, "{}", paint.quiet(&format!("| {line}"))))?;
+    if output.stdout.len().max(output.stderr.len()) > SHOWN {
+        let text = format!("{}: a longer output; its last {} MiB are shown", fold(hosts), SHOWN >> 20);
+        let _ = writeln!(io::stderr(), "{} {text}", paint.change("warning:"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -146,46 +147,37 @@ mod tests {
     use super::*;
     use crate::report::Detail;
 
-    fn host(name: &str) -> Arc<Host> {
-        Arc::new(super::super::testing::host(name))
+    fn ended(name: &str, code: i32, stdout: &str, stderr: &str) -> Answer {
+        (Arc::new(super::super::testing::host(name)), Output { code, stdout: stdout.into(), stderr: stderr.into() })
     }
 
-    fn ended(code: i32, stdout: &str, stderr: &str) -> Result<Answer, remote::Unreachable> {
-        Ok(Answer::Ended(Output { code, stdout: stdout.into(), stderr: stderr.into() }))
-    }
-
-    fn told(reached: &[Reached<Answer>], form: Form) -> String {
+    fn told(answers: &[Answer], form: Form) -> String {
         let mut out = Vec::new();
         let show = Show { form, paint: Paint::new(false), detail: Detail::Steps };
-        tell(&mut out, reached, show).expect("memory");
+        tell(&mut out, answers, answers.len() == 1, show).expect("memory");
         String::from_utf8(out).expect("UTF-8")
     }
 
     #[test]
     fn equal_answers_are_shown_once() {
-        let reached = [
-            (host("node1"), ended(0, "a\n", "")),
-            (host("node2"), ended(1, "", "no\n")),
-            (host("node3"), ended(0, "a\n", "")),
-        ];
-        assert_eq!(told(&reached, Form::Plain), "node1,node3\na\nnode2  exit code 1\n| no\n");
-        let code = reached.iter().map(|(_, reached)| code(reached.as_ref().ok())).fold(Code::Settled, Code::combine);
-        assert_eq!(code, Code::Failed);
+        let answers = [ended("node1", 0, "a\n", ""), ended("node2", 1, "", "no\n"), ended("node3", 0, "a\n", "")];
+        assert_eq!(told(&answers, Form::Plain), "node1,node3\na\nnode2  exit code 1\n| no\n");
+        assert_eq!(answers.map(|(_, output)| code(&output)), [Code::Settled, Code::Failed, Code::Settled]);
     }
 
     #[test]
     fn a_single_host_that_does_well_needs_no_title() {
-        assert_eq!(told(&[(host("node1"), ended(0, "a", ""))], Form::Plain), "a\n");
+        assert_eq!(told(&[ended("node1", 0, "a", "")], Form::Plain), "a\n");
     }
 
     #[test]
-    fn programs_get_every_host_on_a_line_of_its_own() {
-        let reached =
-            [(host("node1"), ended(0, "a\n", "")), (host("node2"), Ok(Answer::Lost(Lost::Refused("no".into()))))];
-        let told = told(&reached, Form::Json);
+    fn programs_get_every_host_on_a_line_of_its_own_and_whether_it_is_all() {
+        let long = "x".repeat(SHOWN) + "y";
+        let told = told(&[ended("node1", 0, "a\n", ""), ended("node2", 0, &long, "")], Form::Json);
         let lines: Vec<serde_json::Value> =
             told.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        assert_eq!((lines[0]["stdout"].as_str(), lines[1]["event"].as_str()), (Some("a\n"), Some("host_lost")));
+        assert_eq!((lines[0]["stdout"].as_str(), &lines[0]["whole"]), (Some("a\n"), &true.into()));
+        assert_eq!((lines[1]["stdout"].as_str(), &lines[1]["whole"]), (Some(&long[1..]), &false.into()));
     }
 
     #[test]
@@ -193,7 +185,7 @@ mod tests {
         let wire = |words: &[&str]| {
             let command = words.iter().map(|word| (*word).to_owned()).collect();
             let exec = Exec { pattern: "all".into(), command, login: true, become_user: None };
-            exec.command(&host("node1")).wire()
+            exec.command(&super::super::testing::host("node1")).wire()
         };
         assert_eq!(wire(&["df -h | tail -1"]), "df -h | tail -1");
         assert_eq!(wire(&["echo", "a b", "|"]), "echo 'a b' '|'");

@@ -6,11 +6,12 @@ use std::io::{self, Write};
 use crate::event::Code;
 use crate::playbook::SelectError;
 use crate::remote::Unreachable;
+use crate::remote::refusal::parted;
 use crate::report::Paint;
 use crate::yaml;
 
 /// A message, its remedy, and the exit code.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     message: String,
     hint: Option<String>,
@@ -23,14 +24,36 @@ impl Failure {
         Self { message: message.into(), hint: None, code: Code::BadInput }
     }
 
-    /// A key that cannot be used.
-    pub fn unusable(key: Unreachable) -> Self {
-        Self { message: key.what, hint: key.hint, code: Code::BadInput }
+    /// What was given to log in with cannot be used.
+    pub fn unusable(what: Unreachable) -> Self {
+        Self { message: what.what, hint: what.hint, code: Code::BadInput }
     }
 
-    /// Something that was tried did not work.
+    /// A host cannot be reached.
+    pub fn lost(why: Unreachable) -> Self {
+        Self { message: why.what, hint: why.hint, code: Code::Unreachable }
+    }
+
+    /// A host was reached, and is gone.
+    pub fn unreachable(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, code: Code::Unreachable }
+    }
+
+    /// Something that was tried did not work. Where the message ends with a remedy, that is its hint.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, code: Code::Failed }
+        let message = message.into();
+        let (what, hint) = parted(&message);
+        Self { message: what.to_owned(), hint: hint.map(str::to_owned), code: Code::Failed }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// What it comes to.
+    pub fn code(&self) -> Code {
+        self.code
     }
 
     /// The same with a remedy.

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
@@ -13,15 +13,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
 use super::args::{Form, Global};
-use super::fleet::{self, Login};
+use super::fleet::{self, Fleet, Login};
 use super::pages::{self, Page};
 use super::show::Show;
 use super::world::World;
 use super::{Failure, signals};
 use crate::actions::works_as;
-use crate::event::Code;
+use crate::event::{Code, Tally};
 use crate::inventory::Host;
-use crate::remote::{Command, Dial, Exec, Session, Tunnel};
+use crate::remote::{Command, Dial, Session, Tunnel};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,27 +76,34 @@ impl Forward {
     /// # Errors
     /// Bad input, no page found, a port of the user's choice is taken.
     pub async fn run(self, global: &Global) -> anyhow::Result<Code> {
-        let world = World::open(global)?;
-        let hosts = world.select(&self.limit)?;
-        let mut cancel = world.cancel();
-        let found = tokio::select! {
-            found = fleet::each(&hosts, global.forks, world.login(), look) => found,
-            () = signals::cancelled(&mut cancel) => return Ok(Code::Interrupted),
-        };
-        fleet::tell_lost(&found, world.show.paint);
-        let unreachable = found.iter().any(|(_, found)| found.is_err());
+        let (world, since) = (World::open(global)?, Instant::now());
+        let hosts = world.meant(&self.limit).await?;
+        let found = fleet::ask(&world, &hosts, look).await;
+        found.tell_lost("forward", world.show)?;
+        let (code, mut tallies) = (found.code(), found.tallies().collect::<Vec<_>>());
+        tallies.extend(found.answers.iter().map(|(host, _)| Tally { host: host.name.clone(), ..Tally::default() }));
+        if code != Code::Interrupted {
+            let locals = self.locals(found).await?;
+            if locals.is_empty() && code == Code::Settled {
+                return Err(self.nothing().into());
+            }
+            if !locals.is_empty() {
+                tell(&mut io::stdout().lock(), &locals, world.show)?;
+                serve(locals, &world).await;
+            }
+        }
+        Ok(fleet::finish(tallies, since, code, world.show)?)
+    }
+
+    /// A listener for each page that is wanted.
+    async fn locals(&self, found: Fleet<(Arc<Link>, Vec<Page>)>) -> anyhow::Result<Vec<Local>> {
         let mut locals = Vec::new();
-        for (link, pages) in found.into_iter().filter_map(|(_, found)| found.ok()) {
-            for page in pages?.into_iter().filter(|page| self.wants(page)) {
+        for (_, (link, pages)) in found.answers {
+            for page in pages.into_iter().filter(|page| self.wants(page)) {
                 locals.push(self.open(page, &link).await?);
             }
         }
-        if locals.is_empty() {
-            return if unreachable { Ok(Code::Unreachable) } else { Err(self.nothing().into()) };
-        }
-        tell(&mut io::stdout().lock(), &locals, world.show)?;
-        serve(locals, &world.login(), &mut cancel).await;
-        Ok(Code::Settled)
+        Ok(locals)
     }
 
     fn wants(&self, page: &Page) -> bool {
@@ -132,28 +139,25 @@ fn is(page: &Page, name: &str) -> bool {
     page.name.to_lowercase().contains(&name) || page.container.to_lowercase().contains(&name)
 }
 
-async fn look(host: Arc<Host>, session: Arc<dyn Session>) -> (Arc<Link>, anyhow::Result<Vec<Page>>) {
-    let pages = pages_of(&host, &*session).await;
-    (Arc::new(Link { host, session: Mutex::new(session) }), pages)
+async fn look(host: Arc<Host>, session: Arc<dyn Session>) -> Result<(Arc<Link>, Vec<Page>), Failure> {
+    let pages = pages_of(&host, &*session).await?;
+    Ok((Arc::new(Link { host, session: Mutex::new(session) }), pages))
 }
 
-async fn pages_of(host: &Host, session: &dyn Session) -> anyhow::Result<Vec<Page>> {
+async fn pages_of(host: &Host, session: &dyn Session) -> Result<Vec<Page>, Failure> {
     let command = pages::look().by(works_as(host, None, None));
-    let output = session.exec(Exec::new(&command)).await.with_context(|| host.name.clone())?;
-    let unread = |why: String| Failure::failed(format!("{}: its containers cannot be listed: {why}", host.name));
-    if !output.ok() {
-        return Err(unread(output.errors()).into());
-    }
+    let output = fleet::look(session, &command, "its containers").await?;
     // Not trimmed: the blank line in it has a meaning even where nothing stands before it.
-    pages::read(&String::from_utf8_lossy(&output.stdout)).map_err(|error| unread(error.to_string()).into())
+    let pages = pages::read(&String::from_utf8_lossy(&output.stdout));
+    pages.map_err(|error| Failure::failed(format!("cannot read its containers: {error}")))
 }
 
 /// The token in a file on the host; none where it cannot be read: the page itself will ask for it.
 async fn token(link: &Link, file: &str) -> Option<String> {
     let session = link.session.lock().await.clone();
     let command = Command::new("cat").args(["--", file]).by(works_as(&link.host, None, None));
-    let output = session.exec(Exec::new(&command)).await.ok()?;
-    Some(output.text()).filter(|text| output.ok() && !text.is_empty())
+    let output = fleet::look(&*session, &command, file).await.ok()?;
+    Some(output.text()).filter(|text| !text.is_empty())
 }
 
 async fn listen(port: u16) -> io::Result<TcpListener> {
@@ -205,11 +209,12 @@ impl Local {
     }
 }
 
-async fn serve(locals: Vec<Local>, login: &Login<'_>, cancel: &mut signals::Cancel) {
+async fn serve(locals: Vec<Local>, world: &World) {
     let links: Vec<_> = locals.iter().map(|local| Arc::clone(&local.link)).collect();
+    let login = &world.login();
     tokio::select! {
         _ = futures::future::join_all(locals.iter().map(|local| accept(local, login))) => {}
-        () = signals::cancelled(cancel) => {}
+        () = signals::cancelled(world.cancel()) => {}
     }
     for link in links {
         link.session.lock().await.close().await;
@@ -279,7 +284,7 @@ impl Link {
             Dial::Lost(_) => self.again(&session, login).await?,
             _ => session,
         };
-        let pages = pages_of(&self.host, &*session).await.map_err(|error| format!("{error:#}"))?;
+        let pages = pages_of(&self.host, &*session).await.map_err(|error| error.to_string())?;
         let now = pages.iter().find(|now| now.container == page.container && now.port == page.port);
         let (address, port) = &now.ok_or("its container does not run")?.at;
         session.dial(address, *port, DIAL).await.map_err(|error| error.to_string())

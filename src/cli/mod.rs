@@ -19,15 +19,16 @@ mod shipped;
 mod show;
 mod signals;
 mod telling;
+mod terminal;
 #[cfg(test)]
 mod testing;
 mod up;
+mod warnings;
 mod world;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 
 use crate::event::Code;
 use crate::report::Paint;
@@ -37,7 +38,7 @@ pub use failure::Failure;
 /// Reads the command line, does what it says, tells what went wrong, and gives the exit code.
 pub fn main() -> ExitCode {
     panics::hook();
-    logs();
+    warnings::listen();
     let Skep { global, command } = Skep::parse();
     let paint = Paint::new(show::errors_in_colour(&global));
     let code = act(&global, command).unwrap_or_else(|error| failure::tell(&error, paint));
@@ -50,7 +51,13 @@ fn act(global: &Global, command: Command) -> anyhow::Result<Code> {
         Command::Man(man) => man.run().map(|()| Code::Settled),
         Command::Check(check) => check.run(global).map(|()| Code::Settled),
         Command::Hosts(hosts) => hosts.run(global).map(|()| Code::Settled),
-        remote => runtime()?.block_on(far(global, remote)),
+        remote => {
+            let runtime = runtime()?;
+            let code = runtime.block_on(far(global, remote));
+            // What still blocks a thread of it (a disk, a name server) is not waited for.
+            runtime.shutdown_background();
+            code
+        }
     }
 }
 
@@ -69,12 +76,4 @@ async fn far(global: &Global, command: Command) -> anyhow::Result<Code> {
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
-}
-
-/// `SKEP_LOG=debug` shows what goes on inside, on standard error. Never russh's own debugging: it prints identities.
-fn logs() {
-    let Ok(filter) = std::env::var("SKEP_LOG") else { return };
-    let filter = EnvFilter::new(format!("{filter},russh=warn"));
-    // Set up once, here; a second time would be a mistake without harm.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};
 use std::sync::OnceLock;
 
-use super::show::Terminal;
+use super::terminal::Terminal;
 use crate::report::Place;
 
 /// What a panic must put right and point at.
@@ -26,6 +26,11 @@ pub fn hook() {
 pub fn watch(terminal: &Terminal, journal: &Place) {
     // One run a call; the first one stays.
     let _ = AT.set((terminal.clone(), journal.clone()));
+}
+
+/// The terminal that was named.
+pub fn terminal() -> Option<&'static Terminal> {
+    AT.get().map(|(terminal, _)| terminal)
 }
 
 fn told(info: &PanicHookInfo<'_>, journal: Option<&Place>) -> String {

@@ -34,6 +34,7 @@ impl PlanArgs {
     pub async fn run(self, global: &Global) -> anyhow::Result<Code> {
         let world = World::open(global)?;
         let Self { playbook, selection } = self;
+        let selection = selection.whole()?;
         let (project, typed) = (project(&playbook), typed("plan", &playbook));
         Doing { typed, playbook, project, selection, plan: true, fail_fast: false, yes: false }
             .run(global, &world)

@@ -8,11 +8,10 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::args::{Form, Global, Selection};
-use super::ask::Person;
 use super::panics;
 use super::show::{Show, can_ask};
 use super::telling::Telling;
-use super::world::{World, identities};
+use super::world::World;
 use crate::engine::{self, Options, Order};
 use crate::event::Code;
 use crate::playbook::{self, Playbook, Selection as Steps, Vars};
@@ -76,11 +75,12 @@ impl Run {
     /// Bad input.
     pub async fn run(self, global: &Global) -> anyhow::Result<Code> {
         if self.list {
-            return list(&self.playbook, &self.selection, Show::of(global)).map(|()| Code::Settled);
+            return list(&self.playbook, &self.selection.whole()?, Show::of(global)).map(|()| Code::Settled);
         }
         let world = World::open(global)?;
         let (project, typed) = (project(&self.playbook), typed("run", &self.playbook));
         let Self { playbook, plan, fail_fast, yes, selection, .. } = self;
+        let selection = selection.whole()?;
         Doing { typed, playbook, project, selection, plan, fail_fast, yes }.run(global, &world).await
     }
 }
@@ -104,13 +104,15 @@ impl Doing {
     /// Bad input; nobody was contacted.
     pub async fn run(self, global: &Global, world: &World) -> anyhow::Result<Code> {
         let order = self.order(world)?;
-        let options = self.options(global, world)?;
+        let options = self.options(world).await?;
         let journal = Journal::new(&self.project);
         panics::watch(&world.terminal, &journal.place());
-        let go_on = GoOn { command: self.again(global), journal: journal.place() };
-        let telling = Telling::start(world.show.reporters(self.plan, go_on, Some(journal), &world.terminal));
+        let (from, chosen) = (self.selection.from.clone(), !self.selection.step.is_empty());
+        let go_on = GoOn { command: self.again(global), journal: journal.place(), from, chosen };
+        let telling = Telling::start(world.show.reporters(self.plan, go_on, &world.terminal), journal);
         let code = engine::run(&order, world.connect.clone(), options, telling.emit(), world.cancel()).await;
         telling.finish(world.show.paint);
+        world.terminal.restore();
         Ok(Code::of(code))
     }
 
@@ -122,17 +124,17 @@ impl Doing {
         Ok(Order { playbook, steps, hosts, extra })
     }
 
-    fn options(&self, global: &Global, world: &World) -> anyhow::Result<Options> {
+    async fn options(&self, world: &World) -> anyhow::Result<Options> {
         let limit = self.selection.limit.as_deref().map(|pattern| world.select(pattern)).transpose()?;
-        identities(limit.as_ref().unwrap_or(&world.inventory.hosts))?;
-        let person = Person::new(world.terminal.clone());
+        world.check(limit.as_ref().unwrap_or(&world.inventory.hosts)).await?;
+        let person = world.person.clone();
         let ask = move |removals: &[String]| can_ask() && person.removes(removals);
         Ok(Options {
             run: format!("{:06x}", rand::random::<u32>() & 0x00ff_ffff),
             who: who(),
             plan: self.plan,
             limit: limit.map(|hosts| hosts.iter().map(|host| host.name.clone()).collect()),
-            forks: global.forks,
+            forks: world.forks,
             wait: world.wait,
             fail_fast: self.fail_fast,
             yes: self.yes,
@@ -146,9 +148,16 @@ impl Doing {
         let mut words = self.typed.clone();
         let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
         global.inventory.iter().for_each(|path| option("-i", path.display().to_string()));
-        self.selection.limit.iter().for_each(|pattern| option("--limit", pattern.clone()));
-        self.selection.tags.iter().for_each(|tag| option("--tags", tag.clone()));
-        self.selection.extra.iter().for_each(|(key, _)| option("-e", format!("{key}=…")));
+        global.wait.iter().for_each(|wait| option("--wait", format!("{}s", wait.as_secs())));
+        let Selection { step, until, tags, limit, extra, .. } = &self.selection;
+        limit.iter().for_each(|pattern| option("--limit", pattern.clone()));
+        tags.iter().for_each(|tag| option("--tags", tag.clone()));
+        (!step.is_empty()).then(|| option("--step", step.join(",")));
+        until.iter().for_each(|step| option("--until", step.clone()));
+        extra.iter().for_each(|(key, _)| option("-e", format!("{key}=…")));
+        let flags = [("--accept-new-host-keys", global.accept_new_host_keys), ("--fail-fast", self.fail_fast)];
+        let flags = flags.into_iter().chain([("--yes", self.yes)]).filter(|(_, said)| *said);
+        words.extend(flags.map(|(flag, _)| flag.to_owned()));
         words
     }
 }
@@ -160,7 +169,7 @@ fn steps(selection: &Selection) -> Steps {
 }
 
 /// `-e` in the form of variables; values are YAML, so that `-e workers=2` is a number.
-fn extra(pairs: &[(String, String)]) -> Result<Vars, yaml::Errors> {
+pub fn extra(pairs: &[(String, String)]) -> Result<Vars, yaml::Errors> {
     let nodes = pairs.iter().map(|(key, value)| Ok((key.clone(), yaml::parse(format!("-e {key}"), value.clone())?)));
     Ok(Arc::new(nodes.collect::<Result<_, yaml::Errors>>()?))
 }
@@ -188,8 +197,33 @@ fn list(playbook: &Path, selection: &Selection, show: Show) -> anyhow::Result<()
 }
 
 #[cfg(test)]
+impl Run {
+    /// The playbook and the steps that are meant.
+    pub fn chosen(self) -> Result<(PathBuf, Vec<String>), super::Failure> {
+        Ok((self.playbook, self.selection.whole()?.step))
+    }
+}
+
+#[cfg(test)]
 mod tests {
+    use clap::Parser;
+
+    use super::super::args::Skep;
     use super::*;
+
+    #[test]
+    fn the_way_on_has_all_that_was_said_but_the_values_of_variables() {
+        let line = "skep run p.yml --wait 5m --limit a --step x y --yes --fail-fast -e k=secret -i inv.yml";
+        let Skep { global, command: super::super::args::Command::Run(run) } = Skep::parse_from(line.split(' ')) else {
+            panic!("another command")
+        };
+        let Run { playbook, plan, fail_fast, yes, selection, .. } = run;
+        let (typed, project) = (typed("run", &playbook), project(&playbook));
+        let selection = selection.whole().unwrap();
+        let again = Doing { typed, playbook, project, selection, plan, fail_fast, yes }.again(&global).join(" ");
+        let expected = "skep run p.yml -i inv.yml --wait 300s --limit a --step x,y -e k=… --fail-fast --yes";
+        assert_eq!(again, expected);
+    }
 
     #[test]
     fn the_journal_is_beside_the_folder_of_playbooks() {

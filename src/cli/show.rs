@@ -2,10 +2,10 @@
 
 use std::env;
 use std::io::{self, IsTerminal};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use super::args::{Form, Global, When};
-use crate::report::{Detail, GoOn, Journal, Json, Many, Paint, Plain, Plan, Progress, Screen, Summary};
+use super::terminal::Terminal;
+use crate::report::{Detail, GoOn, Json, Many, Paint, Plain, Plan, Progress, Summary};
 
 /// How to tell what happens.
 #[derive(Clone, Copy, Debug)]
@@ -18,34 +18,6 @@ pub struct Show {
     pub detail: Detail,
 }
 
-/// The terminal, and whatever draws on it at the moment.
-#[derive(Clone, Default)]
-pub struct Terminal {
-    screen: Arc<Mutex<Option<Screen>>>,
-}
-
-impl Terminal {
-    fn draws(&self, screen: Screen) {
-        *self.screen.lock().unwrap_or_else(PoisonError::into_inner) = Some(screen);
-    }
-
-    /// Takes whatever is drawn away while `ask` uses the terminal.
-    pub fn suspend<T>(&self, ask: impl FnOnce() -> T) -> T {
-        let screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match screen {
-            Some(screen) => screen.suspend(ask),
-            None => ask(),
-        }
-    }
-
-    /// Takes whatever is drawn away for good.
-    pub fn restore(&self) {
-        if let Some(screen) = self.screen.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            screen.clear();
-        }
-    }
-}
-
 impl Show {
     /// As the options and the environment say.
     pub fn of(global: &Global) -> Self {
@@ -56,11 +28,8 @@ impl Show {
     }
 
     /// The displays of a run, or of a plan.
-    pub fn reporters(self, plan: bool, go_on: GoOn, journal: Option<Journal>, terminal: &Terminal) -> Many {
-        let mut many = Many::default();
-        if let Some(journal) = journal {
-            many = many.with(journal);
-        }
+    pub fn reporters(self, plan: bool, go_on: GoOn, terminal: &Terminal) -> Many {
+        let many = Many::default();
         match self.form {
             Form::Json => many.with(Json::new(io::stdout())),
             Form::Plain if plan => self.ends(many, plan, go_on),

@@ -1,12 +1,17 @@
 //! Ctrl-C, `kill` and a closed terminal: the first one asks the run to end, the second ends it.
 
 use std::process;
+use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::show::Terminal;
+use super::terminal::Terminal;
 use crate::event::Code;
+use crate::inventory::Host;
+use crate::remote::{Connect, Live, Session, Unreachable};
 
 /// Becomes true when the first signal comes.
 pub type Cancel = watch::Receiver<bool>;
@@ -37,9 +42,33 @@ pub fn listen(terminal: Terminal) -> std::io::Result<Cancel> {
 }
 
 /// Returns when the first signal has come.
-pub async fn cancelled(cancel: &mut Cancel) {
+pub async fn cancelled(mut cancel: Cancel) {
     // The sender lives as long as the process; were it gone, no signal could come any more.
     if cancel.wait_for(|cancelled| *cancelled).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// The way in, given up when the first signal comes: a machine that does not answer is not waited for any more.
+pub struct UntilCancelled<C> {
+    /// The way in.
+    pub connect: C,
+    /// The signal.
+    pub cancel: Cancel,
+}
+
+#[async_trait]
+impl<C: Connect> Connect for UntilCancelled<C> {
+    async fn check(&self, host: &Host) -> Result<(), Unreachable> {
+        self.connect.check(host).await
+    }
+
+    async fn connect(&self, host: &Host, wait: Duration, note: Live) -> Result<Arc<dyn Session>, Unreachable> {
+        tokio::select! {
+            connected = self.connect.connect(host, wait, note) => connected,
+            () = cancelled(self.cancel.clone()) => {
+                Err(Unreachable { what: format!("{}: interrupted while connecting", host.name), hint: None })
+            }
+        }
     }
 }

@@ -47,10 +47,11 @@ impl Up {
     /// # Errors
     /// Bad input; the shipped playbook cannot be unpacked here.
     pub async fn run(self, global: &Global) -> anyhow::Result<Code> {
-        let world = World::waiting(global, WAIT, true)?;
+        let world = World::waiting(global, WAIT)?;
         let playbook = shipped::spark(Path::new("."))?;
         let as_shipped = publishes_as_shipped(&world, &self.selection);
         let Self { plan, fail_fast, yes, selection } = self;
+        let selection = selection.whole()?;
         let typed = vec!["skep".into(), "up".into()];
         let doing = Doing { typed, playbook, project: ".".into(), selection, plan, fail_fast, yes };
         let code = doing.run(global, &world).await?;

@@ -1,7 +1,5 @@
 //! What the commands that talk to hosts have in common: the inventory, the way in, the terminal, Ctrl-C.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +7,12 @@ use super::Failure;
 use super::args::Global;
 use super::ask::Person;
 use super::fleet::Login;
-use super::show::{Show, Terminal, can_ask};
-use super::signals::{self, Cancel};
+use super::show::{Show, can_ask};
+use super::signals::{self, Cancel, UntilCancelled};
+use super::terminal::Terminal;
 use crate::inventory::{Host, Inventory, Pattern, PatternError};
 use crate::remote::Connect;
-use crate::remote::ssh::{Asker, Options, Ssh, check_identity};
+use crate::remote::ssh::{Asker, Options, Ssh};
 
 /// How long a machine may take to answer, where nothing is said.
 const WAIT: Duration = Duration::from_secs(30);
@@ -30,6 +29,10 @@ pub struct World {
     pub connect: Arc<dyn Connect>,
     /// How long a machine may take to answer.
     pub wait: Duration,
+    /// How many hosts to connect to at once.
+    pub forks: usize,
+    /// Whom to ask.
+    pub person: Person,
     cancel: Cancel,
 }
 
@@ -39,22 +42,32 @@ impl World {
     /// # Errors
     /// The inventory is missing or wrong.
     pub fn open(global: &Global) -> anyhow::Result<Self> {
-        Self::waiting(global, WAIT, false)
+        Self::waiting(global, WAIT)
     }
 
-    /// The same for machines that are being made just now: waits longer, also for their users.
+    /// The same for machines that are being made just now: waits longer.
     ///
     /// # Errors
     /// The inventory is missing or wrong.
-    pub fn waiting(global: &Global, wait: Duration, retry_auth: bool) -> anyhow::Result<Self> {
+    pub fn waiting(global: &Global, wait: Duration) -> anyhow::Result<Self> {
         let inventory = inventory(global)?;
-        let (show, terminal) = (Show::of(global), Terminal::default());
-        let person = || Arc::new(Person::new(terminal.clone())) as Arc<dyn Asker>;
-        let accept_new_host_keys = global.accept_new_host_keys;
-        let asker = can_ask().then(person);
-        let connect = Ssh::new(Options { accept_new_host_keys, asker, retry_auth, ..Options::default() });
+        let (show, terminal) = (Show::of(global), Terminal::found());
         let cancel = signals::listen(terminal.clone())?;
-        Ok(Self { show, terminal, inventory, connect: Arc::new(connect), wait: global.wait.unwrap_or(wait), cancel })
+        let person = Person::new(terminal.clone(), cancel.clone());
+        let accept_new_host_keys = global.accept_new_host_keys;
+        let asker = can_ask().then(|| Arc::new(person.clone()) as Arc<dyn Asker>);
+        let connect = Ssh::new(Options { accept_new_host_keys, asker, ..Options::default() });
+        let connect = UntilCancelled { connect, cancel: cancel.clone() };
+        Ok(Self {
+            show,
+            terminal,
+            inventory,
+            connect: Arc::new(connect),
+            wait: global.wait.unwrap_or(wait),
+            forks: global.forks,
+            person,
+            cancel,
+        })
     }
 
     /// The hosts that a pattern means.
@@ -63,6 +76,27 @@ impl World {
     /// The pattern is wrong, or means nobody.
     pub fn select(&self, pattern: &str) -> anyhow::Result<Vec<Arc<Host>>> {
         select(&self.inventory, pattern)
+    }
+
+    /// The hosts that a pattern means, all of which can be logged in to as far as that can be told from here.
+    ///
+    /// # Errors
+    /// The pattern is wrong, or means nobody; see [`World::check`].
+    pub async fn meant(&self, pattern: &str) -> anyhow::Result<Vec<Arc<Host>>> {
+        let hosts = self.select(pattern)?;
+        self.check(&hosts).await?;
+        Ok(hosts)
+    }
+
+    /// Whether what there is to log in to these hosts with can be used: known before anybody is contacted.
+    ///
+    /// # Errors
+    /// No key, one that cannot be used, a pinned host key that is none, a way that cannot be gone.
+    pub async fn check(&self, hosts: &[Arc<Host>]) -> anyhow::Result<()> {
+        for host in hosts {
+            self.connect.check(host).await.map_err(Failure::unusable)?;
+        }
+        Ok(())
     }
 
     /// Becomes true when the first signal comes.
@@ -91,16 +125,4 @@ pub fn inventory(global: &Global) -> anyhow::Result<Inventory> {
 pub fn select(inventory: &Inventory, pattern: &str) -> anyhow::Result<Vec<Arc<Host>>> {
     let bad = |error: PatternError| Failure::bad_input(error.to_string());
     Ok(inventory.select(&Pattern::parse(pattern).map_err(bad)?).map_err(bad)?)
-}
-
-/// Reads the key file of each of these hosts: what cannot log in is known before anybody is contacted.
-///
-/// # Errors
-/// A key file is missing, unreadable, or no key.
-pub fn identities(hosts: &[Arc<Host>]) -> anyhow::Result<()> {
-    let files: BTreeSet<&PathBuf> = hosts.iter().filter_map(|host| host.identity_file.as_ref()).collect();
-    for file in files {
-        check_identity(file).map_err(Failure::unusable)?;
-    }
-    Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::job::{Failure, Job, Mishap};
-use super::{World, doing, lock, mask};
+use super::{World, doing, lock};
 use crate::actions::{self, Change, Does, Parcel};
 use crate::event::Event;
 use crate::inventory::Host;
@@ -161,7 +161,7 @@ impl<'a> At<'a> {
             let (step, host) = (step.clone(), host.clone());
             match line.strip_prefix(lock::WAITING) {
                 Some(whom) => emit(Event::JobWaiting { step, host, waiting: format!("the lock held by {whom}") }),
-                None => emit(Event::Line { step, host, line: mask::tokens(line) }),
+                None => emit(Event::Line { step, host, line: line.to_owned() }),
             }
         })
     }
@@ -170,14 +170,14 @@ impl<'a> At<'a> {
         if output.ok() {
             return Ok(output);
         }
-        if output.code == lock::LOOK_AGAIN && output.errors().ends_with(lock::FREED) {
+        if lock::was_held(&output) {
             return Err(Mishap::Locked);
         }
         if self.world.cancelled() {
             return Err(Mishap::Interrupted);
         }
         let said = if output.errors().is_empty() { output.text() } else { output.errors() };
-        let stderr = Some(mask::tokens(&tail(&said))).filter(|said| !said.is_empty());
+        let stderr = Some(tail(&said)).filter(|said| !said.is_empty());
         let what = format!("exit status {} on {}", output.code, self.host.name);
         let failure = self.failure(&self.change.does.masked(), &what);
         Err(Mishap::Failed(Box::new(Failure { stderr, output: Some(output), ..failure })))

@@ -103,7 +103,6 @@ impl Crew {
             true => State::Lost(Unreachable {
                 what: format!("{host} was cut off {} times, last: {why}", login.cuts),
                 hint: None,
-                bad_input: false,
             }),
         };
     }
@@ -139,7 +138,7 @@ impl Crew {
 }
 
 fn unknown(host: &Host) -> Unreachable {
-    Unreachable { what: format!("{} is not in the inventory", host.name), hint: None, bad_input: true }
+    Unreachable { what: format!("{} is not in the inventory", host.name), hint: None }
 }
 
 fn after_cut(login: &State, mut why: Unreachable) -> Unreachable {

@@ -1,5 +1,6 @@
 //! The scripts behind what is not a plain command: making a value up. Pure.
 
+use crate::actions::put::TEMPORARY;
 use crate::remote::{Command, quote};
 
 /// Writes random hexadecimal digits to a file that is not there yet, seen by nobody but the host. Where another was
@@ -7,7 +8,7 @@ use crate::remote::{Command, quote};
 pub fn generate(path: &str, bytes: usize, mode: &str, owner: Option<&str>) -> Command {
     let owner = owner.map(|owner| format!("chown {} \"$t\"\n", quote(owner))).unwrap_or_default();
     Command::sh(format!(
-        "set -e\np={path}\numask 077\nt=$(mktemp \"$(dirname -- \"$p\")/.skep.XXXXXX\")\ntrap 'rm -f -- \"$t\"' EXIT\n\
+        "set -e\np={path}\numask 077\n{TEMPORARY}\
          head -c {bytes} /dev/urandom | od -An -v -tx1 | tr -d ' \\n' >\"$t\"\n\
          {owner}chmod {mode} \"$t\"\nln -T -- \"$t\" \"$p\" 2>/dev/null || [ -e \"$p\" ]",
         path = quote(path),

@@ -127,7 +127,7 @@ pub struct Failure {
     pub what: String,
     /// The command, masked.
     pub command: String,
-    /// The end of its standard error, masked.
+    /// The end of its standard error.
     pub stderr: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,

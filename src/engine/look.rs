@@ -113,7 +113,7 @@ async fn run(session: &dyn Session, reads: Vec<(User, Read)>) -> Answers {
     }
     let batch = Batch::new(super::nonce(), reads.iter().cloned());
     let command = batch.command();
-    match session.exec(Exec { cap: REPLY, ..Exec::new(&command) }).await {
+    match session.exec(Exec { cap: REPLY, deadline: Some(batch.deadline()), ..Exec::new(&command) }).await {
         Ok(output) => (batch.answers(&output), None),
         Err(lost) => gone(reads, lost),
     }

@@ -1,12 +1,23 @@
 //! What a command prints may hold a secret that nobody told us of: join tokens are known by their shape.
 
+use std::sync::Arc;
+
+use super::Emit;
 use crate::secret::MASK;
 
 /// How every join token of a swarm begins (Docker's reference, `docker swarm join-token`).
 const TOKEN: &str = "SWMTKN-";
 
+/// Takes events for `emit`, and masks whatever they say.
+pub fn masking(emit: Emit) -> Emit {
+    Arc::new(move |mut event| {
+        event.texts().into_iter().for_each(|text| *text = tokens(text));
+        emit(event);
+    })
+}
+
 /// The text with every join token masked.
-pub fn tokens(text: &str) -> String {
+fn tokens(text: &str) -> String {
     let mut words = text.split(TOKEN);
     let mut masked = words.next().unwrap_or_default().to_owned();
     for rest in words {

@@ -36,7 +36,7 @@ mod doing;
 mod facts;
 mod job;
 mod leader;
-mod lock;
+pub mod lock;
 mod look;
 mod mask;
 mod placing;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::job::{Ended, Job, State};
 use super::turns::{Turn, turns};
-use super::{Crew, Emit, Options, World, ahead, facts, leader, look, preview, rounds, tally};
+use super::{Crew, Emit, Options, World, ahead, facts, leader, look, mask, preview, rounds, tally};
 use crate::actions::Target;
 use crate::event::{Event, Outcome};
 use crate::inventory::Host;
@@ -50,6 +50,7 @@ pub async fn run(
     emit: Emit,
     cancel: watch::Receiver<bool>,
 ) -> u8 {
+    let emit = mask::masking(emit);
     let crew = Crew::new(connect, &order.hosts, options.forks, options.wait, emit.clone());
     let world = World::new(order.hosts.clone(), options, crew, emit, cancel);
     let ground = Ground::new(&order.playbook, order.hosts.clone(), order.extra.clone());

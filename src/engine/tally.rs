@@ -6,6 +6,7 @@ use super::World;
 use super::job::Ended;
 use super::run::Run;
 use crate::event::{Event, Outcome, Tally};
+use crate::remote::refusal::parted;
 
 impl Run<'_> {
     /// Tells the end of a run that was foreseen to take place on `hosts`, and says its exit code.
@@ -36,15 +37,17 @@ impl Run<'_> {
 pub(super) fn finish(world: &World, step: &str, host: &str, item: Option<&str>, ended: &Ended, ms: u64) {
     let outcome = ended.outcome.unwrap_or(Outcome::Failed);
     world.count(host, |tally| count(tally, outcome, ended.ignored, ms));
+    // What was refused on the way says itself what to do about it.
+    let (message, remedy) = ended.message.as_deref().map(parted).unzip();
     world.tell(Event::JobFinished {
         step: step.to_owned(),
         host: host.to_owned(),
         item: item.map(str::to_owned),
         outcome,
-        message: ended.message.clone(),
+        message: message.map(str::to_owned),
         command: ended.command.clone(),
         stderr: ended.stderr.clone(),
-        hint: ended.hint.clone(),
+        hint: ended.hint.clone().or(remedy.flatten().map(str::to_owned)),
         ms,
     });
 }

@@ -255,7 +255,8 @@ fn files(root: &Path) -> Vec<(String, String)> {
     let mut files = Vec::new();
     for host in HOSTS {
         let Ok(folder) = std::fs::read_dir(root.join(host)) else { continue };
-        for entry in folder.flatten().filter(|entry| entry.path().is_file() && entry.file_name() != "skep.lock") {
+        let lock = |name: std::ffi::OsString| name.to_string_lossy().starts_with("skep");
+        for entry in folder.flatten().filter(|entry| entry.path().is_file() && !lock(entry.file_name())) {
             let name = format!("{host}/{}", entry.file_name().to_string_lossy());
             files.push((name, std::fs::read_to_string(entry.path()).unwrap_or_default()));
         }

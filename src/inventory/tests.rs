@@ -34,6 +34,27 @@ fn chosen(pattern: &str) -> String {
 }
 
 #[test]
+fn a_slip_in_a_connection_key_makes_no_variable() {
+    let slips = [
+        ("adress", "address"),
+        ("Address", "address"),
+        ("identity-file", "identity_file"),
+        ("host_keys", "host_key"),
+        ("becom", "become"),
+        ("ansible_hots", "ansible_host"),
+        ("privat_address", "private_address"),
+    ];
+    for (slip, meant) in slips {
+        for text in
+            [format!("all: {{hosts: {{a: {{{slip}: x}}}}}}"), format!("all: {{vars: {{{slip}: x}}, hosts: [a]}}")]
+        {
+            assert!(mistakes(&text).contains(&format!("did you mean `{meant}`")), "{text}: {}", mistakes(&text));
+        }
+    }
+    tree("all: {vars: {users: 1, ports: 2, addresses: 3, jumps: 4, hostname: 5, ansible_connection: ssh}, hosts: [a]}");
+}
+
+#[test]
 fn hosts_lie_over_groups_and_children_over_parents() {
     let tree = tree(TREE);
     let [one, two, three] = tree.hosts.as_slice() else { panic!("three hosts") };

@@ -100,6 +100,7 @@ impl Tree {
             self.errors.push(Error::at(&vars.at, format!("`vars` is a mapping, not {}", vars.told())));
         }
         for (key, value) in vars.entries() {
+            self.errors.extend(misspelt(key));
             put(&mut self.groups[index].vars, key.as_str().unwrap_or_default(), value);
         }
     }
@@ -146,6 +147,7 @@ impl Tree {
             self.hosts.len() - 1
         });
         for (key, value) in vars.entries() {
+            self.errors.extend(misspelt(key));
             let key = key.as_str().unwrap_or_default();
             if let Some(error) = differs(&self.hosts[index].1, key, value) {
                 self.errors.push(error);
@@ -153,6 +155,18 @@ impl Tree {
             put(&mut self.hosts[index].1, key, value);
         }
     }
+}
+
+/// A variable that is all but called like a connection key is meant to be one: `adress` would connect to the host's name
+/// and say nothing. Short keys are left out (`users` and `ports` are fine variables), and so is what differs more than a slip
+/// of the fingers does: `addresses`.
+fn misspelt(key: &Node) -> Option<Error> {
+    let name = key.as_str().filter(|name| canonical(name).is_none())?;
+    let long = CONNECTION.iter().flat_map(|(ours, theirs)| theirs.iter().chain([ours])).filter(|known| known.len() > 5);
+    let slips = |known: &str| strsim::damerau_levenshtein(&name.to_lowercase().replace('-', "_"), known);
+    let near = long.into_iter().find(|known| slips(known) < 2)?;
+    let error = Error::at(&key.at, format!("unknown key `{name}`"));
+    Some(error.with_hint(format!("did you mean `{near}`? A variable needs a name that cannot be taken for it")))
 }
 
 /// A host may be named in several groups, but what is said of it must not differ.

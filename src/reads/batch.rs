@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use super::{Part, Read, Seen, Value, parts};
-use crate::remote::{Command, Output, User, quote};
+use super::{Part, Read, Seen, Value, parts, probe};
+use crate::remote::{Command, Output, User, quote, refusal};
 
 /// Bytes that one part may print; more leaves it unread.
 pub const CAP: usize = 256 * 1024;
@@ -22,18 +23,32 @@ pub struct Batch {
 /// One answer of a batch.
 pub type Answer = (User, Read, Seen<Value>);
 
-/// `r INDEX SECONDS SCRIPT`: runs a part between its frames. Descriptor 5 is the real standard output, 3 carries the exit
-/// status out of the pipeline, 4 lets standard output and standard error each have a cap of its own.
+/// A part may say for itself when its time is over; this is for what goes on without it (a child in a session of its own).
+const SLACK: Duration = Duration::from_secs(10);
+
+/// `r INDEX SECONDS SCRIPT EXPORTS`: runs a part between its frames. Descriptor 5 is the real standard output, 3 carries the
+/// exit status out of the pipeline (before the word `over`, which stands alone where the time was over first), 4 lets
+/// standard output and standard error each have a cap of its own. timeout(1) makes a process group: what a part leaves
+/// behind in it is ended with it, or it would hold the outputs open.
 const RUN: &str = r#"exec 5>&1
+t=$(command -v timeout)
 r() {
 printf '\n%s<%s\n' "$n" "$1"; printf '\n%s<%s\n' "$n" "$1" >&2
-c=$({ { { timeout -k 1 "$2" sh -c "$3" </dev/null 3>&- 4>&- 5>&-; echo "$?" >&3; } 2>&1 1>&4 4>&- | head -c 16384 >&2; } 4>&1 | head -c CAP >&5; } 3>&1)
-printf '\n%s>%s %s\n' "$n" "$1" "$c"; printf '\n%s>%s %s\n' "$n" "$1" "$c" >&2
+c=$({ { {
+set -- "$t" "$2" "$3" "$4"; eval "$4"
+"$1" -k 1 "$2" /bin/sh -c '/bin/sh -c "$1" sh 3>&-; echo "$?" >&3' sh "$3" </dev/null 4>&- 5>&- &
+wait "$!"; echo over >&3; kill -s KILL -- "-$!" 2>/dev/null
+} 2>&1 1>&4 4>&- | head -c 16384 >&2; } 4>&1 | head -c CAP >&5; } 3>&1)
+set -- "$1" $c
+printf '\n%s>%s %s\n' "$n" "$1" "$2"; printf '\n%s>%s %s\n' "$n" "$1" "$2" >&2
 }
 "#;
 
-/// `as USER`: runs the script on its standard input as that user.
-const AS: &str = r#"as() { if [ "$(id -un)" = "$1" ]; then sh; else sudo -n -u "$1" -- sh; fi; }
+/// `as USER NONCE`: runs the script on its standard input as that user. Where that is refused, a line says so.
+const AS: &str = r#"as() {
+me=$(id -un)
+if [ "$me" = "$1" ]; then sh; else sudo -n -u "$1" -- sh || printf '\n%s!%s %s %s\n' "$2" "$?" "$me" "$1" >&2; fi
+}
 "#;
 
 impl Batch {
@@ -46,6 +61,13 @@ impl Batch {
         Self { nonce, groups: groups.into_iter().map(|(user, reads)| (user, parts(reads))).collect() }
     }
 
+    /// How long all of it may take: as long as all its parts, one after another.
+    pub fn deadline(&self) -> Duration {
+        let parts = self.groups.iter().flat_map(|(_, parts)| parts);
+        // One second more each: timeout(1) asks first and is obeyed then.
+        parts.map(|part| Duration::from_secs(u64::from(part.deadline) + 1)).sum::<Duration>() + SLACK
+    }
+
     /// The one command that asks for all of it.
     pub fn command(&self) -> Command {
         let mut script = format!("export LC_ALL=C\n{AS}");
@@ -55,7 +77,7 @@ impl Batch {
             match user {
                 User::Login => script += &body,
                 User::Sudo(name) => {
-                    let _ = write!(script, "as {} <<'{n}'\n{body}{n}\n", quote(name), n = self.nonce);
+                    let _ = write!(script, "as {} {n} <<'{n}'\n{body}{n}\n", quote(name), n = self.nonce);
                 }
             }
         }
@@ -66,7 +88,8 @@ impl Batch {
     fn body(&self, parts: &[Part], index: &mut usize) -> String {
         let mut body = format!("n={}\n{}", self.nonce, RUN.replace("CAP", &(CAP + 1).to_string()));
         for part in parts {
-            let _ = writeln!(body, "r {index} {} {}", part.deadline, quote(&part.script));
+            let (script, exports) = (quote(&part.script), probe::exports(part));
+            let _ = writeln!(body, "r {index} {} {script} {}", part.deadline, quote(&exports));
             *index += 1;
         }
         body
@@ -78,7 +101,7 @@ impl Batch {
         let mut answers = Vec::new();
         for (user, parts) in &self.groups {
             for part in parts {
-                let seen = self.part(part, index, output);
+                let seen = self.part(user, part, index, output);
                 answers.extend(part.reads.iter().cloned().zip(seen).map(|(read, seen)| (user.clone(), read, seen)));
                 index += 1;
             }
@@ -86,46 +109,60 @@ impl Batch {
         answers
     }
 
-    fn part(&self, part: &Part, index: usize, output: &Output) -> Vec<Seen<Value>> {
+    fn part(&self, user: &User, part: &Part, index: usize, output: &Output) -> Vec<Seen<Value>> {
         let unread = |why: String| vec![Seen::Unread(why); part.reads.len()];
         let Some((stdout, code)) = self.frame(&output.stdout, index) else {
-            return unread(self.outside(&output.stderr));
+            return unread(self.outside(user, &output.stderr));
         };
         let stderr = self.frame(&output.stderr, index).map(|(bytes, _)| bytes).unwrap_or_default();
         match code {
-            // timeout(1): 124 when the time is over, 137 when it had to kill.
-            124 | 137 => unread(format!("no answer within {} s", part.deadline)),
-            _ if stdout.len() > CAP => unread(format!("the answer is longer than {} KiB", CAP / 1024)),
-            _ => (part.understand)(&part.reads, &Output { code, stdout, stderr }),
+            None => unread(format!("no answer within {} s", part.deadline)),
+            Some(_) if stdout.len() > CAP => unread(format!("the answer is longer than {} KiB", CAP / 1024)),
+            Some(code) => (part.understand)(&part.reads, &Output { code, stdout, stderr }),
         }
     }
 
-    /// What stands between the two marks of a part, and the exit status in the second.
-    fn frame(&self, bytes: &[u8], index: usize) -> Option<(Vec<u8>, i32)> {
+    /// What stands between the two marks of a part, and the exit status in the second; none where its time was over.
+    fn frame(&self, bytes: &[u8], index: usize) -> Option<(Vec<u8>, Option<i32>)> {
         let open = format!("\n{}<{index}\n", self.nonce);
         let close = format!("\n{}>{index} ", self.nonce);
         let start = find(bytes, open.as_bytes())? + open.len();
         let length = find(&bytes[start..], close.as_bytes())?;
         let rest = &bytes[start + length + close.len()..];
         let end = rest.iter().position(|byte| *byte == b'\n')?;
-        let code = std::str::from_utf8(&rest[..end]).ok()?.trim().parse().ok()?;
+        let code = match std::str::from_utf8(&rest[..end]).ok()? {
+            "over" => None,
+            // The shell itself has ended: a variable's name that is none.
+            "" => Some(2),
+            code => Some(code.parse().ok()?),
+        };
         Some((bytes[start..start + length].to_vec(), code))
     }
 
-    /// The last line of standard error that stands in no frame: why a whole group was not run.
-    fn outside(&self, stderr: &[u8]) -> String {
+    /// Why the whole group of `user` was not run: what stands on standard error in no frame, before sudo's exit status.
+    fn outside(&self, user: &User, stderr: &[u8]) -> String {
         let text = String::from_utf8_lossy(stderr);
-        let mut inside = false;
-        let mut last = None;
+        let (mut inside, mut said) = (false, Vec::new());
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            match line.strip_prefix(self.nonce.as_str()) {
-                Some(mark) => inside = mark.starts_with('<'),
-                None if !inside => last = Some(line.trim()),
+            match line.strip_prefix(self.nonce.as_str()).map(|mark| mark.split_at(1)) {
+                Some(("!", mark)) => match refused(user, mark, &said.join("\n")) {
+                    Some(why) => return why,
+                    None => said.clear(),
+                },
+                Some((mark, _)) => inside = mark == "<",
+                None if !inside => said.push(line.trim()),
                 None => {}
             }
         }
-        last.unwrap_or("its answer did not come whole").to_owned()
+        said.last().copied().unwrap_or("its answer did not come whole").to_owned()
     }
+}
+
+/// What to say where the mark `CODE LOGIN USER` is about this user.
+fn refused(user: &User, mark: &str, said: &str) -> Option<String> {
+    let mut words = mark.splitn(3, ' ');
+    let (code, login, name) = (words.next()?.parse().ok()?, words.next()?, words.next()?);
+    (*user == User::Sudo(name.to_owned())).then(|| refusal::explain(user, login, code, said))
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
@@ -142,7 +179,11 @@ mod tests {
 
     /// Runs a batch by the workstation's own `sh`, as sshd would.
     fn run(lines: &[(User, &str)]) -> Vec<Seen<Value>> {
-        let wanted = lines.iter().map(|(user, line)| (user.clone(), Read::Probe(Probe::new(*line))));
+        probe(lines.iter().map(|(user, line)| (user.clone(), Probe::new(*line))))
+    }
+
+    fn probe(probes: impl IntoIterator<Item = (User, Probe)>) -> Vec<Seen<Value>> {
+        let wanted = probes.into_iter().map(|(user, probe)| (user, Read::Probe(probe)));
         let batch = Batch::new("0123456789abcdef".into(), wanted);
         let mut sh = Process::new("sh");
         let mut child = sh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("sh");
@@ -193,11 +234,52 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_sudo_spoils_only_its_own_group() {
+    fn the_codes_of_timeout_are_a_parts_own_to_use() {
+        let seen = run(&[(User::Login, "exit 124"), (User::Login, "kill -KILL $$")]);
+        assert_eq!(seen, [ended(124, "", ""), ended(137, "", "Killed\n")]);
+    }
+
+    #[test]
+    fn what_a_part_leaves_behind_does_not_hold_up_the_next() {
+        let began = std::time::Instant::now();
+        let seen = run(&[(User::Login, "sleep 60 & echo one"), (User::Login, "echo two")]);
+        assert_eq!(seen, [ended(0, "one\n", ""), ended(0, "two\n", "")]);
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn an_environment_reaches_its_part_alone_and_no_argument() {
+        let environment = [("TOKEN", "s3cret"), ("PATH", "/nowhere"), ("n", "1"), ("c", "it's")];
+        let environment = environment.map(|(name, value)| (name.into(), value.into())).into();
+        let line = "echo \"$TOKEN $n $c\"; IFS= read -r line </proc/$PPID/cmdline; echo \"$line\"";
+        let seen = probe([
+            (User::Login, Probe { environment, ..Probe::new(line) }),
+            (User::Login, Probe::new("echo \"$TOKEN\"")),
+        ]);
+        let Seen::Is(Value::Output(output)) = &seen[0] else { panic!("{seen:?}") };
+        let (first, arguments) = output.text().split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        assert_eq!(first, "s3cret 1 it's");
+        assert!(arguments.contains("sh") && !arguments.contains("s3cret"), "{arguments}");
+        assert_eq!(seen[1], ended(0, "\n", ""));
+        let bad = Probe { environment: vec![("a-b".into(), "1".into())], ..Probe::new("true") };
+        let seen = probe([(User::Login, bad)]);
+        assert!(matches!(&seen[0], Seen::Is(Value::Output(output)) if !output.ok() && output.errors().contains("a-b")));
+    }
+
+    #[test]
+    fn a_batch_may_take_as_long_as_its_parts() {
+        let probes = ["echo 1", "echo 2"].map(|line| (User::Login, Read::Probe(Probe::new(line))));
+        assert_eq!(Batch::new("n".into(), probes).deadline(), Duration::from_secs(22) + SLACK);
+    }
+
+    #[test]
+    fn a_refused_sudo_spoils_only_its_own_group_and_says_what_to_do() {
         let nobody = User::Sudo("no such user".into());
         let seen = run(&[(User::Login, "echo mine"), (nobody, "echo theirs")]);
         assert_eq!(seen[0], ended(0, "mine\n", ""));
-        assert!(matches!(&seen[1], Seen::Unread(why) if why.contains("sudo")), "{:?}", seen[1]);
+        let Seen::Unread(why) = &seen[1] else { panic!("{seen:?}") };
+        let (what, hint) = refusal::parted(why);
+        assert!(what.contains("sudo did not let") && hint.unwrap().contains("become_user"), "{why}");
     }
 
     #[test]

@@ -37,13 +37,21 @@ pub(super) fn parts(reads: &[Read]) -> Vec<Part> {
 }
 
 fn part(probe: &Probe) -> Part {
-    let exports: String = probe.environment.iter().map(|(k, v)| format!("export {k}={}\n", quote(v))).collect();
     Part {
-        script: exports + &probe.line,
+        script: probe.line.clone(),
         reads: vec![Read::Probe(probe.clone())],
         understand: |_, output| vec![Seen::Is(Value::Output(output.clone()))],
         deadline: probe.seconds,
     }
+}
+
+/// Sets the environment of a part. Its values may be secrets: they must not come into an argument that `ps` shows.
+pub(super) fn exports(part: &Part) -> String {
+    let probes = part.reads.iter().filter_map(|read| match read {
+        Read::Probe(probe) => Some(&probe.environment),
+        _ => None,
+    });
+    probes.flatten().map(|(name, value)| format!("export {name}={}\n", quote(value))).collect()
 }
 
 impl<'a> Readings<'a> {

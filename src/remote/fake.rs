@@ -57,7 +57,7 @@ impl Connect for Fake {
     async fn connect(&self, host: &Host, _: Duration, _: Live) -> Result<Arc<dyn Session>, Unreachable> {
         let Some(path) = self.folders.get(&host.name) else {
             let what = format!("{} does not answer", host.address);
-            return Err(Unreachable { what, hint: None, bad_input: false });
+            return Err(Unreachable { what, hint: None });
         };
         let (host, path) = (host.name.clone(), path.clone());
         Ok(Arc::new(Folder { host, path, hook: self.hook.clone(), calls: self.calls.clone() }))
@@ -67,10 +67,11 @@ impl Connect for Fake {
 #[async_trait]
 impl Session for Folder {
     async fn exec(&self, exec: Exec<'_>) -> Result<Output, Lost> {
-        let folder = self.path.display().to_string();
-        let script = exec.command.wire().replace("/run/lock", &folder);
+        let here = self.path.display().to_string();
+        let script = exec.command.wire();
+        let script = script.replace("=/run/lock/", &format!("={here}/")).replace("=/run/", &format!("={here}/"));
         // The workstation's own engine is no host's.
-        let script = script.replace("/var/run/docker.sock", &format!("{folder}/docker.sock"));
+        let script = script.replace("/var/run/docker.sock", &format!("{here}/docker.sock"));
         if let Ok(mut calls) = self.calls.lock() {
             calls.push((self.host.clone(), script.clone()));
         }

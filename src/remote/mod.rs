@@ -2,6 +2,7 @@
 
 mod command;
 pub mod fake;
+pub mod refusal;
 pub mod ssh;
 pub mod who;
 
@@ -156,7 +157,16 @@ pub trait Session: Send + Sync {
 /// Opens sessions: the seam between the engine and the network.
 #[async_trait]
 pub trait Connect: Send + Sync {
-    /// Connects and logs in to `host`, trying again until `wait` is over where the machine does not answer yet.
+    /// Whether what was given to log in to `host` with can be used at all. Contacts nobody.
+    ///
+    /// # Errors
+    /// What is wrong with it: bad input, whoever answers there.
+    async fn check(&self, _host: &crate::inventory::Host) -> Result<(), Unreachable> {
+        Ok(())
+    }
+
+    /// Connects and logs in to `host`, trying again until `wait` is over where the machine does not answer
+    /// yet, or does not know its user yet (a fresh cloud machine), and then with longer and longer pauses.
     ///
     /// `note` is told what is being waited for ("no answer at 203.0.113.11:22, trying again").
     ///
@@ -178,6 +188,4 @@ pub struct Unreachable {
     pub what: String,
     /// What to do about it.
     pub hint: Option<String>,
-    /// Whether what was given is at fault (a key file that cannot be read): exit code 2, not 3.
-    pub bad_input: bool,
 }

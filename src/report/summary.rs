@@ -13,8 +13,12 @@ use crate::remote::quote;
 /// What to type to go on from a failure.
 #[derive(Clone, Debug, Default)]
 pub struct GoOn {
-    /// The command of this run, word by word, without what selects steps.
+    /// The command of this run, word by word, without the step that it began with.
     pub command: Vec<String>,
+    /// The step that it was to begin with, where one was named.
+    pub from: Option<String>,
+    /// Whether it takes certain steps only: then it goes on with the same ones.
+    pub chosen: bool,
     /// The journal, to look things up in.
     pub journal: Place,
 }
@@ -109,6 +113,7 @@ impl<W: Write> Summary<W> {
         let mut command: Vec<_> = self.go_on.command.iter().map(|word| quote(word).into_owned()).collect();
         let from = self.failed.first().map(|(step, _)| step.clone());
         let from = from.filter(|_| !self.plan && self.lost.is_empty() && !self.interrupted);
+        let from = from.or(self.go_on.from.clone()).filter(|_| !self.go_on.chosen);
         command.extend(from.into_iter().flat_map(|step| ["--from".to_owned(), step]));
         writeln!(self.out, "{}: {}", self.paint.hint("To go on"), command.join(" "))?;
         match self.go_on.journal.get() {
@@ -179,12 +184,16 @@ mod tests {
     use crate::report::story;
 
     fn told(events: &[Event]) -> String {
+        told_of(events, GoOn::default())
+    }
+
+    fn told_of(events: &[Event], go_on: GoOn) -> String {
         let mut out = Vec::new();
         let command = ["skep", "run", "my plays/spark.yml", "-i", "inventory/lab.yml"].map(Into::into).to_vec();
         let journal = std::sync::Arc::new(std::sync::OnceLock::from(std::path::PathBuf::from(
             ".skep/runs/20261123T031500Z-7f3a.jsonl",
         )));
-        let go_on = GoOn { command, journal };
+        let go_on = GoOn { command, journal, ..go_on };
         let mut summary = Summary::new(&mut out, Paint::new(false), Detail::Steps, go_on);
         events.iter().for_each(|event| summary.on_event(event).expect("memory"));
         String::from_utf8(out).expect("UTF-8")
@@ -200,6 +209,20 @@ mod tests {
         let mut events = story::failing();
         events.retain(|event| !matches!(event, Event::HostLost { .. }));
         assert!(told(&events).contains("To go on: skep run 'my plays/spark.yml' -i inventory/lab.yml --from swarm\n"));
+    }
+
+    #[test]
+    fn steps_that_were_chosen_are_chosen_again_and_a_first_one_stays_first() {
+        let on = |go_on: GoOn, events: &[Event]| {
+            let told = told_of(events, go_on);
+            told.lines().find_map(|line| line.strip_prefix("To go on: ")).expect("a way on").to_owned()
+        };
+        let (chosen, from) = (true, Some("ready".to_owned()));
+        let plain = "skep run 'my plays/spark.yml' -i inventory/lab.yml";
+        let mut events = story::failing();
+        assert_eq!(on(GoOn { from, ..GoOn::default() }, &events), format!("{plain} --from ready"));
+        events.retain(|event| !matches!(event, Event::HostLost { .. }));
+        assert_eq!(on(GoOn { chosen, ..GoOn::default() }, &events), plain);
     }
 
     #[test]

@@ -83,14 +83,31 @@ fn the_one_inventory_of_the_folder_is_shown_resolved() {
 
 #[test]
 fn a_host_that_refuses_is_3_and_told_once() {
-    let inventory = "all:\n  hosts:\n    a: { address: 127.0.0.1, port: 1 }\n    b: { address: 127.0.0.1, port: 1 }\n";
+    let inventory = "all:\n  vars: { address: 127.0.0.1, port: 1, identity_file: ../key }\n  hosts: { a: , b: }\n";
     let folder = folder(&[("inventory/hosts.yml", inventory)]);
+    crate::support::sshd::keygen(&folder.path().join("key"), "ed25519", "");
     let (code, out, errors) = skep(folder.path(), &["exec", "all", "--wait", "0s", "--", "true"]);
     assert_eq!((code, out.as_str()), (3, ""), "{errors}");
     assert!(errors.contains("unreachable:") && errors.contains("hint:"), "{errors}");
     let (code, json, _) = skep(folder.path(), &["exec", "a", "--output", "json", "--wait", "0s", "--", "true"]);
-    let line: serde_json::Value = serde_json::from_str(&json).expect("one line of JSON");
-    assert_eq!((code, line["event"].as_str(), line["host"].as_str()), (3, Some("host_lost"), Some("a")));
+    let lines: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(
+        (code, lines.len(), lines[0]["event"].as_str(), lines[0]["host"].as_str()),
+        (3, 2, Some("host_lost"), Some("a"))
+    );
+    assert_eq!((lines[1]["event"].as_str(), lines[1]["code"].as_u64()), (Some("run_finished"), Some(3)));
+}
+
+#[test]
+fn a_check_knows_the_variables_that_a_run_will_be_given() {
+    let folder = folder(&[
+        ("inventory/hosts.yml", INVENTORY),
+        ("playbook.yml", "plays:\n- hosts: all\n  steps:\n  - shell: echo {{ colour }}\n"),
+    ]);
+    let (code, _, errors) = skep(folder.path(), &["check", "playbook.yml"]);
+    assert!(code == 2 && errors.contains("colour"), "{code}: {errors}");
+    let (code, _, errors) = skep(folder.path(), &["check", "playbook.yml", "-e", "colour=red"]);
+    assert_eq!(code, 0, "{errors}");
 }
 
 #[test]

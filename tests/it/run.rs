@@ -1,15 +1,18 @@
 //! `skep run` from outside, against real OpenSSH servers: what it costs, and what it says on bad days.
 
 use std::fs;
-use std::net::TcpListener;
-use std::path::PathBuf;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use serde_json::Value;
 
+use crate::support::somebody::Somebody;
 use crate::support::sshd::{Sshd, keygen};
 
+mod fleet;
 mod interrupt;
 
 const PLAYBOOK: &str = "
@@ -40,8 +43,14 @@ struct Ground {
 
 impl Ground {
     fn new(names: &[&str]) -> Self {
-        let ground =
-            Self { folder: tempfile::tempdir().unwrap(), servers: names.iter().map(|_| Sshd::start()).collect() };
+        Self::with(names, |_, _| String::new())
+    }
+
+    /// The same, with `lines` ahead of the configuration of each server.
+    fn with(names: &[&str], lines: impl Fn(&Path, &str) -> String) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let servers = names.iter().map(|name| Sshd::with(&lines(folder.path(), name))).collect();
+        let ground = Self { folder, servers };
         let hosts = names.iter().zip(&ground.servers).map(|(name, server)| {
             let key = server.host_key();
             let key = key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
@@ -159,14 +168,24 @@ fn a_dead_host_is_3_and_the_others_are_as_asked() {
 #[test]
 fn a_host_that_swallows_packets_ends_at_its_deadline() {
     let ground = Ground::new(&["alpha"]);
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = silent.local_addr().unwrap().port();
-    ground.inventory(&[("alpha", format!("port: {port}, identity_file: {}", ground.servers[0].identity().display()))]);
-    let began = std::time::Instant::now();
-    let (code, told) = ground.told(&[]);
-    assert_eq!(code, 3, "{told}");
-    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
-    assert!(told.contains("alpha"), "{told}");
+    let dumb = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Where nobody accepts and the queue is full, the kernel lets packets fall as a firewall does.
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    full.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+    full.listen(0).unwrap();
+    let full_at = full.local_addr().unwrap().as_socket().unwrap();
+    let _queue: Vec<_> = (0..4).map(|_| std::thread::spawn(move || TcpStream::connect(full_at))).collect();
+    std::thread::sleep(Duration::from_millis(200));
+    for (port, why) in
+        [(dumb.local_addr().unwrap().port(), "no word of SSH"), (full_at.port(), "packets are swallowed")]
+    {
+        let keys = format!("port: {port}, identity_file: {}", ground.servers[0].identity().display());
+        ground.inventory(&[("alpha", keys)]);
+        let began = Instant::now();
+        let (code, told) = ground.told(&[]);
+        assert!(code == 3 && told.contains("alpha") && told.contains(why), "{code}: {told}");
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    }
 }
 
 #[test]
@@ -212,14 +231,69 @@ fn a_wrong_user_or_key_is_3_and_says_whom_it_tried() {
 }
 
 #[test]
-fn an_unreadable_key_is_2_and_nobody_is_contacted() {
+fn a_user_that_is_not_there_is_3_and_named() {
     let ground = Ground::new(&["alpha"]);
-    let keys = format!("port: {}, identity_file: {}", ground.servers[0].port, ground.path("nowhere").display());
-    ground.inventory(&[("alpha", keys)]);
+    logs_in(&ground, "nobody-there");
     let (code, told) = ground.told(&[]);
-    assert_eq!(code, 2, "{told}");
-    assert!(told.contains("nowhere"), "{told}");
-    assert_eq!(ground.servers[0].connections(), 0);
+    assert!(code == 3 && told.contains("permission denied for the user \"nobody-there\""), "{code}: {told}");
+    assert!(told.contains("hint: is \"nobody-there\" the right user"), "{told}");
+}
+
+#[test]
+fn a_key_that_cannot_be_recorded_is_a_warning() {
+    let ground = Ground::new(&["alpha"]);
+    let keys = format!("port: {}, identity_file: {}", ground.servers[0].port, ground.servers[0].identity().display());
+    ground.inventory(&[("alpha", keys)]);
+    fs::create_dir(ground.path(".ssh")).unwrap();
+    std::os::unix::fs::symlink("/nowhere/at/all", ground.path(".ssh/known_hosts")).unwrap();
+    let (code, told) = ground.told(&["--accept-new-host-keys"]);
+    assert!(code == 0 && told.contains("warning: the key of [127.0.0.1]:"), "{code}: {told}");
+    assert!(told.contains("was accepted but not recorded in"), "{told}");
+}
+
+#[test]
+fn what_cannot_log_in_is_2_and_nobody_is_contacted() {
+    let ground = Ground::new(&["alpha", "beta"]);
+    keygen(&ground.path("locked"), "ed25519", "open sesame");
+    let good = format!("identity_file: {}", ground.servers[0].identity().display());
+    for (keys, told) in [
+        ("identity_file: nowhere".to_owned(), "nowhere"),
+        (format!("identity_file: {}", ground.path("locked").display()), "needs a passphrase or its agent"),
+        ("become: false".to_owned(), "there is no key to log in with"),
+        (format!("host_key: ssh-ed25519 what, {good}"), "is no public key"),
+        (format!("jump: bastion, {good}"), "jump hosts are not supported"),
+    ] {
+        let port = |nth: usize| format!("port: {}, ", ground.servers[nth].port);
+        ground.inventory(&[("alpha", port(0) + &good), ("beta", port(1) + &keys)]);
+        let exec = ground.skep(&["exec", "all", "--", "true"]);
+        let exec = (exec.status.code().unwrap(), String::from_utf8(exec.stderr).unwrap());
+        for (code, said) in [ground.told(&[]), exec] {
+            assert!(code == 2 && said.contains(told), "{told}: {code}: {said}");
+        }
+    }
+    assert_eq!(ground.servers.iter().map(Sshd::connections).sum::<usize>(), 0);
+}
+
+/// An inventory with one host, on which this user logs in and is to become root.
+fn logs_in(ground: &Ground, name: &str) {
+    let server = &ground.servers[0];
+    let key = server.host_key();
+    let key = key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    let (port, file) = (server.port, server.identity().display().to_string());
+    let host = format!("address: 127.0.0.1, port: {port}, user: {name}, host_key: \"{key}\", identity_file: {file}");
+    ground.write("inventory/hosts.yml", &format!("all:\n  hosts:\n    alpha: {{ {host}, root: /tmp }}\n"));
+}
+
+#[test]
+fn a_refused_sudo_is_1_and_says_what_to_do() {
+    let ground = Ground::new(&["alpha"]);
+    let somebody = Somebody::with_shell("/bin/bash");
+    logs_in(&ground, &somebody.name);
+    let (code, events) = ground.run(&["--step", "one"]);
+    let ended = events.iter().find(|event| event["event"] == "job_finished").unwrap();
+    let (message, hint) = (ended["message"].as_str().unwrap(), ended["hint"].as_str().unwrap_or_default());
+    assert!(code == 1 && message.ends_with("sudo: a password is required"), "{code}: {ended:#}");
+    assert!(hint.contains(&format!("echo '{} ALL=(ALL) NOPASSWD: ALL'", somebody.name)), "{ended:#}");
 }
 
 #[test]
@@ -234,6 +308,29 @@ fn a_failure_shows_the_command_and_the_end_of_its_standard_error() {
     for part in ["alpha", "bad", "exit status 7", "no such luck", "echo"] {
         assert!(told.contains(part), "{part}: {told}");
     }
+}
+
+#[test]
+fn a_read_that_leaves_a_daemon_behind_does_not_hang_its_host() {
+    let ground = Ground::new(&["alpha"]);
+    let line = "setsid sleep 86422.5 & sleep 1; echo one";
+    ground.write("playbook.yml", &format!("plays:\n- hosts: all\n  steps:\n  - shell: {line}\n    changes: false\n"));
+    let (code, events) = ground.run(&[]);
+    crate::support::sshd::must("pkill", &["-fx", "sleep 86422.5"]);
+    let ended = events.iter().find(|event| event["event"] == "job_finished").unwrap();
+    assert!(code == 1 && ended["message"].as_str().unwrap().contains("still running after"), "{code}: {ended:#}");
+}
+
+#[test]
+fn a_join_token_is_in_no_event() {
+    let ground = Ground::new(&["alpha"]);
+    let step = |id, more| format!("  - id: {id}\n    shell: echo SWMTKN-1-x; echo SWMTKN-1-x >&2{more}\n");
+    let steps = [step("read", "\n    changes: false"), step("change", ""), step("fails", "; exit 1")];
+    ground.write("playbook.yml", &format!("plays:\n- hosts: all\n  steps:\n{}", steps.concat()));
+    let (code, events) = ground.run(&["--verbose"]);
+    let journal = fs::read_dir(ground.path(".skep/runs")).unwrap().flatten().next().unwrap();
+    let told = format!("{events:?}{}", fs::read_to_string(journal.path()).unwrap());
+    assert!(code == 1 && told.contains("fails") && !told.contains("SWMTKN"), "{code}: {told}");
 }
 
 #[test]

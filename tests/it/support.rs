@@ -2,5 +2,6 @@
 
 pub mod cluster;
 pub mod lab;
+pub mod somebody;
 pub mod sshd;
 pub mod watch;

@@ -1,12 +1,10 @@
 //! What there is to remove on a host, and the commands that do.
 
-use anyhow::Context;
-
 use crate::actions::works_as;
-use crate::cli::Failure;
+use crate::cli::{Failure, fleet};
 use crate::event::Event;
 use crate::inventory::Host;
-use crate::remote::{Command, Exec, Session};
+use crate::remote::{Command, Session};
 
 /// The stages of the way back, in their order: id and name.
 pub const STAGES: [(&str, &str); 7] = [
@@ -64,6 +62,8 @@ pub struct Remains {
     files: Vec<Thing>,
     in_swarm: bool,
     manager: bool,
+    /// Whether its swarm said what it runs.
+    services_read: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,13 +76,9 @@ struct Thing {
 ///
 /// # Errors
 /// Its Docker does not answer.
-pub async fn look(host: &Host, session: &dyn Session) -> anyhow::Result<Remains> {
+pub async fn look(host: &Host, session: &dyn Session) -> Result<Remains, Failure> {
     let command = Command::sh(include_str!("remains.sh")).by(works_as(host, None, None));
-    let output = session.exec(Exec::new(&command)).await.with_context(|| host.name.clone())?;
-    if output.ok() {
-        return Ok(read(&output.text()));
-    }
-    Err(Failure::failed(format!("{}: its Docker cannot be asked: {}", host.name, output.errors())).into())
+    Ok(read(&fleet::look(session, &command, "what its Docker has").await?.text()))
 }
 
 fn read(answer: &str) -> Remains {
@@ -101,6 +97,7 @@ fn read(answer: &str) -> Remains {
             "swarm" => add(&mut seen.swarm_networks, thing),
             "files" => add(&mut seen.files, thing),
             "service" => add(&mut seen.services, thing),
+            "services" => seen.services_read = true,
             "is" => (seen.in_swarm, seen.manager) = (id == "active", name == "true"),
             _ => {}
         }
@@ -122,6 +119,21 @@ impl Remains {
     /// Services that somebody runs in the swarm: not ours to take away.
     pub fn services(&self) -> Vec<&str> {
         self.services.iter().map(|service| service.name.as_str()).collect()
+    }
+
+    /// Whether [`Remains::services`] are all that the swarm runs.
+    pub fn knows_services(&self) -> bool {
+        self.services_read
+    }
+
+    /// Whether it is a manager, even one that commands nothing for want of others.
+    pub fn manages(&self) -> bool {
+        self.in_swarm && self.manager
+    }
+
+    /// Whether it is in a swarm.
+    pub fn is_in_swarm(&self) -> bool {
+        self.in_swarm
     }
 
     /// What goes from this host. `leave` says whether the swarm goes too.

@@ -8,4 +8,4 @@ network {{$network.NetworkID}} {{$name}}{{end}}' $ids || exit
 docker network ls --no-trunc --filter type=custom --format '{{.Scope}} {{.ID}} {{.Name}}' || exit
 docker image ls --no-trunc --filter label=skep.context --format 'image {{.ID}} {{.Repository}}:{{.Tag}}' || exit
 docker info --format 'is {{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}' || exit
-docker service ls --format 'service {{.ID}} {{.Name}}' 2>/dev/null || :
+docker service ls --format 'service {{.ID}} {{.Name}}' 2>/dev/null && echo services read whole || :

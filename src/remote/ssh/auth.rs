@@ -44,13 +44,11 @@ pub(super) struct Keys {
     defaults: Vec<PathBuf>,
     asker: Option<Arc<dyn Asker>>,
     unlocked: Mutex<HashMap<PathBuf, Arc<PrivateKey>>>,
+    offered: Mutex<HashMap<Option<PathBuf>, Arc<Vec<Offer>>>>,
 }
 
-/// Says whether a private key file can be used, without contacting anybody.
-///
-/// # Errors
-/// It is missing, unreadable, or no key; with `bad_input` set.
-pub fn check_identity(path: &Path) -> Result<(), Unreachable> {
+/// Says whether a private key file can be used at all: it may be missing, unreadable, or no key.
+pub(super) fn check_identity(path: &Path) -> Result<(), Unreachable> {
     read(path).map(drop)
 }
 
@@ -74,23 +72,29 @@ fn bad(path: &Path, what: &str) -> Unreachable {
     Unreachable {
         what: format!("the key file {} {what}", path.display()),
         hint: Some("set identity_file in the inventory to a private key, as ssh-keygen makes them".into()),
-        bad_input: true,
     }
 }
 
 impl Keys {
     pub fn new(agent: Option<PathBuf>, defaults: Vec<PathBuf>, asker: Option<Arc<dyn Asker>>) -> Self {
-        Self { agent, defaults, asker, unlocked: Mutex::default() }
+        Self { agent, defaults, asker, unlocked: Mutex::default(), offered: Mutex::default() }
     }
 
-    /// What to offer to `host`, best first.
-    pub async fn offers(&self, host: &Host) -> Result<Vec<Offer>, Unreachable> {
+    /// What to offer to `host`, best first: found once for all hosts with the same key file. Nobody is contacted.
+    pub async fn offers(&self, host: &Host) -> Result<Arc<Vec<Offer>>, Unreachable> {
+        let mut offered = self.offered.lock().await;
+        if let Some(offers) = offered.get(&host.identity_file) {
+            return Ok(offers.clone());
+        }
         let held = self.held().await;
         let offers = match &host.identity_file {
             Some(path) => vec![self.file(path, &held).await?],
             None => self.all(held).await,
         };
-        if offers.is_empty() { Err(nothing(host)) } else { Ok(offers) }
+        if offers.is_empty() {
+            return Err(nothing(host));
+        }
+        Ok(offered.entry(host.identity_file.clone()).or_insert(Arc::new(offers)).clone())
     }
 
     /// What the agent holds; nothing where there is none.
@@ -220,9 +224,7 @@ fn ask(asker: &dyn Asker, path: &Path) -> Result<Arc<PrivateKey>, Unreachable> {
     let text = fs::read_to_string(path).map_err(|error| bad(path, &format!("cannot be read: {error}")))?;
     match decode_secret_key(&text, Some(phrase.expose())) {
         Ok(key) => Ok(Arc::new(key)),
-        Err(_) => {
-            Err(Unreachable { what: format!("wrong passphrase for {}", path.display()), hint: None, bad_input: true })
-        }
+        Err(_) => Err(Unreachable { what: format!("wrong passphrase for {}", path.display()), hint: None }),
     }
 }
 
@@ -230,7 +232,6 @@ fn locked(path: &Path) -> Unreachable {
     Unreachable {
         what: format!("the key file {} needs a passphrase or its agent, and there is neither", path.display()),
         hint: Some(format!("eval \"$(ssh-agent)\" && ssh-add {}", path.display())),
-        bad_input: true,
     }
 }
 
@@ -238,7 +239,6 @@ fn nothing(host: &Host) -> Unreachable {
     Unreachable {
         what: format!("{}: there is no key to log in with", endpoint(host)),
         hint: Some("set identity_file in the inventory, or load a key into the agent: ssh-add FILE".into()),
-        bad_input: true,
     }
 }
 
@@ -265,8 +265,9 @@ impl Denied {
             what += &format!("\n  the host would take: {}", self.methods.join(", "));
         }
         let hint = format!(
-            "is {user:?} the right user (clouds make ubuntu, debian, admin or root), and is that key in its ~/.ssh/authorized_keys?"
+            "is {user:?} the right user (clouds make ubuntu, debian, admin or root), and is that key in its \
+             ~/.ssh/authorized_keys? Give a machine that is just being made more time: --wait 5m"
         );
-        Unreachable { what, hint: Some(hint), bad_input: false }
+        Unreachable { what, hint: Some(hint) }
     }
 }

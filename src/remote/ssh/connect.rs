@@ -15,7 +15,7 @@ use tokio::time::{Duration, Instant, sleep, timeout};
 
 use super::auth::{Keys, Offer};
 use super::client::{Client, Facts, Refusal};
-use super::connection::Connection;
+use super::connection::Hold;
 use super::hostkeys::HostKeys;
 use super::tcp::{self, Overheard, Words};
 use super::trust::{Answer, Keeper};
@@ -33,8 +33,9 @@ const STAGE: Duration = Duration::from_secs(15);
 const SHORTEST_STAGE: Duration = Duration::from_secs(2);
 /// Between two tries: from the first to the last.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
-/// Between two logins that were denied: newer sshds penalise an address 5 s for each.
-const PAUSE_AFTER_DENIAL: Duration = Duration::from_secs(6);
+/// Between two logins that were denied, from the first to the last: newer sshds penalise an address 5 s for each, and other
+/// guards count them.
+const PAUSE_AFTER_DENIAL: (Duration, Duration) = (Duration::from_secs(6), Duration::from_secs(30));
 
 /// AES-GCM takes less than half of the processor's time of ChaCha20-Poly1305.
 const CIPHERS: &[cipher::Name] =
@@ -44,7 +45,6 @@ const CIPHERS: &[cipher::Name] =
 pub(super) struct Reach {
     pub keeper: Arc<Keeper>,
     pub keys: Keys,
-    pub retry_auth: bool,
     doors: Mutex<HashMap<SocketAddr, Arc<Semaphore>>>,
     hall: Arc<Semaphore>,
 }
@@ -62,22 +62,26 @@ enum Trouble {
 }
 
 impl Reach {
-    pub fn new(keeper: Arc<Keeper>, keys: Keys, retry_auth: bool) -> Self {
+    pub fn new(keeper: Arc<Keeper>, keys: Keys) -> Self {
         let hall = Arc::new(Semaphore::new(MOST_AT_ALL_DOORS));
-        Self { keeper, keys, retry_auth, doors: Mutex::default(), hall }
+        Self { keeper, keys, doors: Mutex::default(), hall }
     }
 
     /// Connects and logs in, trying again until `wait` is over.
-    pub async fn reach(&self, host: &Host, wait: Duration, note: &Live) -> Result<Arc<Connection>, Unreachable> {
+    pub async fn reach(&self, host: &Host, wait: Duration, note: &Live) -> Result<Hold, Unreachable> {
         let offers = self.keys.offers(host).await?;
         let began = Instant::now();
         let (mut deadline, mut pause, mut told) = (began + wait, PAUSE.0, String::new());
+        let mut denial = PAUSE_AFTER_DENIAL.0;
         loop {
             let (trouble, rest) = match self.attempt(host, &offers, deadline).await {
                 Ok(connection) => return Ok(connection),
                 Err(Trouble::Final(why)) => return Err(why),
-                Err(Trouble::Denied(why)) if !self.retry_auth => return Err(why),
-                Err(Trouble::Denied(why)) => (why, PAUSE_AFTER_DENIAL),
+                Err(Trouble::Denied(why)) => {
+                    let rest = denial;
+                    denial = (denial * 2).min(PAUSE_AFTER_DENIAL.1);
+                    (why, rest)
+                }
                 Err(Trouble::Again(why)) => (why, pause),
                 Err(Trouble::Unanswered(answer)) => {
                     let asked = Instant::now();
@@ -98,18 +102,17 @@ impl Reach {
         }
     }
 
-    async fn attempt(&self, host: &Host, offers: &[Offer], deadline: Instant) -> Result<Arc<Connection>, Trouble> {
+    async fn attempt(&self, host: &Host, offers: &[Offer], deadline: Instant) -> Result<Hold, Trouble> {
         let keys = self.keeper.keys(host).map_err(Trouble::Final)?;
         let stage = || deadline.saturating_duration_since(Instant::now()).clamp(SHORTEST_STAGE, STAGE);
-        let address = resolve(host, stage()).await?;
-        let _door = self.door(address).await;
-        let stream = self.knock(host, address, stage()).await?;
+        let addresses = resolve(host, stage()).await?;
+        let (_door, stream) = self.knock(host, &addresses, stage()).await?;
         let facts = Arc::new(Facts::new(host.clone(), keys.clone(), self.keeper.clone()));
         *facts.room.lock().unwrap_or_else(PoisonError::into_inner) = self.hall.clone().acquire_owned().await.ok();
         let mut handle = self.shake_hands(host, &keys, stream, &facts, stage()).await?;
         self.log_in(host, &mut handle, offers, &facts, stage()).await?;
         facts.is_in();
-        Ok(Connection::new(handle, facts))
+        Ok(Hold::new(handle, facts))
     }
 
     async fn door(&self, address: SocketAddr) -> Option<OwnedSemaphorePermit> {
@@ -120,12 +123,26 @@ impl Reach {
         door.acquire_owned().await.ok()
     }
 
-    async fn knock(&self, host: &Host, address: SocketAddr, limit: Duration) -> Result<TcpStream, Trouble> {
-        match timeout(limit, tcp::connect(address)).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(unanswered(host, &words_for(&error))),
-            Err(_) => Err(unanswered(host, &format!("no answer within {limit:.0?}; packets are swallowed on the way"))),
+    /// Tries the addresses of a name one after the other; together they have no longer than one has, but for the least time.
+    async fn knock(
+        &self,
+        host: &Host,
+        addresses: &[SocketAddr],
+        limit: Duration,
+    ) -> Result<(Option<OwnedSemaphorePermit>, TcpStream), Trouble> {
+        let limit = (limit / addresses.len().max(1) as u32).max(SHORTEST_STAGE);
+        let mut whys = Vec::new();
+        for address in addresses {
+            let door = self.door(*address).await;
+            let why = match timeout(limit, tcp::connect(*address)).await {
+                Ok(Ok(stream)) => return Ok((door, stream)),
+                Ok(Err(error)) => words_for(&error),
+                Err(_) => format!("no answer within {limit:.0?}; packets are swallowed on the way"),
+            };
+            let which = if addresses.len() > 1 { format!("{}: ", address.ip()) } else { String::new() };
+            whys.push(which + &why);
         }
+        Err(unanswered(host, &whys.join("; ")))
     }
 
     async fn shake_hands(
@@ -161,7 +178,6 @@ impl Reach {
             (None, error) => Trouble::Final(Unreachable {
                 what: format!("{}: no SSH connection could be agreed on: {error}", endpoint(host)),
                 hint: None,
-                bad_input: false,
             }),
         }
     }
@@ -212,9 +228,11 @@ async fn expire(facts: &Facts, limit: Duration) {
     }
 }
 
-async fn resolve(host: &Host, limit: Duration) -> Result<SocketAddr, Trouble> {
+async fn resolve(host: &Host, limit: Duration) -> Result<Vec<SocketAddr>, Trouble> {
     let found = match timeout(limit, lookup_host((host.address.as_str(), host.port))).await {
-        Ok(Ok(mut found)) => found.next().ok_or_else(|| "it has no address".to_owned()),
+        Ok(Ok(found)) => {
+            Some(found.collect::<Vec<_>>()).filter(|all| !all.is_empty()).ok_or("it has no address".into())
+        }
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("the name server does not answer".into()),
     };
@@ -222,7 +240,6 @@ async fn resolve(host: &Host, limit: Duration) -> Result<SocketAddr, Trouble> {
         let trouble = Unreachable {
             what: format!("the name {:?} of {} does not resolve: {why}", host.address, host.name),
             hint: Some("give the host an address in the inventory".into()),
-            bad_input: false,
         };
         if why.contains("Temporary") || why.contains("answer") {
             Trouble::Again(trouble)
@@ -253,9 +270,56 @@ fn unanswered(host: &Host, what: &str) -> Trouble {
         "does it run, is {} its address, and does a firewall let you through? Give a machine that still starts more time: --wait 5m",
         endpoint(host)
     );
-    Trouble::Again(Unreachable { what: format!("{}: {what}", endpoint(host)), hint: Some(hint), bad_input: false })
+    Trouble::Again(Unreachable { what: format!("{}: {what}", endpoint(host)), hint: Some(hint) })
 }
 
 fn given_up(trouble: Unreachable, after: Duration) -> Unreachable {
-    Unreachable { what: format!("{} (tried for {:.0?})", trouble.what, after), ..trouble }
+    // What was offered and the like stands on further lines.
+    let (first, rest) = trouble.what.split_at(trouble.what.find('\n').unwrap_or(trouble.what.len()));
+    Unreachable { what: format!("{first} (tried for {after:.0?}){rest}"), ..trouble }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn host() -> Host {
+        Host {
+            name: "one".into(),
+            address: "one.lan".into(),
+            port: 22,
+            user: None,
+            identity_file: None,
+            jump: None,
+            host_keys: Vec::new(),
+            become_root: true,
+            become_user: "root".into(),
+            private_address: None,
+            groups: Vec::new(),
+            vars: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_addresses_of_a_name_are_tried_in_turn() {
+        let reach = Reach::new(Arc::new(Keeper::new(false, None, Vec::new())), Keys::new(None, Vec::new(), None));
+        let listeners =
+            [TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.2:0").await.unwrap()];
+        let [dead, alive] = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
+        let [gone, _stays] = listeners;
+        drop(gone);
+        let limit = Duration::from_secs(2);
+        let (_, stream) = reach.knock(&host(), &[dead, alive], limit).await.ok().expect("the second answers");
+        assert_eq!(stream.peer_addr().unwrap(), alive);
+        let Err(Trouble::Again(why)) = reach.knock(&host(), &[dead, dead], limit).await else { panic!("it is gone") };
+        assert_eq!(why.what, "one.lan:22: 127.0.0.1: connection refused; 127.0.0.1: connection refused");
+    }
+
+    #[test]
+    fn how_long_was_tried_stands_where_it_is_read() {
+        let denied = Unreachable { what: "denied\n  offered: a key".into(), hint: None };
+        assert_eq!(given_up(denied, Duration::from_secs(18)).what, "denied (tried for 18s)\n  offered: a key");
+    }
 }

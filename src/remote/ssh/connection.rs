@@ -1,5 +1,6 @@
 //! One authenticated connection and its channels.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,17 +32,14 @@ pub(super) struct Connection {
     spare: Mutex<Option<oneshot::Receiver<Result<Slot, Lost>>>>,
 }
 
-/// A session channel; closed when dropped.
-pub(super) struct Slot {
-    pub read: ChannelReadHalf,
-    pub write: Arc<ChannelWriteHalf<Msg>>,
-    pub connection: Arc<Connection>,
-    permit: Option<OwnedSemaphorePermit>,
-}
+/// The hold on a connection. When it is dropped so is the connection, once what runs on it has ended: without this the
+/// spare channel would hold the connection that holds it.
+pub(super) struct Hold(Arc<Connection>);
 
-impl Connection {
-    pub fn new(handle: Handle<Client>, facts: Arc<Facts>) -> Arc<Self> {
-        let connection = Arc::new(Self {
+impl Hold {
+    /// Opens the first channel ahead.
+    pub fn new(handle: Handle<Client>, facts: Arc<Facts>) -> Self {
+        let connection = Arc::new(Connection {
             handle,
             facts,
             permits: Arc::new(Semaphore::new(MOST_CHANNELS)),
@@ -51,9 +49,35 @@ impl Connection {
             spare: Mutex::default(),
         });
         connection.open_ahead();
-        connection
+        Self(connection)
     }
+}
 
+impl Deref for Hold {
+    type Target = Arc<Connection>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // Nobody gets a place any more, a spare channel least of all.
+        self.0.permits.close();
+        drop(self.0.spare().take());
+    }
+}
+
+/// A session channel; closed when dropped.
+pub(super) struct Slot {
+    pub read: ChannelReadHalf,
+    pub write: Arc<ChannelWriteHalf<Msg>>,
+    pub connection: Arc<Connection>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Connection {
     /// A channel to run one command on: the spare one, or a new one once fewer than the most are open.
     pub async fn slot(self: &Arc<Self>) -> Result<Slot, Lost> {
         let opening = self.spare().take();

@@ -1,11 +1,14 @@
 //! Connections from a host to somewhere else (RFC 4254 section 7.2).
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use futures::FutureExt;
 use russh::client::Msg;
-use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Error};
-use tokio::io::{AsyncWriteExt, DuplexStream, WriteHalf, copy, duplex, split};
+use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, Error};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, WriteHalf, copy, duplex, split};
 use tokio::sync::oneshot;
 use tokio::time::{Duration, timeout};
 
@@ -14,6 +17,9 @@ use crate::remote::{Dial, Tunnel};
 
 /// How far its reader may fall behind before a tunnel is given up: a channel that nobody reads would hold up all others.
 const BEHIND: usize = 64 << 20;
+
+/// How long what was written to a tunnel before it was dropped may take to be sent.
+const LAST: Duration = Duration::from_secs(1);
 
 /// Opens a tunnel to `address:port` as the host sees it.
 ///
@@ -107,24 +113,53 @@ fn because(reason: &str, within: Duration) -> Dial {
     }
 }
 
-/// Drains the channel, whatever its reader does.
-fn pump(channel: Channel<Msg>) -> DuplexStream {
-    let (near, far) = duplex(BEHIND);
+/// Our end of a tunnel. That it was dropped is heard at the other end, whether or not somebody still speaks there.
+struct Near {
+    stream: DuplexStream,
+    _held: oneshot::Sender<()>,
+}
+
+impl AsyncRead for Near {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Near {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Drains the channel, whatever its reader does, until both directions have ended or nobody holds our end any more.
+fn pump(channel: Channel<Msg>) -> Near {
+    let (stream, far) = duplex(BEHIND);
+    let (_held, dropped) = oneshot::channel();
     let (mut from, to) = split(far);
     let (read, write) = channel.split();
     tokio::spawn(async move {
-        let down = tokio::spawn(bring(read, to));
         let mut up = Box::pin(write.make_writer());
-        let _ = copy(&mut from, &mut up).await;
-        let _ = up.shutdown().await;
-        let _ = down.await;
-        close(&write).await;
+        let send = async {
+            let _ = copy(&mut from, &mut up).await;
+            let _ = up.shutdown().await;
+        };
+        let both = async { tokio::join!(bring(read, to), send) };
+        tokio::pin!(both);
+        tokio::select! {
+            _ = &mut both => {}
+            _ = dropped => drop(timeout(LAST, both).await),
+        }
+        let _ = write.close().await;
     });
-    near
-}
-
-async fn close(write: &ChannelWriteHalf<Msg>) {
-    let _ = write.close().await;
+    Near { stream, _held }
 }
 
 async fn bring(mut read: ChannelReadHalf, mut to: WriteHalf<DuplexStream>) {

@@ -12,8 +12,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 
 use super::connection::Slot;
 use super::output::{Lines, Preface, Tail};
-use super::refusal;
-use crate::remote::{Command, Exec, Live, Lost, Output, Sink, Source, User};
+use crate::remote::{Command, Exec, Live, Lost, Output, Sink, Source, User, refusal};
 
 /// A command that has ended may leave a child that holds its output: after this long without a word from it, we go.
 const LINGER: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@
 //! | `auth` | the keys we offer |
 //! | `client` | our answers to what a server says of its own accord |
 //! | `connection` | a login and its channels |
-//! | `exec`, `output`, `refusal` | one command on one channel |
+//! | `exec`, `output` | one command on one channel |
 //! | `session` | all that is done with one host |
 //! | `dial` | connections from the host to somewhere else |
 
@@ -20,7 +20,6 @@ mod dial;
 mod exec;
 mod hostkeys;
 mod output;
-mod refusal;
 mod session;
 mod tcp;
 mod trust;
@@ -32,8 +31,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use russh::keys::PublicKey;
 use tokio::time::Duration;
-
-pub use auth::check_identity;
 
 use super::{Connect, Live, Session, Unreachable};
 use crate::inventory::Host;
@@ -82,9 +79,6 @@ pub struct Options {
     pub agent: Option<PathBuf>,
     /// Key files for hosts without an `identity_file`; those that do not exist are passed over.
     pub identities: Vec<PathBuf>,
-    /// Whether a denied login is tried again until the wait is over, at most every 6 s: a fresh cloud machine
-    /// answers before it knows its user.
-    pub retry_auth: bool,
 }
 
 impl Default for Options {
@@ -96,7 +90,6 @@ impl Default for Options {
             known_hosts: vec![folder.join("known_hosts"), "/etc/ssh/ssh_known_hosts".into()],
             agent: env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from),
             identities: ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| folder.join(name)).into(),
-            retry_auth: false,
         }
     }
 }
@@ -111,28 +104,43 @@ impl Ssh {
     pub fn new(options: Options) -> Self {
         let keys = auth::Keys::new(options.agent, options.identities, options.asker.clone());
         let keeper = Keeper::new(options.accept_new_host_keys, options.asker, options.known_hosts);
-        Self { reach: Arc::new(Reach::new(Arc::new(keeper), keys, options.retry_auth)) }
+        Self { reach: Arc::new(Reach::new(Arc::new(keeper), keys)) }
     }
 }
 
 #[async_trait]
 impl Connect for Ssh {
+    async fn check(&self, host: &Host) -> Result<(), Unreachable> {
+        check(host)?;
+        self.reach.keeper.keys(host)?;
+        self.reach.keys.offers(host).await.map(drop)
+    }
+
     async fn connect(&self, host: &Host, wait: Duration, note: Live) -> Result<Arc<dyn Session>, Unreachable> {
-        if let Some(jump) = &host.jump {
-            return Err(no_jump(host, jump));
-        }
+        no_jump(host)?;
         let session = session::Ssh::open(self.reach.clone(), host, wait, &note).await?;
         Ok(Arc::new(session))
     }
 }
 
+/// Whether the inventory says of `host` what can be used, as far as that shows from files alone: its pinned keys, its key
+/// file, the way there.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(host: &Host) -> Result<(), Unreachable> {
+    no_jump(host)?;
+    trust::pinned(host)?;
+    host.identity_file.as_deref().map_or(Ok(()), auth::check_identity)
+}
+
 /// Going straight there instead would be something else than what was asked for.
-fn no_jump(host: &Host, jump: &str) -> Unreachable {
-    Unreachable {
+fn no_jump(host: &Host) -> Result<(), Unreachable> {
+    let Some(jump) = &host.jump else { return Ok(()) };
+    Err(Unreachable {
         what: format!("{} is to be reached through {jump:?}, and jump hosts are not supported yet", host.name),
         hint: Some("run skep on the jump host, or give the host an address that can be reached from here".into()),
-        bad_input: true,
-    }
+    })
 }
 
 /// `address:port`, for messages.

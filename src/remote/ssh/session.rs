@@ -9,7 +9,7 @@ use futures::future::join_all;
 use tokio::time::{Duration, sleep, timeout};
 
 use super::connect::Reach;
-use super::connection::Connection;
+use super::connection::{Connection, Hold};
 use super::exec::{self, Job};
 use super::{dial, login};
 use crate::inventory::Host;
@@ -29,8 +29,8 @@ struct Shared {
     login: String,
     mark: String,
     reach: Arc<Reach>,
-    main: Arc<Connection>,
-    idle: Mutex<Vec<Arc<Connection>>>,
+    main: Hold,
+    idle: Mutex<Vec<Hold>>,
     running: Mutex<BTreeMap<u64, Running>>,
     next: AtomicU64,
     interrupts: AtomicU64,
@@ -108,7 +108,7 @@ impl Session for Ssh {
 
 impl Shared {
     /// A connection for streams: an idle one, or a new one.
-    async fn another(&self) -> Result<Arc<Connection>, Lost> {
+    async fn another(&self) -> Result<Hold, Lost> {
         let idle = std::iter::from_fn(|| lock(&self.idle).pop()).find(|connection| !connection.handle.is_closed());
         if let Some(connection) = idle {
             return Ok(connection);

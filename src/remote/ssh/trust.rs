@@ -175,7 +175,8 @@ fn record(file: &Path, at: &str, key: &PublicKey) -> io::Result<()> {
     out.write_all(format!("{start}{name} {}\n", key.trim_end()).as_bytes())
 }
 
-fn pinned(host: &Host) -> Result<Vec<PublicKey>, Unreachable> {
+/// The keys that the inventory pins.
+pub(super) fn pinned(host: &Host) -> Result<Vec<PublicKey>, Unreachable> {
     host.host_keys.iter().map(|line| pin(host, line)).collect()
 }
 
@@ -183,7 +184,6 @@ fn pin(host: &Host, line: &str) -> Result<PublicKey, Unreachable> {
     PublicKey::from_openssh(line.trim()).map_err(|error| Unreachable {
         what: format!("the host_key of {} in the inventory is no public key: {error}: {line:?}", host.name),
         hint: Some("it is a line of known_hosts without its first field: ssh-ed25519 AAAA…".into()),
-        bad_input: true,
     })
 }
 
@@ -197,11 +197,11 @@ fn list(expected: &[Expected]) -> String {
 }
 
 fn refused(what: String, hint: Option<String>) -> Unreachable {
-    Unreachable { what, hint, bad_input: false }
+    Unreachable { what, hint }
 }
 
 fn unreadable(error: &io::Error) -> Unreachable {
-    Unreachable { what: format!("known_hosts cannot be read: {error}"), hint: None, bad_input: true }
+    Unreachable { what: format!("known_hosts cannot be read: {error}"), hint: None }
 }
 
 fn unknown(host: &Host, key: &PublicKey) -> Unreachable {

@@ -1,14 +1,17 @@
 //! Ctrl-C: the first ends what runs on the hosts and leaves the journal whole, the second ends `skep` at once.
 
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use super::*;
 use crate::support::sshd::must;
 
-/// A run in the middle of a step that sleeps, on this machine, which is also the host.
+/// A run in the middle of a step that sleeps, on this machine, which is also the host. Its user has a lock of his own: others
+/// test here, too.
 struct Sleeper {
     ground: Ground,
+    somebody: Somebody,
     skep: Child,
     /// The whole command: nobody else sleeps for so long.
     sleep: String,
@@ -16,20 +19,14 @@ struct Sleeper {
 
 impl Sleeper {
     fn start(seconds: &str, before: &str) -> Self {
-        let (ground, sleep) = (Ground::new(&["alpha"]), format!("sleep {seconds}"));
-        ground.write(
-            "playbook.yml",
-            &format!(
-                "plays:\n- hosts: all\n  steps:\n  - id: long\n    shell: {before}{sleep}\n  - id: next\n    \
-                 shell: touch {{{{ root }}}}/next\n"
-            ),
-        );
+        let sleep = format!("sleep {seconds}");
+        let (ground, somebody) = sleeps(&format!("{before}{sleep}"));
         let mut skep = Command::new(assert_cmd::cargo::cargo_bin("skep"));
         skep.current_dir(ground.folder.path()).env_clear().env("HOME", ground.folder.path());
         skep.env("PATH", "/usr/bin:/bin").args(["run", "playbook.yml", "--output", "json"]);
         let out = fs::File::create(ground.path("out")).unwrap();
         let skep = skep.stdin(Stdio::null()).stdout(out).stderr(Stdio::null()).spawn().unwrap();
-        let sleeper = Self { ground, skep, sleep };
+        let sleeper = Self { ground, somebody, skep, sleep };
         assert!(within(30, || !sleeper.running().is_empty()), "the step does not start: {}", sleeper.told());
         sleeper
     }
@@ -54,6 +51,22 @@ impl Sleeper {
     }
 }
 
+/// A playbook whose first step takes this line, and a user of this machine whom it is for.
+fn sleeps(line: &str) -> (Ground, Somebody) {
+    let (ground, somebody) = (Ground::new(&["alpha"]), Somebody::with_shell("/bin/sh"));
+    logs_in(&ground, &somebody.name);
+    ground.write(
+        "playbook.yml",
+        &format!(
+            "plays:\n- hosts: all\n  become: false\n  steps:\n  - id: long\n    shell: {line}\n  - id: next\n    \
+             shell: touch {}\n",
+            ground.path("next").display()
+        ),
+    );
+    fs::set_permissions(ground.folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    (ground, somebody)
+}
+
 impl Drop for Sleeper {
     fn drop(&mut self) {
         let _ = self.skep.kill();
@@ -64,7 +77,7 @@ impl Drop for Sleeper {
     }
 }
 
-fn within(seconds: u64, holds: impl Fn() -> bool) -> bool {
+pub fn within(seconds: u64, holds: impl Fn() -> bool) -> bool {
     let until = Instant::now() + Duration::from_secs(seconds);
     while !holds() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(20));
@@ -82,7 +95,7 @@ fn the_first_ends_what_runs_and_starts_nothing_new() {
     sleeper.interrupt();
     assert_eq!(sleeper.code(), Some(130));
     assert!(within(5, || sleeper.running().is_empty()), "it still runs on the host");
-    assert!(!sleeper.ground.path("alpha/next").exists(), "the next step was taken");
+    assert!(!sleeper.ground.path("next").exists(), "the next step was taken");
     let journal = fs::read_dir(sleeper.ground.path(".skep/runs")).unwrap().flatten().next().unwrap();
     for text in [sleeper.told(), fs::read_to_string(journal.path()).unwrap()] {
         let events = events(&text);
@@ -90,6 +103,23 @@ fn the_first_ends_what_runs_and_starts_nothing_new() {
         let last = events.last().unwrap();
         assert_eq!((last["event"].as_str(), last["code"].as_u64()), (Some("run_finished"), Some(130)), "{events:#?}");
     }
+}
+
+#[test]
+fn a_machine_that_does_not_answer_is_not_waited_for_any_more() {
+    let ground = Ground::new(&["alpha"]);
+    let dumb = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, identity) = (dumb.local_addr().unwrap().port(), ground.servers[0].identity());
+    ground.inventory(&[("alpha", format!("port: {port}, identity_file: {}", identity.display()))]);
+    let mut skep = Command::new(assert_cmd::cargo::cargo_bin("skep"));
+    skep.current_dir(ground.folder.path()).env_clear().env("HOME", ground.folder.path()).env("PATH", "/usr/bin:/bin");
+    let mut skep = skep.args(["run", "playbook.yml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // Who has come in waits for the first word.
+    let _line = dumb.accept().unwrap();
+    let began = Instant::now();
+    must("kill", &["-INT", &skep.id().to_string()]);
+    assert_eq!(skep.wait().unwrap().code(), Some(130));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[test]
@@ -101,4 +131,93 @@ fn the_second_ends_it_at_once() {
     sleeper.interrupt();
     assert_eq!(sleeper.code(), Some(130));
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_host_that_falls_silent_is_lost_at_the_keepalives_deadline() {
+    let mut sleeper = Sleeper::start("86419.5", "");
+    let server = fs::read_to_string(sleeper.ground.servers[0].path("pid")).unwrap();
+    // The kernel goes on taking packets; nobody answers them.
+    must("pkill", &["-STOP", "-u", &sleeper.somebody.name, "sshd"]);
+    must("kill", &["-STOP", server.trim()]);
+    let began = Instant::now();
+    let code = sleeper.code();
+    assert!(began.elapsed() < Duration::from_secs(100), "{:?}", began.elapsed());
+    assert!(code == Some(3) && sleeper.told().contains("the host does not answer any more"), "{}", sleeper.told());
+}
+
+/// `skep` on a terminal of its own, by script(1).
+pub struct OnTerminal {
+    script: Child,
+    out: PathBuf,
+}
+
+impl OnTerminal {
+    pub fn start(ground: &Ground, arguments: &str) -> Self {
+        let line = format!("exec {} {arguments}", assert_cmd::cargo::cargo_bin("skep").display());
+        let mut script = Command::new("script");
+        script.current_dir(ground.folder.path()).env_clear().env("HOME", ground.folder.path());
+        script.env("PATH", "/usr/bin:/bin").env("TERM", "xterm").env("SHELL", "/bin/sh");
+        let out = ground.path("terminal");
+        let told = fs::File::create(&out).unwrap();
+        script.args(["-qefc", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(told).stderr(Stdio::null());
+        Self { script: script.spawn().expect("script(1), of bsdutils"), out }
+    }
+
+    fn told(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.out).unwrap()).into_owned()
+    }
+
+    /// Presses Ctrl-C once `what` is on the terminal, and gives the exit code and how long that took.
+    pub fn interrupted_at(&mut self, what: &str) -> (Option<i32>, Duration) {
+        assert!(within(20, || self.told().contains(what)), "{}", self.told());
+        let began = Instant::now();
+        self.script.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+        let until = began + Duration::from_secs(15);
+        while Instant::now() < until && self.script.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        (self.script.try_wait().unwrap().and_then(|status| status.code()), began.elapsed())
+    }
+}
+
+impl Drop for OnTerminal {
+    fn drop(&mut self) {
+        let _ = self.script.kill();
+        let _ = self.script.wait();
+    }
+}
+
+#[test]
+fn one_ends_a_question() {
+    let ground = Ground::new(&["alpha"]);
+    let keys = format!("port: {}, identity_file: {}", ground.servers[0].port, ground.servers[0].identity().display());
+    ground.inventory(&[("alpha", keys)]);
+    ground.write("alpha/kept/file", "");
+    ground.write(
+        "remove.yml",
+        "plays:\n- hosts: all\n  steps:\n  - file: { path: \"{{ root }}/kept\", state: absent }\n",
+    );
+    for (command, question) in [
+        ("run playbook.yml", "remember their keys? [y/N]"),
+        ("exec all -- true", "remember their keys? [y/N]"),
+        ("run remove.yml --accept-new-host-keys", "Remove or replace this? [y/N]"),
+    ] {
+        let mut terminal = OnTerminal::start(&ground, command);
+        let (code, took) = terminal.interrupted_at(question);
+        assert!(
+            code == Some(130) && took < Duration::from_secs(5),
+            "{command}: {code:?} {took:?}: {}",
+            terminal.told()
+        );
+    }
+    assert!(ground.path("alpha/kept/file").exists());
+}
+
+#[test]
+fn on_a_terminal_it_leaves_no_stray_row() {
+    let (ground, _somebody) = sleeps("sleep 86420.5");
+    let mut terminal = OnTerminal::start(&ground, "run playbook.yml");
+    let (code, _) = terminal.interrupted_at("sleep 86420.5");
+    assert!(code == Some(130) && !terminal.told().contains("^C"), "{code:?}: {}", terminal.told());
 }

@@ -238,6 +238,41 @@ async fn ports_are_dialled_from_the_host() {
 }
 
 #[tokio::test]
+async fn a_tunnel_that_is_dropped_is_closed_though_nobody_speaks_there() {
+    let sshd = Sshd::start();
+    let session = session(&sshd).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = run(&*session, "echo $PPID").await.unwrap().text();
+    let sockets = || {
+        let held = std::fs::read_dir(format!("/proc/{server}/fd")).unwrap().flatten();
+        held.filter(|fd| std::fs::read_link(fd.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket")))
+            .count()
+    };
+    let before = sockets();
+    let tunnel = session.dial("127.0.0.1", port, SHORT).await.unwrap();
+    let _peer = listener.accept().await.unwrap();
+    assert_eq!(sockets(), before + 1);
+    drop(tunnel);
+    assert!(until(|| sockets() == before).await, "the host still holds it");
+}
+
+#[tokio::test]
+async fn a_session_that_is_dropped_is_closed() {
+    let sshd = Sshd::start();
+    let server = std::fs::read_to_string(sshd.path("pid")).unwrap();
+    let logins = || {
+        let listed = std::process::Command::new("pgrep").args(["-P", server.trim()]).output().unwrap();
+        listed.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count()
+    };
+    let session = session(&sshd).await;
+    assert!(run(&*session, "true").await.unwrap().ok());
+    assert_eq!(logins(), 1);
+    drop(session);
+    assert!(until(|| logins() == 0).await, "the connection stays open");
+}
+
+#[tokio::test]
 async fn a_host_that_forbids_forwarding_says_so() {
     let sshd = Sshd::with("AllowTcpForwarding no");
     let session = session(&sshd).await;

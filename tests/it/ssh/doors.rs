@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use skep::remote::ssh::{Asker, NewKey, check_identity};
+use skep::remote::ssh::{Asker, NewKey, check};
 use skep::secret::Secret;
 
 use super::*;
@@ -92,6 +92,7 @@ async fn a_changed_key_is_refused_before_anything_is_sent() {
         assert!(why.hint.unwrap().contains(&format!("-R '{name}'")));
     }
     assert!(!sshd.log().contains("publickey"), "{}", sshd.log());
+    assert_eq!(sshd.connections(), 2, "it is not tried again");
 }
 
 #[tokio::test]
@@ -169,15 +170,37 @@ async fn wrong_users_and_keys_are_denied_with_what_was_offered() {
 }
 
 #[tokio::test]
+async fn a_machine_that_does_not_know_its_user_yet_is_asked_again_but_not_often() {
+    let sshd = Sshd::start();
+    let known = fs::read(sshd.path("authorized_keys")).unwrap();
+    fs::write(sshd.path("authorized_keys"), "").unwrap();
+    let notes = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let to = notes.clone();
+    let note: Live = Arc::new(move |line: &str| to.lock().unwrap().push(line.to_owned()));
+    let (ssh, host) = (Ssh::new(sshd.options()), sshd.host("one"));
+    let (connected, ()) = tokio::join!(ssh.connect(&host, Duration::from_secs(20), note), async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        fs::write(sshd.path("authorized_keys"), known).unwrap();
+    });
+    connected.map(drop).unwrap();
+    assert_eq!(sshd.connections(), 2, "{}", sshd.log());
+    let notes = notes.lock().unwrap();
+    assert!(
+        notes.len() == 1 && notes[0].contains("permission denied") && notes[0].ends_with("trying again"),
+        "{notes:?}"
+    );
+}
+
+#[tokio::test]
 async fn key_files_are_checked_before_anybody_is_contacted() {
     let sshd = Sshd::start();
     fs::write(sshd.path("garbage"), "no key").unwrap();
     for name in ["missing", "garbage"] {
-        assert!(check_identity(&sshd.path(name)).unwrap_err().bad_input);
-        let why = refused(sshd.options(), &Host { identity_file: Some(sshd.path(name)), ..sshd.host("one") }).await;
-        assert!(why.bad_input && why.what.contains(name), "{}", why.what);
+        let host = Host { identity_file: Some(sshd.path(name)), ..sshd.host("one") };
+        let (why, again) = (check(&host).unwrap_err(), refused(sshd.options(), &host).await);
+        assert!(why == again && why.what.contains(name), "{}", why.what);
     }
-    assert!(check_identity(&sshd.identity()).is_ok());
+    assert!(check(&sshd.host("one")).is_ok());
     assert_eq!(sshd.connections(), 0);
 }
 
@@ -188,7 +211,7 @@ async fn an_encrypted_key_is_unlocked_by_its_passphrase() {
     fs::copy(sshd.path("locked.pub"), sshd.path("authorized_keys")).unwrap();
     let host = Host { identity_file: Some(sshd.path("locked")), ..sshd.host("one") };
     let why = refused(sshd.options(), &host).await;
-    assert!(why.bad_input && why.hint.unwrap().contains("ssh-add"));
+    assert!(why.hint.unwrap().contains("ssh-add"));
     let with =
         |phrase| Options { asker: Some(Arc::new(Says { phrase: Some(phrase), ..Says::default() })), ..sshd.options() };
     assert!(refused(with("wrong"), &host).await.what.contains("wrong passphrase"));

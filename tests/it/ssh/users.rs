@@ -3,50 +3,7 @@
 use skep::remote::User;
 
 use super::*;
-use crate::support::sshd::must;
-
-/// A user of this machine.
-struct Somebody(String);
-
-impl Somebody {
-    fn with_shell(shell: &str) -> Self {
-        let name = format!("skep{:x}", rand::random::<u32>());
-        // The password is one that no word has: an account that is locked would not be let in.
-        must("useradd", &["--no-create-home", "--home-dir", "/tmp", "--password", "*", "--shell", shell, &name]);
-        Self(name)
-    }
-
-    /// What it may do through sudo, as sudoers says it.
-    fn may(&self, rule: &str) {
-        let file = self.sudoers();
-        std::fs::write(&file, format!("{} {rule}\nDefaults:{} {}\n", self.0, self.0, "!lecture")).unwrap();
-        must("chmod", &["440", &file]);
-    }
-
-    fn with_terminals(&self) {
-        let file = self.sudoers();
-        let rules = std::fs::read_to_string(&file).unwrap();
-        must("chmod", &["640", &file]);
-        std::fs::write(&file, format!("{rules}Defaults:{} use_pty\n", self.0)).unwrap();
-        must("chmod", &["440", &file]);
-    }
-
-    fn sudoers(&self) -> String {
-        format!("/etc/sudoers.d/{}", self.0)
-    }
-
-    fn at(&self, sshd: &Sshd) -> Host {
-        Host { user: Some(self.0.clone()), ..sshd.host("one") }
-    }
-}
-
-impl Drop for Somebody {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(self.sudoers());
-        let _ = std::process::Command::new("pkill").args(["-KILL", "-u", &self.0]).output();
-        let _ = std::process::Command::new("userdel").arg(&self.0).output();
-    }
-}
+use crate::support::somebody::Somebody;
 
 async fn by(session: &dyn Session, user: User, line: &str) -> Result<Output, Lost> {
     let command = Command::sh(line).by(user);
@@ -62,7 +19,7 @@ async fn any_login_shell_will_do() {
         let session = connect(sshd.options(), &somebody.at(&sshd)).await.unwrap();
         let command = Command::sh("x='a b'; printf '%s\\n' \"$x\" \"$(id -un)\"; cat; exit 9").stdin("rest");
         let output = session.exec(Exec::new(&command)).await.unwrap();
-        let expected = format!("a b\n{}\nrest", somebody.0);
+        let expected = format!("a b\n{}\nrest", somebody.name);
         assert_eq!((output.code, output.text()), (9, expected), "{shell}: {}", output.errors());
     }
 }
@@ -83,7 +40,7 @@ async fn sudo_without_a_password_makes_root() {
     somebody.may("ALL=(ALL) NOPASSWD: ALL");
     let session = connect(sshd.options(), &somebody.at(&sshd)).await.unwrap();
     assert_eq!(by(&*session, User::root(), "id -un").await.unwrap().text(), "root");
-    assert_eq!(by(&*session, User::Sudo(somebody.0.clone()), "id -un").await.unwrap().text(), somebody.0);
+    assert_eq!(by(&*session, User::Sudo(somebody.name.clone()), "id -un").await.unwrap().text(), somebody.name);
     let why = by(&*session, User::Sudo("no-such-user".into()), "id").await.unwrap_err().to_string();
     assert!(why.contains("unknown user"), "{why}");
 }

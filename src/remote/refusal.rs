@@ -1,20 +1,28 @@
 //! Why a command was never started, in words that help.
 
-use crate::remote::User;
+use super::User;
+
+/// Begins the remedy at the end of a message.
+const HINT: &str = "\n\nhint: ";
+
+/// A message without the remedy at its end, and that.
+pub fn parted(message: &str) -> (&str, Option<&str>) {
+    message.split_once(HINT).map_or((message, None), |(what, hint)| (what, Some(hint)))
+}
 
 /// What to say where the script's first line was never heard of: `code` and `said` are what came back instead.
-pub(super) fn explain(user: &User, login: &str, code: i32, said: &str) -> String {
+pub fn explain(user: &User, login: &str, code: i32, said: &str) -> String {
     let said = if said.is_empty() { format!("it exited with {code} and said nothing") } else { said.to_owned() };
     match user {
         User::Sudo(name) if name != login => sudo(name, login, &said),
         _ => format!(
-            "no command can be run as {login:?}: {said}\n\nhint: its login shell must run `sh`; see `getent passwd {login}` there"
+            "no command can be run as {login:?}: {said}{HINT}its login shell must run `sh`; see `getent passwd {login}` there"
         ),
     }
 }
 
 fn sudo(name: &str, login: &str, said: &str) -> String {
-    format!("sudo did not let {login:?} run commands as {name:?}: {said}\n\nhint: {}", remedy(name, login, said))
+    format!("sudo did not let {login:?} run commands as {name:?}: {said}{HINT}{}", remedy(name, login, said))
 }
 
 fn remedy(name: &str, login: &str, said: &str) -> String {
@@ -44,10 +52,8 @@ mod tests {
             told.contains("sudo did not let \"ann\" run commands as \"root\": sudo: a password is required"),
             "{told}"
         );
-        assert!(
-            told.contains("\n\nhint: as an administrator of the host: echo 'ann ALL=(ALL) NOPASSWD: ALL'"),
-            "{told}"
-        );
+        let hint = parted(&told).1.expect("a remedy");
+        assert!(hint.starts_with("as an administrator of the host: echo 'ann ALL=(ALL) NOPASSWD: ALL'"), "{hint}");
     }
 
     #[test]
