@@ -164,8 +164,8 @@ fn a_connection_cut_in_the_middle_of_apt_is_made_anew_and_nothing_is_raced() {
     fresh.answers();
 }
 
-/// A repository as Docker's is, with keys and signatures, whose `docker-ce` brings the distribution's engine: what skep does
-/// with it is what it does with the real one, which no test can reach.
+/// A repository as Docker's is, with keys and signatures, whose `docker-ce` is the distribution's engine under that name: what
+/// skep does with it is what it does with the real one, which not every machine that runs tests can reach.
 const REPOSITORY: &str = r#"
 set -e
 apt-get -qq update
@@ -174,14 +174,15 @@ apt-get -qq install --no-install-recommends gnupg apt-utils busybox >/dev/null 2
 arch=$(dpkg --print-architecture)
 cd /srv && mkdir -p debian/pool "debian/dists/$VERSION_CODENAME/stable/binary-$arch" && cd debian
 package() {
-    mkdir -p "build/DEBIAN"
-    printf 'Package: %s\nVersion: %s\nArchitecture: all\nDepends: %s\nMaintainer: Tests <tests@example.org>\nDescription: for tests\n' \
-        "$1" "5:$2-1~debian.12~bookworm" "$3" >build/DEBIAN/control
-    dpkg-deb --build build "pool/$1_$2.deb" >/dev/null
+    sed -i -E "s/^Package:.*/Package: $2/; s/^Version:.*/Version: 5:$3-1~debian.12~$VERSION_CODENAME/; /^(Source|Breaks|Conflicts|Replaces):/d" "$1/DEBIAN/control"
+    dpkg-deb --build "$1" "pool/$2_$3.deb" >/dev/null
 }
+apt-get -qq download docker.io && dpkg-deb -R docker.io_*.deb engine && rm docker.io_*.deb
+mkdir -p empty/DEBIAN
+printf 'Package: x\nVersion: 1\nArchitecture: all\nMaintainer: Tests <tests@example.org>\nDescription: empty\n' >empty/DEBIAN/control
 for version in 20.10.24 99.0.0; do
-    package docker-ce $version docker.io
-    for other in docker-ce-cli containerd.io docker-buildx-plugin docker-compose-plugin; do package $other $version base-files; done
+    package engine docker-ce $version
+    for other in docker-ce-cli containerd.io docker-buildx-plugin docker-compose-plugin; do package empty $other $version; done
 done
 apt-ftparchive packages pool >"dists/$VERSION_CODENAME/stable/binary-$arch/Packages"
 cd "dists/$VERSION_CODENAME"
