@@ -15,6 +15,7 @@ import random
 import socket
 import sys
 import time
+import urllib.request
 
 from pyspark import BarrierTaskContext
 from pyspark.sql import SparkSession
@@ -29,7 +30,7 @@ def arguments():
     parser.add_argument("--name", default="pi", help="the application's name on the master's page")
     parser.add_argument("--shuffle-mib", type=int, default=200, help="how much to move between the workers")
     parser.add_argument("--samples", type=int, default=20_000_000, help="points thrown to find pi")
-    parser.add_argument("--wait", type=int, default=120, help="seconds until every worker must have an executor")
+    parser.add_argument("--wait", type=int, default=120, help="seconds until every worker must be there, and again until it has an executor")
     return parser.parse_args()
 
 
@@ -41,6 +42,25 @@ def executors(spark):
 
 def hosts_of(found):
     return sorted({e.hostPort().rsplit(":", 1)[0] for e in found})
+
+
+def alive():
+    """How many workers the master has."""
+    page = f"http://{os.environ.get('MASTER_CONTAINER_NAME', 'spark-master')}:8080/json/"
+    try:
+        with urllib.request.urlopen(page, timeout=5) as answer:
+            return sum(worker["state"] == "ALIVE" for worker in json.load(answer)["workers"])
+    except OSError:
+        return 0
+
+
+def wait_for_workers(wanted, seconds):
+    """An application is given executors on the workers that are there when it comes: one that is back a moment later gets none."""
+    deadline = time.monotonic() + seconds
+    while (found := alive()) < wanted:
+        if time.monotonic() > deadline:
+            sys.exit(f"{found} of {wanted} workers are ALIVE on the master's page after {seconds} s: do their containers run?")
+        time.sleep(0.5)
 
 
 def wait_for_executors(spark, wanted, seconds):
@@ -132,6 +152,7 @@ def keep(application, text):
 def main():
     asked = arguments()
     started = time.monotonic()
+    wait_for_workers(asked.workers, asked.wait)
     # One core of each worker is enough, and leaves the others to whoever is at work.
     spark = SparkSession.builder.appName(asked.name).config("spark.cores.max", asked.workers).getOrCreate()
     # If something is wrong, our own words are the last ones.

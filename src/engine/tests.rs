@@ -156,20 +156,9 @@ impl Lab {
     fn host(&self, name: &str) -> Host {
         let at = At { source: Arc::new(Source { path: "test".into(), text: String::new() }), start: 0, end: 0 };
         let folder = Node { value: Value::Str(self.root.path().join(name).display().to_string()), at };
-        Host {
-            name: name.into(),
-            address: name.into(),
-            port: 22,
-            user: None,
-            identity_file: None,
-            jump: None,
-            host_keys: Vec::new(),
-            become_root: false,
-            become_user: "root".into(),
-            private_address: None,
-            groups: vec![if self.managers.contains(&name) { "managers" } else { "workers" }.into()],
-            vars: vec![("root".into(), folder)],
-        }
+        let group = if self.managers.contains(&name) { "managers" } else { "workers" };
+        let vars = vec![("root".into(), folder)];
+        Host { become_root: false, groups: vec![group.into()], vars, ..Host::plain(name) }
     }
 
     fn write(&self, host: &str, file: &str, content: &str) {

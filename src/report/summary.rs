@@ -133,7 +133,9 @@ fn closing(hosts: &[Tally], ms: u64, code: u8) -> String {
     let on = hosts.iter().filter(|tally| tally.changed > 0).count();
     let changes = format!("{} on {}", plural(changed, "change"), plural(on, "host"));
     let time = elapsed(ms);
+    let ignored = hosts.iter().map(|tally| tally.ignored).sum();
     match code {
+        0 if ignored > 0 => format!("Done: {changes}, {} ignored ({time})", plural(ignored, "failure")),
         0 if changed == 0 && hosts.len() == 1 => format!("Nothing to do: 1 host is as asked ({time})"),
         0 if changed == 0 => format!("Nothing to do: {} are as asked ({time})", plural(hosts.len(), "host")),
         0 => format!("Done: {changes} ({time})"),
@@ -228,6 +230,12 @@ mod tests {
     #[test]
     fn nothing_to_do_is_one_line() {
         assert_eq!(told(&story::settled()), "\nNothing to do: 3 hosts are as asked (0.4 s)\n");
+    }
+
+    #[test]
+    fn a_failure_that_was_to_be_ignored_is_not_called_nothing_to_do() {
+        let tally = Tally { host: "node1".into(), ignored: 1, ..Tally::default() };
+        assert_eq!(closing(&[tally], 400, 0), "Done: 0 changes on 0 hosts, 1 failure ignored (0.4 s)");
     }
 
     #[test]

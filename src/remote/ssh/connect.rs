@@ -286,20 +286,7 @@ mod tests {
     use super::*;
 
     fn host() -> Host {
-        Host {
-            name: "one".into(),
-            address: "one.lan".into(),
-            port: 22,
-            user: None,
-            identity_file: None,
-            jump: None,
-            host_keys: Vec::new(),
-            become_root: true,
-            become_user: "root".into(),
-            private_address: None,
-            groups: Vec::new(),
-            vars: Vec::new(),
-        }
+        Host { address: "one.lan".into(), ..Host::plain("one") }
     }
 
     #[tokio::test]

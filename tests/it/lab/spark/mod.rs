@@ -4,9 +4,9 @@
 //! can be run alone, and one that leaves the cluster broken does not fail those after it. `bootstrap` comes first by its
 //! name, from fresh machines, and the others find what it made.
 
-mod bad_days;
 mod bootstrap;
 mod drift;
+mod outages;
 mod pages;
 mod rerun;
 mod variants;

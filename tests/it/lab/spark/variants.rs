@@ -1,6 +1,6 @@
 //! The choices that the playbook offers, beside its defaults: who is reached by whom, what goes where.
 
-use super::bad_days::both_workers_come_back;
+use super::outages::both_workers_come_back;
 use crate::support::cluster::Cluster;
 
 fn run(cluster: &Cluster, choices: &[&str]) {
