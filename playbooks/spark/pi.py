@@ -153,8 +153,14 @@ def main():
     asked = arguments()
     started = time.monotonic()
     wait_for_workers(asked.workers, asked.wait)
-    # One core of each worker is enough, and leaves the others to whoever is at work.
-    spark = SparkSession.builder.appName(asked.name).config("spark.cores.max", asked.workers).getOrCreate()
+    settings = {
+        # One core of each worker is enough, and leaves the others to whoever is at work.
+        "spark.cores.max": asked.workers,
+        # Work goes to whoever is free, and not to where most of the data is: a slow worker would be left without.
+        "spark.locality.wait": "0s",
+        "spark.shuffle.reduceLocality.enabled": "false",
+    }
+    spark = SparkSession.builder.appName(asked.name).config(map=settings).getOrCreate()
     # If something is wrong, our own words are the last ones.
     spark.sparkContext.setLogLevel("ERROR")
     wait_for_executors(spark, asked.workers, asked.wait)
