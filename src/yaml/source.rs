@@ -64,12 +64,16 @@ impl fmt::Debug for At {
     }
 }
 
+/// What to look at where a file cannot be read.
+const WHERE: &str = "is it there, and may you read it? A path begins at the folder that you are in";
+
 /// Reads and parses a file.
 ///
 /// # Errors
 /// A file that cannot be read or is not UTF-8, and whatever [`parse`] says about its text.
 pub fn read(path: &Path) -> Result<Node, Error> {
-    let bytes = std::fs::read(path).map_err(|why| Error::new(format!("cannot read `{}`: {why}", path.display())))?;
+    let cannot = |why| Error::new(format!("cannot read `{}`: {why}", path.display())).with_hint(WHERE);
+    let bytes = std::fs::read(path).map_err(cannot)?;
     parse(path, decode(path, bytes)?)
 }
 
