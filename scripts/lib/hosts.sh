@@ -189,7 +189,8 @@ down() {
   rm -rf "$DIR" "$INVENTORY"
   say "Lab $LAB is gone"
   [[ ${1:-} == --all-traces ]] || return 0
-  rm -rf "$ROOT/.lab"
+  # The keys of this checkout's other labs are there.
+  compgen -G "$ROOT/.lab/*/id_ed25519" >/dev/null || rm -rf "$ROOT/.lab"
   for image in $(docker image ls --format '{{ .Repository }}:{{ .Tag }}' 'skep-lab/*'); do
     docker image rm "$image" >/dev/null 2>&1 || say "$image stays: another lab uses it"
   done
