@@ -291,7 +291,7 @@ impl Ended {
     #[must_use]
     pub fn because(mut self, failure: Option<&Failure>) -> Self {
         let Some(Failure { what, command, stderr, hint, output, .. }) = failure.cloned() else { return self };
-        let (stderr, own) = stderr.map(|said| parted(&said)).unwrap_or_default();
+        let (stderr, own) = stderr.map(|said| words_and_hint(&said)).unwrap_or_default();
         self.message = Some(match self.message.take() {
             Some(message) if message != what => format!("{message} ({what})"),
             _ => what,
@@ -303,7 +303,7 @@ impl Ended {
 }
 
 /// What a script said, and the hint in its last line.
-fn parted(stderr: &str) -> (String, Option<String>) {
+fn words_and_hint(stderr: &str) -> (String, Option<String>) {
     let (words, last) = stderr.rsplit_once('\n').unwrap_or(("", stderr));
     match last.strip_prefix("hint: ") {
         Some(hint) => (words.to_owned(), Some(hint.to_owned())),
