@@ -3,5 +3,6 @@
 mod engine;
 mod hosts;
 mod parts;
+mod registry;
 mod spark;
 mod swarm;

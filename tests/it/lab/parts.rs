@@ -9,12 +9,12 @@ use crate::support::cluster::{Cluster, at};
 use crate::support::lab::Lab;
 
 /// Two hosts in a swarm, and a playbook of our own.
-struct Parts {
-    cluster: Cluster,
+pub(super) struct Parts {
+    pub(super) cluster: Cluster,
 }
 
 /// What comes before the steps of each test: an engine, a swarm, and the system that images stand on.
-const BEGIN: &str = "
+pub(super) const BEGIN: &str = "
 name: Parts
 plays:
   - hosts: all
@@ -26,7 +26,7 @@ plays:
 ";
 
 impl Parts {
-    fn new(name: &str) -> Parts {
+    pub(super) fn new(name: &str) -> Parts {
         let project = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::remove_dir_all(&project).ok();
         fs::create_dir_all(project.join("app")).expect("a folder");
@@ -36,25 +36,29 @@ impl Parts {
     }
 
     /// What the image of the tests is built from.
-    fn app(&self, line: &str) {
+    pub(super) fn app(&self, line: &str) {
         let dockerfile = format!("ARG BASE\nFROM ${{BASE}}\n{line}\n");
         fs::write(self.cluster.project.join("app/Dockerfile"), dockerfile).expect("a Dockerfile");
     }
 
     fn ask(&self, steps: &str) {
-        fs::write(self.cluster.project.join("parts.yml"), BEGIN.to_owned() + steps).expect("a playbook");
+        self.write(&(BEGIN.to_owned() + steps));
     }
 
-    fn run(&self, code: i32) -> crate::support::cluster::Told {
+    pub(super) fn write(&self, playbook: &str) {
+        fs::write(self.cluster.project.join("parts.yml"), playbook).expect("a playbook");
+    }
+
+    pub(super) fn run(&self, code: i32) -> crate::support::cluster::Told {
         self.cluster.skep(&["run", "parts.yml", "--wait", "20s"]).ends(code)
     }
 
-    fn nothing_to_do(&self) {
+    pub(super) fn nothing_to_do(&self) {
         let planned = self.cluster.skep(&["plan", "parts.yml"]).ends(0);
         assert!(planned.places().is_empty(), "{}", planned.text());
     }
 
-    fn on(&self, host: &str, script: &str) -> String {
+    pub(super) fn on(&self, host: &str, script: &str) -> String {
         self.cluster.on(host, script)
     }
 

@@ -1,0 +1,129 @@
+//! `image` with a registry: Debian's `docker-registry` on the first host, with a password and without TLS, as many a
+//! small team has it.
+
+use super::parts::{BEGIN, Parts};
+use crate::support::cluster::at;
+
+/// What the registry lets in: the user `bee` with the password `honey`.
+const BEE: &str = "bee:$2b$04$elxlBHNY7CaIy5BIkQ2qOuVFnxdhu3J8K3y5HzjLOb679djPcwKxy";
+
+const CONFIG: &str = "
+version: 0.1
+storage: { filesystem: { rootdirectory: /var/lib/docker-registry }, delete: { enabled: true } }
+http: { addr: ':5000' }
+auth: { htpasswd: { realm: lab, path: /etc/docker/registry/users } }
+";
+
+/// One host builds and pushes, the other pulls what that one has.
+const STEPS: &str = "
+      - id: app
+        hosts: managers[0]
+        image: { name: 'REGISTRY/app:1', push: true, build: { context: app, args: { BASE: '{{ base_image }}' } } }
+      - { id: pulled, hosts: workers, image: { name: 'REGISTRY/app:1', pull: true, carry: 'managers[0]' } }
+";
+
+/// Where a registry speaks plain HTTP, the engines must be told to allow it.
+const ALLOWED: &str = "source: distribution, daemon: { insecure-registries: ['REGISTRY'] }";
+
+struct Registry {
+    parts: Parts,
+    address: String,
+}
+
+impl Registry {
+    fn new() -> Registry {
+        let parts = Parts::new("registry");
+        let address = format!("{}:5000", parts.cluster.lab.address("node1"));
+        let install =
+            "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install docker-registry >/dev/null";
+        parts.on(
+            "node1",
+            &format!("mkdir -p /etc/docker/registry; echo '{BEE}' >/etc/docker/registry/users; {install}"),
+        );
+        parts.on(
+            "node1",
+            &format!("cat >/etc/docker/registry/config.yml <<'EOF'{CONFIG}EOF\nsystemctl restart docker-registry"),
+        );
+        Registry { parts, address }
+    }
+
+    fn ask(&self, begin: &str, steps: &str) {
+        self.parts.write(&(begin.to_owned() + steps).replace("REGISTRY", &self.address));
+    }
+
+    /// The same where the engines may speak with it.
+    fn ask_allowed(&self, steps: &str) {
+        self.ask(&BEGIN.replace("source: distribution", ALLOWED), steps);
+    }
+
+    fn login(&self, host: &str) {
+        self.parts.on(host, &format!("echo honey | docker login -u bee --password-stdin {}", self.address));
+    }
+
+    /// What the image says on a host.
+    fn said(&self, host: &str) -> String {
+        self.parts.on(host, &format!("docker run --rm {}/app:1 cat /said", self.address))
+    }
+
+    /// The layers and the configuration that a host has under the image's name.
+    fn image(&self, host: &str) -> String {
+        self.parts
+            .on(host, &format!("docker image inspect -f '{{{{.Id}}}} {{{{.RepoDigests}}}}' {}/app:1", self.address))
+    }
+}
+
+#[test]
+fn what_one_host_pushes_the_others_pull_and_again_only_if_it_changed() {
+    let registry = Registry::new();
+    before_it_is_let_in(&registry);
+    registry.parts.run(0);
+    registry.parts.nothing_to_do();
+    assert_eq!((registry.said("node1"), registry.said("node2")), ("one".into(), "one".into()));
+    assert_eq!(registry.image("node1"), registry.image("node2"));
+    what_changed_reaches_those_who_pull(&registry);
+    what_is_pulled_by_its_name_alone(&registry);
+    what_the_registry_lacks(&registry);
+}
+
+/// A push that failed is none: the image is there, and the next run pushes it all the same.
+fn before_it_is_let_in(registry: &Registry) {
+    registry.ask(BEGIN, STEPS);
+    for _ in 0..2 {
+        let failed = registry.parts.run(1);
+        assert!(failed.troubles().contains("insecure-registries"), "{}", failed.troubles());
+        assert!(failed.ended("failed").contains(&at("app", "node1")), "{}", failed.text());
+    }
+    registry.ask_allowed(STEPS);
+    let failed = registry.parts.run(1);
+    assert!(failed.troubles().contains("docker login"), "{}", failed.troubles());
+    registry.login("node1");
+    registry.login("node2");
+}
+
+/// The tag is the same, the image is another: who has the old one is not settled.
+fn what_changed_reaches_those_who_pull(registry: &Registry) {
+    registry.parts.app("RUN echo two >/said");
+    let told = registry.parts.run(0);
+    assert_eq!(told.places(), [at("app", "node1"), at("pulled", "node2")].into());
+    registry.parts.nothing_to_do();
+    assert_eq!((registry.said("node1"), registry.said("node2")), ("two".into(), "two".into()));
+}
+
+/// With `pull` alone the name is enough: it is pulled where it is not there.
+fn what_is_pulled_by_its_name_alone(registry: &Registry) {
+    registry.ask_allowed("      - { id: pulled, image: { name: 'REGISTRY/app:1', pull: true } }\n");
+    registry.parts.nothing_to_do();
+    registry.parts.on("node2", &format!("docker image rm {}/app:1", registry.address));
+    assert_eq!(registry.parts.run(0).places(), [at("pulled", "node2")].into());
+    registry.parts.nothing_to_do();
+    assert_eq!(registry.said("node2"), "two");
+}
+
+fn what_the_registry_lacks(registry: &Registry) {
+    registry.ask_allowed("      - { id: none, hosts: node2, image: { name: 'REGISTRY/app:9' } }\n");
+    let failed = registry.parts.run(1);
+    assert!(failed.troubles().contains("no such image or tag there"), "{}", failed.troubles());
+    registry.parts.on("node1", "systemctl stop docker-registry");
+    let failed = registry.parts.run(1);
+    assert!(failed.troubles().contains("connection refused"), "{}", failed.troubles());
+}
