@@ -116,6 +116,21 @@ async fn what_a_person_took_time_to_allow_is_looked_at_again() {
 }
 
 #[tokio::test]
+async fn a_question_that_ctrl_c_ended_was_not_answered_with_no() {
+    let cancel = watch::Sender::new(false);
+    let pressed = cancel.clone();
+    let ask = move |_: &[String]| {
+        pressed.send_replace(true);
+        false
+    };
+    let options = Options { yes: false, ask: Arc::new(ask), ..options() };
+    let lab = Lab { options, cancel, ..Lab::new() };
+    lab.write("beta", "old", "");
+    let ran = lab.run(&steps("beta", &["id: one\nfile: { path: \"{{ root }}/old\", state: absent }"])).await;
+    assert!(last(&ran).1.starts_with("interrupted") && ran.came.code == 130, "{:?}", last(&ran));
+}
+
+#[tokio::test]
 async fn nothing_queued_starts_after_ctrl_c() {
     let cancel = watch::Sender::new(false);
     let pressed = cancel.clone();
