@@ -124,7 +124,10 @@ impl<'a> Check<'a> {
     /// One object, one step.
     fn owned(&mut self, step: &'a Step, host: &Host, job: &Job) {
         let Some(object) = job.action.object() else { return };
-        let told = format!("{} `{}`", object.kind, object.name);
+        let told = match object.name.as_str() {
+            "" => object.kind.to_owned(),
+            name => format!("{} `{name}`", object.kind),
+        };
         let place = job.on.clone().unwrap_or_else(|| host.name.clone());
         let asked = format!("{:?}", job.action);
         let (first, before) = self.owners.entry((place, object)).or_insert((step, asked.clone()));

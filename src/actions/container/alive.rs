@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Container, Found};
 use crate::actions::{Change, Plan, Refusal, Target, Wait};
-use crate::reads::{Probe, Readings};
+use crate::reads::{Probe, Read, Readings, Seen};
 use crate::remote::{Command, Output, quote};
 
 /// Without a health check, a container that has been up for this long is taken to run.
@@ -27,14 +27,37 @@ impl Container {
         dying.into_iter().flatten().chain(taken).collect()
     }
 
+    /// What it read when it started.
+    pub(super) fn files(&self) -> impl Iterator<Item = Read> {
+        self.restart_if_newer.iter().map(|path| Read::File { path: path.clone(), content: false })
+    }
+
+    /// Whether what it read when it started is out of date. A file that is put in the place of another is not seen in a
+    /// container that has the old one mounted, until it is restarted.
+    fn outdated(&self, found: &Found, on: &Target, seen: &Readings<'_>) -> Option<Plan> {
+        let host = &on.host.name;
+        let started = matches!(found.state.status.as_str(), "running" | "restarting" | "exited");
+        self.restart_if_newer.iter().filter(|_| started).find_map(|path| match seen.file(host, path) {
+            Seen::Is(file) if found.started_before(file.modified) => {
+                Some(one(&format!("{path} has changed since it started"), &["restart", &found.id]))
+            }
+            Seen::Unread(why) => Some(Plan::unread(&format!("{path} on {host}"), &why)),
+            _ => None,
+        })
+    }
+
     /// Whether one that is made as asked also runs.
     pub(super) fn alive(&self, found: &Found, on: &Target, seen: &Readings<'_>) -> Plan {
+        if lost_network(found) {
+            let why = "it lost its network, which starting it again does not mend";
+            return self.replace(why, found, on, seen, Vec::new());
+        }
+        self.outdated(found, on, seen).unwrap_or_else(|| self.runs(found, on, seen))
+    }
+
+    fn runs(&self, found: &Found, on: &Target, seen: &Readings<'_>) -> Plan {
         let health = found.state.health.as_ref().map(|health| health.status.as_str());
         match (found.state.status.as_str(), health) {
-            // Its end was no choice of its own.
-            ("exited", _) if found.state.error.contains("network") => {
-                self.replace("it lost its network, which starting it again does not mend", found, on, seen, Vec::new())
-            }
             _ if dying(found, on, seen) => refused_dying(found, on, seen),
             ("running", Some("healthy")) => Plan::Settled,
             ("running", None | Some("none")) if found.up.is_some_and(|up| up >= SETTLED) => Plan::Settled,
@@ -81,6 +104,11 @@ impl Container {
             .collect();
         Probe::new(format!("{containers}ss -Hltnp '( {sockets} )' 2>/dev/null | grep -v docker-proxy || :"))
     }
+}
+
+/// Its end was no choice of its own.
+fn lost_network(found: &Found) -> bool {
+    found.state.status == "exited" && found.state.error.contains("network")
 }
 
 fn may_be_dying(found: &Found) -> bool {

@@ -33,6 +33,7 @@ impl Action for Container {
     fn reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
         let mut asks = vec![on.ask(look(Look::Container(self.name.clone())))];
         asks.extend(self.image.iter().map(|image| on.ask(look(Look::Image(image.clone())))));
+        asks.extend(self.files().map(|read| on.ask(read)));
         if let Seen::Is(found) = seen.container(&on.host.name, &self.name) {
             asks.extend(self.follow_up(found, on, seen).into_iter().map(|read| on.ask(read)));
         }

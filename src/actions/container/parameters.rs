@@ -69,6 +69,9 @@ pub struct Parameters {
     pub(super) tmpfs: Vec<String>,
     /// When it is started again: `no` (the default), `always`, `unless-stopped`, `on-failure` or `on-failure:3`.
     pub(super) restart: Option<String>,
+    /// Files of the host that it reads when it starts, absolute: it is restarted where one of them has changed since.
+    #[serde(default, skip_serializing)]
+    pub(super) restart_if_newer: Vec<String>,
     /// Labels.
     #[serde(default)]
     pub(super) labels: BTreeMap<String, Text>,
@@ -209,6 +212,9 @@ impl TryFrom<Parameters> for Container {
         }
         if ports(&asked.ports).is_none() {
             return Err("`ports` are written as \"8080:80\", \"127.0.0.1:8080:80\" or \"53:53/udp\"".into());
+        }
+        if let Some(path) = asked.restart_if_newer.iter().find(|path| !path.starts_with('/')) {
+            return Err(format!("`restart_if_newer` takes absolute paths on the host, and {path} is none"));
         }
         let name = |name: &&String| {
             !name.starts_with(|c: char| c.is_ascii_digit())

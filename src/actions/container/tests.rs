@@ -228,10 +228,36 @@ fn several_networks_are_all_there_before_it_starts() {
     assert!(plan.contains("$ docker create --name web") && plan.ends_with(tail), "{plan}");
 }
 
+/// The clock of the case's host says ten minutes past midnight.
+#[test]
+fn one_whose_files_have_changed_since_it_started_is_restarted() {
+    let with = |files: &[&str]| -> Container {
+        action(json!({"name": "web", "image": "img", "networks": ["sparknet"], "restart_if_newer": files}))
+    };
+    let (web, key) = (with(&["/etc/key"]), Read::File { path: "/etc/key".into(), content: false });
+    let midnight = 1_767_225_600;
+    let plan = |state: Json, file: &str| {
+        let case = answered(&found(&web, &json!({"State": state})), "die\ndie\ndie\n");
+        case.answers("node1", std::slice::from_ref(&key), file).plan(&web)
+    };
+    let changed = |second: i32| format!("file 600 0 0 root root 4 {}.5 - -\n", midnight + second);
+    let restarted = "change\n  /etc/key has changed since it started\n    $ docker restart c1";
+    assert_eq!(plan(json!({}), &changed(1)), restarted);
+    assert_eq!(plan(json!({}), &changed(-1)), "settled");
+    assert_eq!(plan(json!({}), &changed(601)), "settled", "restarting it would never end that");
+    assert_eq!(plan(json!({}), "absent\n"), "settled");
+    assert!(plan(json!({}), "unread no permission\n").contains("no permission"));
+    // With what is new it may live.
+    assert_eq!(plan(json!({"Status": "restarting", "ExitCode": 1}), &changed(1)), restarted);
+    assert_eq!(web.digest(), with(&[]).digest(), "it is not made anew for that");
+}
+
 #[test]
 fn mistakes_are_named() {
     assert!(mistake::<Container>(json!({"name": "x"})).contains("image"));
     assert!(mistake::<Container>(json!({"name": "x", "image": "i", "ports": ["http"]})).contains("ports"));
     assert!(mistake::<Container>(json!({"name": "x", "image": "i", "env": {"a b": 1}})).contains("a b"));
+    let newer = json!({"name": "x", "image": "i", "restart_if_newer": ["key"]});
+    assert!(mistake::<Container>(newer).contains("absolute"));
     assert!(mistake::<Container>(json!({"name": "x", "image": "i", "imag": 1})).contains("imag"));
 }

@@ -43,6 +43,9 @@ pub struct Container {
     pub up: Option<Duration>,
     #[serde(skip)]
     ended_at_once: bool,
+    /// When its process last started, and when that was looked at, in seconds since 1970 by its host's clock.
+    #[serde(skip)]
+    since: Option<(f64, f64)>,
 }
 
 /// How a container is.
@@ -278,6 +281,12 @@ impl Container {
         self.ended_at_once
     }
 
+    /// Whether that time, in seconds since 1970 by its host's clock, has come after its process last started. What lies in
+    /// the future has not come.
+    pub fn started_before(&self, time: f64) -> bool {
+        self.since.is_some_and(|(start, now)| start < time && time <= now)
+    }
+
     fn timed(mut self, info: &Info) -> Self {
         let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
         let between = |from: &str, to: &str| Duration::try_from(time(to)? - time(from)?).ok();
@@ -285,6 +294,9 @@ impl Container {
         let within =
             |from: &str, to: &str, seconds| between(from, to).is_some_and(|d| d < Duration::from_secs(seconds));
         self.ended_at_once = self.state.status == "exited" && within(start, end, 10) && within(end, now, 60);
+        #[expect(clippy::cast_precision_loss, reason = "microseconds are enough")]
+        let seconds = |text: &str| time(text).map(|time| time.unix_timestamp_nanos() as f64 / 1e9);
+        self.since = seconds(start).zip(seconds(now));
         self.up = if self.running() { between(start, now).or(Some(Duration::ZERO)) } else { None };
         self
     }

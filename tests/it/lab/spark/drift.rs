@@ -32,6 +32,24 @@ fn a_master_that_was_stopped_is_named_and_runs_again() {
     assert!(healed.ended("changed").contains(&at("job", "node1")), "a master that forgot the proof is proven again");
 }
 
+/// As when the first manager was lost and is a new machine: what the others know is of no use any more.
+#[test]
+fn a_secret_that_was_lost_is_made_anew_and_who_reads_it_starts_again() {
+    let cluster = Cluster::settled();
+    let secret = |host: &str| cluster.on(host, "cat /etc/skep/spark/secret");
+    let (old, ids) = (secret("node1"), cluster.on("node2", "docker ps -aq --no-trunc"));
+    cluster.on("node1", "rm /etc/skep/spark/secret");
+    let told = cluster.skep(&["run", "playbooks/spark.yml"]).ends(0);
+    for place in [at("master", "node1"), at("workers", "node2"), at("workers", "node3"), at("driver", "node1")] {
+        assert!(told.ended("changed").contains(&place), "{place:?} has the old one: {}", told.text());
+    }
+    assert!(told.ended("changed").contains(&at("job", "node1")), "it was proven with the new one");
+    assert_ne!(secret("node1"), old);
+    assert_eq!((secret("node2"), secret("node3")), (secret("node1"), secret("node1")));
+    assert_eq!(cluster.on("node2", "docker ps -aq --no-trunc"), ids, "started again, not made anew");
+    cluster.plan().ends(0);
+}
+
 #[test]
 fn a_container_of_other_settings_is_shown_field_by_field_and_replaced_only_if_allowed() {
     let cluster = Cluster::settled();
