@@ -35,7 +35,7 @@ pub fn mistake<T: DeserializeOwned>(parameters: serde_json::Value) -> String {
 /// A host of that name, in those groups.
 pub fn host(name: &str, groups: &[&str]) -> Arc<Host> {
     let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-    Arc::new(Host { groups, ..Host::plain(name) })
+    Arc::new(Host { groups, ..Host::named(name) })
 }
 
 impl Case {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{Failure, check, completions, down, exec, forward, hosts, man, plan, run, up};
+use crate::remote::ssh::Config;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,6 +74,10 @@ pub struct Global {
     /// Trust hosts whose key is not known yet, and remember it; a changed key is refused all the same
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub accept_new_host_keys: bool,
+    /// What ssh's configuration says where the inventory says nothing: of this file, as for `ssh -F`; `none` for none
+    /// [default: ~/.ssh/config and /etc/ssh/ssh_config]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub ssh_config: Option<PathBuf>,
     /// How many hosts to connect to at once
     #[arg(long, global = true, value_name = "N", default_value = "50", value_parser = forks, help_heading = "Everywhere")]
     pub forks: usize,
@@ -80,6 +85,17 @@ pub struct Global {
     /// 12 s, 24 s, and so on [default: 30s, for `up` 10m]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration, help_heading = "Everywhere")]
     pub wait: Option<Duration>,
+}
+
+impl Global {
+    /// The configuration of ssh that holds.
+    pub fn config(&self) -> Config {
+        match &self.ssh_config {
+            None => Config::Users,
+            Some(file) if file.as_os_str() == "none" => Config::None,
+            Some(file) => Config::File(file.clone()),
+        }
+    }
 }
 
 /// A form of output.

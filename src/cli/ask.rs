@@ -33,7 +33,7 @@ impl Person {
     /// Asks a question to be answered by yes or no, under some lines.
     pub fn agrees(&self, lines: &str, question: &str) -> bool {
         // A terminal that cannot be read from does not agree.
-        self.terminal.suspend(|| self.answered(lines, question)).unwrap_or(false)
+        self.terminal.suspend(|| self.answered(lines, question))
     }
 
     /// Asks whether these things may be removed or replaced.
@@ -42,15 +42,10 @@ impl Person {
         self.agrees(&lines, "Remove or replace this?")
     }
 
-    fn answered(&self, lines: &str, question: &str) -> io::Result<bool> {
-        write!(io::stderr(), "{lines}{question} [y/N] ")?;
-        io::stderr().flush()?;
-        let line = || {
-            let mut line = String::new();
-            io::stdin().read_line(&mut line).ok().map(|_| line)
-        };
-        let answer = self.awaited(line).unwrap_or_default();
-        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    fn answered(&self, lines: &str, question: &str) -> bool {
+        let question = format!("{lines}{question} [y/N] ");
+        let answer = self.awaited(move || line(&question)).unwrap_or_default();
+        matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
     }
 
     /// What `read` comes to, or nothing once the run is to end. A terminal that is being read cannot be let go: the thread
@@ -80,9 +75,29 @@ impl Asker for Person {
 
     fn passphrase(&self, file: &Path) -> Option<Secret> {
         let question = format!("Passphrase of {}: ", file.display());
-        let answer = self.terminal.suspend(|| self.awaited(move || rpassword::prompt_password(question).ok()));
-        answer.filter(|text| !text.is_empty()).map(Secret::new)
+        self.terminal.suspend(|| self.awaited(move || rpassword::prompt_password(question).ok())).and_then(secret)
     }
+
+    fn answer(&self, question: &str, echo: bool) -> Option<Secret> {
+        let question = format!("{question} ");
+        let read = move || match echo {
+            true => line(&question),
+            false => rpassword::prompt_password(question).ok(),
+        };
+        self.terminal.suspend(|| self.awaited(read)).and_then(secret)
+    }
+}
+
+fn secret(text: String) -> Option<Secret> {
+    Some(text).filter(|text| !text.is_empty()).map(Secret::new)
+}
+
+/// Asks, and reads a line that is seen as it is typed.
+fn line(question: &str) -> Option<String> {
+    write!(io::stderr(), "{question}").and_then(|()| io::stderr().flush()).ok()?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).ok()?;
+    Some(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 fn table(keys: &[NewKey]) -> String {

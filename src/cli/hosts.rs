@@ -55,7 +55,7 @@ fn as_json(host: &Host) -> Value {
     json!({
         "name": host.name,
         "address": host.address,
-        "port": host.port,
+        "port": host.port.unwrap_or(22),
         "user": host.user,
         "identity_file": host.identity_file,
         "jump": host.jump,
@@ -74,7 +74,7 @@ fn private(private: &Private) -> String {
 }
 
 fn row(host: &Host) -> [String; 6] {
-    let port = if host.port == 22 { String::new() } else { format!(":{}", host.port) };
+    let port = host.port.filter(|port| *port != 22).map(|port| format!(":{port}")).unwrap_or_default();
     [
         host.name.clone(),
         format!("{}{port}", host.address),
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn columns_without_anything_are_left_out() {
         let mut first = host("node1");
-        (first.address, first.port) = ("203.0.113.11".into(), 2222);
+        (first.address, first.port) = ("203.0.113.11".into(), Some(2222));
         first.groups = vec!["managers".into()];
         let mut out = Vec::new();
         table(&mut out, &[Arc::new(first), Arc::new(host("node2"))], Paint::new(false)).expect("memory");

@@ -4,5 +4,5 @@ use crate::inventory::Host;
 
 /// A host of that name, otherwise as plain as can be.
 pub fn host(name: &str) -> Host {
-    Host::plain(name)
+    Host::named(name)
 }

@@ -56,7 +56,8 @@ impl World {
         let person = Person::new(terminal.clone(), cancel.clone());
         let accept_new_host_keys = global.accept_new_host_keys;
         let asker = can_ask().then(|| Arc::new(person.clone()) as Arc<dyn Asker>);
-        let connect = Ssh::new(Options { accept_new_host_keys, asker, ..Options::default() });
+        let (config, hosts) = (global.config(), inventory.hosts.clone());
+        let connect = Ssh::new(Options { accept_new_host_keys, asker, config, hosts, ..Options::default() });
         let connect = UntilCancelled { connect, cancel: cancel.clone() };
         Ok(Self {
             show,

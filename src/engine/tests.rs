@@ -158,7 +158,7 @@ impl Lab {
         let folder = Node { value: Value::Str(self.root.path().join(name).display().to_string()), at };
         let group = if self.managers.contains(&name) { "managers" } else { "workers" };
         let vars = vec![("root".into(), folder)];
-        Host { become_root: false, groups: vec![group.into()], vars, ..Host::plain(name) }
+        Host { become_root: false, groups: vec![group.into()], vars, ..Host::named(name) }
     }
 
     fn write(&self, host: &str, file: &str, content: &str) {

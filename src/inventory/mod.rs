@@ -68,13 +68,13 @@ pub struct Host {
     pub name: String,
     /// Where SSH connects: an address or a name that resolves; the host's name where none is given.
     pub address: String,
-    /// SSH's port.
-    pub port: u16,
+    /// SSH's port; what its configuration says, or 22, where none is given.
+    pub port: Option<u16>,
     /// Who logs in; the workstation's user where none is given.
     pub user: Option<String>,
     /// The private key to offer, `~` expanded.
     pub identity_file: Option<PathBuf>,
-    /// Hosts to go through, as `ssh -J` takes them.
+    /// Hosts to go through, as `ssh -J` takes them: names of the inventory, or `user@host:port`; `none` for none.
     pub jump: Option<String>,
     /// Pinned host keys, each as a line of `known_hosts` without its first field (`ssh-ed25519 AAAA…`).
     pub host_keys: Vec<String>,
@@ -90,14 +90,13 @@ pub struct Host {
     pub vars: Vec<(String, Node)>,
 }
 
-#[cfg(test)]
 impl Host {
-    /// A host of that name, otherwise as plain as can be: for the tests of every floor.
-    pub fn plain(name: &str) -> Self {
+    /// A host of which nothing is known but its name.
+    pub fn named(name: &str) -> Self {
         Self {
             name: name.into(),
             address: name.into(),
-            port: 22,
+            port: None,
             user: None,
             identity_file: None,
             jump: None,

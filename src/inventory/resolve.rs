@@ -104,10 +104,10 @@ impl Keys<'_> {
         from_node(&node).map_err(|error| self.errors.push(error)).ok()
     }
 
-    fn port(&mut self) -> u16 {
+    fn port(&mut self) -> Option<u16> {
         let node = self.vars.iter().find(|(name, _)| name == "port").map(|(_, node)| node.clone());
-        let port = self.take("port").unwrap_or(22);
-        if let (0, Some(node)) = (port, node) {
+        let port = self.take("port");
+        if let (Some(0), Some(node)) = (port, node) {
             self.errors.push(Error::at(&node.at, "a port is a number from 1 to 65535"));
         }
         port

@@ -58,7 +58,7 @@ fn a_slip_in_a_connection_key_makes_no_variable() {
 fn hosts_lie_over_groups_and_children_over_parents() {
     let tree = tree(TREE);
     let [one, two, three] = tree.hosts.as_slice() else { panic!("three hosts") };
-    assert_eq!((one.address.as_str(), one.user.as_deref(), one.port), ("203.0.113.11", Some("boss"), 2222));
+    assert_eq!((one.address.as_str(), one.user.as_deref(), one.port), ("203.0.113.11", Some("boss"), Some(2222)));
     assert_eq!((two.address.as_str(), two.user.as_deref(), two.become_root), ("node2", Some("ubuntu"), false));
     assert!(three.become_root, "the child group lies over its parent");
     assert_eq!(three.identity_file.as_deref(), Some(std::path::Path::new("inventory/keys/id")));

@@ -9,9 +9,9 @@ use russh::{Channel, ChannelId, ChannelOpenFailure};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{Duration, timeout};
 
+use super::destination::Destination;
 use super::hostkeys::HostKeys;
 use super::trust::{Answer, Keeper, Trust};
-use crate::inventory::Host;
 use crate::remote::Unreachable;
 
 /// How long a connection is held open while the user reads: sshd's `LoginGraceTime` is two minutes.
@@ -27,10 +27,10 @@ pub(super) enum Refusal {
 
 /// What both sides of a connection know of it.
 pub(super) struct Facts {
-    host: Host,
+    to: Destination,
     keys: HostKeys,
     keeper: Arc<Keeper>,
-    /// Set while the user is asked about this host's key.
+    /// Set while the user is asked something.
     pub asking: AtomicBool,
     /// Room among the connections that have not logged in; given back while the user is asked.
     pub room: Mutex<Option<OwnedSemaphorePermit>>,
@@ -42,9 +42,9 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub fn new(host: Host, keys: HostKeys, keeper: Arc<Keeper>) -> Self {
+    pub fn new(to: Destination, keys: HostKeys, keeper: Arc<Keeper>) -> Self {
         Self {
-            host,
+            to,
             keys,
             keeper,
             asking: AtomicBool::new(false),
@@ -71,13 +71,26 @@ impl Facts {
         std::mem::take(&mut lock(&self.undialled))
     }
 
+    /// Variables that the host is asked to set for each command.
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.to.environment
+    }
+
     /// Called once logged in.
     pub fn is_in(&self) {
         drop(lock(&self.room).take());
     }
 
+    /// The user is asked meanwhile: that is not the host's time.
+    pub async fn while_asking<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.asking.store(true, Ordering::Release);
+        let answer = answer.await;
+        self.asking.store(false, Ordering::Release);
+        answer
+    }
+
     async fn trusts(&self, shown: &PublicKeyOrCertificate) -> bool {
-        let refusal = match self.keeper.judge(&self.host, &self.keys, shown) {
+        let refusal = match self.keeper.judge(&self.to, &self.keys, shown) {
             Trust::Yes => return true,
             Trust::No(why) => Refusal::For(why),
             Trust::Asking(answer) => match self.hold(answer).await {
@@ -90,14 +103,12 @@ impl Facts {
     }
 
     async fn hold(&self, mut answer: Answer) -> Result<(), Refusal> {
-        self.asking.store(true, Ordering::Release);
         drop(lock(&self.room).take());
-        let heard =
-            timeout(HOLD, answer.wait_for(Option::is_some)).await.map(|seen| seen.is_ok_and(|yes| *yes == Some(true)));
-        self.asking.store(false, Ordering::Release);
+        let answered = async { answer.wait_for(Option::is_some).await.is_ok_and(|yes| *yes == Some(true)) };
+        let heard = self.while_asking(timeout(HOLD, answered)).await;
         match heard {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Refusal::For(Keeper::declined(&self.host))),
+            Ok(false) => Err(Refusal::For(Keeper::declined(&self.to))),
             Err(_) => Err(Refusal::Unanswered(answer)),
         }
     }

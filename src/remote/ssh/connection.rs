@@ -37,9 +37,8 @@ pub(super) struct Connection {
 pub(super) struct Hold(Arc<Connection>);
 
 impl Hold {
-    /// Opens the first channel ahead.
     pub fn new(handle: Handle<Client>, facts: Arc<Facts>) -> Self {
-        let connection = Arc::new(Connection {
+        Self(Arc::new(Connection {
             handle,
             facts,
             permits: Arc::new(Semaphore::new(MOST_CHANNELS)),
@@ -47,9 +46,7 @@ impl Hold {
             places: AtomicUsize::new(MOST_CHANNELS),
             alone: tokio::sync::Mutex::default(),
             spare: Mutex::default(),
-        });
-        connection.open_ahead();
-        Self(connection)
+        }))
     }
 }
 
@@ -103,7 +100,7 @@ impl Connection {
     }
 
     /// Opens the spare channel, unless somebody waits for the place that it would take.
-    fn open_ahead(self: &Arc<Self>) {
+    pub fn open_ahead(self: &Arc<Self>) {
         let mut spare = self.spare();
         if spare.is_none()
             && !self.handle.is_closed()

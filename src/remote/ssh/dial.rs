@@ -1,18 +1,16 @@
 //! Connections from a host to somewhere else (RFC 4254 section 7.2).
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use futures::FutureExt;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, Error};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, WriteHalf, copy, duplex, split};
+use tokio::io::{AsyncWriteExt, DuplexStream, WriteHalf, copy, duplex, split};
 use tokio::sync::oneshot;
 use tokio::time::{Duration, timeout};
 
 use super::connection::Connection;
+use super::held::Held;
 use crate::remote::{Dial, Tunnel};
 
 /// How far its reader may fall behind before a tunnel is given up: a channel that nobody reads would hold up all others.
@@ -114,35 +112,12 @@ fn because(reason: &str, within: Duration) -> Dial {
 }
 
 /// Our end of a tunnel. That it was dropped is heard at the other end, whether or not somebody still speaks there.
-struct Near {
-    stream: DuplexStream,
-    _held: oneshot::Sender<()>,
-}
-
-impl AsyncRead for Near {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Near {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
+type Near = Held<DuplexStream, oneshot::Sender<()>>;
 
 /// Drains the channel, whatever its reader does, until both directions have ended or nobody holds our end any more.
 fn pump(channel: Channel<Msg>) -> Near {
     let (stream, far) = duplex(BEHIND);
-    let (_held, dropped) = oneshot::channel();
+    let (held, dropped) = oneshot::channel();
     let (mut from, to) = split(far);
     let (read, write) = channel.split();
     tokio::spawn(async move {
@@ -159,7 +134,7 @@ fn pump(channel: Channel<Msg>) -> Near {
         }
         let _ = write.close().await;
     });
-    Near { stream, _held }
+    Held::new(stream, held)
 }
 
 async fn bring(mut read: ChannelReadHalf, mut to: WriteHalf<DuplexStream>) {

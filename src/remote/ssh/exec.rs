@@ -76,6 +76,10 @@ fn script(command: &Command, mark: &str) -> String {
 
 /// Runs `job` on `slot` to its end. `started` is told the process session.
 pub(super) async fn run(slot: Slot, mut job: Job, started: impl FnOnce(u32) + Send) -> Result<Output, Lost> {
+    for (name, value) in slot.connection.facts.environment() {
+        // Which of them it sets is the host's to say (`AcceptEnv`), and it is not waited for.
+        let _ = slot.write.set_env(false, name, value).await;
+    }
     if slot.write.exec(true, job.line.as_bytes()).await.is_err() {
         return Err(slot.connection.lost().unsent());
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
 use hmac::{Hmac, Mac};
+use russh::keys::ssh_key::Fingerprint;
 use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns, Marker};
 use russh::keys::{Algorithm, Certificate, EcdsaCurve, HashAlg, PublicKey, PublicKeyOrCertificate};
@@ -17,6 +18,14 @@ use sha1::Sha1;
 pub(super) struct Expected {
     pub key: PublicKey,
     pub at: At,
+}
+
+/// A key that the inventory pins.
+#[derive(Clone, Debug)]
+pub(super) enum Pin {
+    Key(Box<PublicKey>),
+    /// The one of a key; of which type, where that is said.
+    Fingerprint(Option<Algorithm>, Fingerprint),
 }
 
 /// Where an expected key is written.
@@ -49,6 +58,8 @@ pub(super) enum Verdict {
     Unknown,
     /// Others were expected.
     Changed(Vec<Expected>),
+    /// Its fingerprint is none of those that are pinned.
+    Other(Vec<String>),
     /// It was marked as stolen.
     Revoked(At),
     /// A certificate that does not hold for this host, and why.
@@ -64,6 +75,8 @@ pub(super) struct HostKeys {
     any_port: Vec<Expected>,
     authorities: Vec<Expected>,
     revoked: Vec<Expected>,
+    /// Those of keys that the inventory pins without saying them whole.
+    fingerprints: Vec<(Option<Algorithm>, Fingerprint)>,
 }
 
 /// The name under which a host stands in `known_hosts`.
@@ -73,12 +86,13 @@ pub(super) fn place(host: &str, port: u16) -> String {
 }
 
 impl HostKeys {
-    /// Collects what `files` say of `host`; a file that does not exist says nothing, a line that cannot be read is passed over.
-    pub fn read(files: &[PathBuf], host: &str, port: u16) -> io::Result<Self> {
+    /// Collects what `files` say of `host`, which stands there as `place` where that has its port in it; a file that does not
+    /// exist says nothing, a line that cannot be read is passed over.
+    pub fn read<'a>(files: impl IntoIterator<Item = &'a PathBuf>, host: &str, place: &str) -> io::Result<Self> {
         let mut keys = Self { host: host.to_lowercase(), ..Self::default() };
         for file in files {
             match fs::read(file) {
-                Ok(bytes) => keys.take(&String::from_utf8_lossy(&bytes), file, port),
+                Ok(bytes) => keys.take(&String::from_utf8_lossy(&bytes), file, &place.to_lowercase()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -87,8 +101,14 @@ impl HostKeys {
     }
 
     /// Pinned keys win over everything that files say, but for a revocation.
-    pub fn pin(&mut self, keys: Vec<PublicKey>) {
-        self.expected = keys.into_iter().map(|key| Expected { key, at: At::Inventory }).collect();
+    pub fn pin(&mut self, pins: Vec<Pin>) {
+        self.expected.clear();
+        for pin in pins {
+            match pin {
+                Pin::Key(key) => self.expected.push(Expected { key: *key, at: At::Inventory }),
+                Pin::Fingerprint(algorithm, fingerprint) => self.fingerprints.push((algorithm, fingerprint)),
+            }
+        }
         self.any_port.clear();
         self.authorities.clear();
     }
@@ -100,13 +120,13 @@ impl HostKeys {
         }
     }
 
-    fn take(&mut self, text: &str, file: &Path, port: u16) {
-        let (full, bare) = (place(&self.host, port), self.host.clone());
+    fn take(&mut self, text: &str, file: &Path, full: &str) {
+        let bare = self.host.clone();
         for (index, line) in text.lines().enumerate() {
             let Some(entry) = parse(line) else { continue };
             let at = At::Line(file.to_owned(), index + 1);
             let expected = Expected { key: entry.public_key().clone(), at };
-            if matches(entry.host_patterns(), &full) {
+            if matches(entry.host_patterns(), full) {
                 self.shelf(entry.marker()).push(expected);
             } else if matches(entry.host_patterns(), &bare) {
                 match entry.marker() {
@@ -127,12 +147,17 @@ impl HostKeys {
 
     /// The algorithms to ask the host for: those of the keys it is known by, so that it has no other to show.
     pub fn algorithms(&self) -> Vec<Algorithm> {
-        let known = if self.expected.is_empty() { &self.any_port } else { &self.expected };
-        if known.is_empty() {
+        if self.fingerprints.iter().any(|(algorithm, _)| algorithm.is_none()) {
+            // Of which type the key is does not show in its fingerprint.
             return safe();
         }
-        let wanted =
-            |offer: &Algorithm| known.iter().any(|expected| family(&expected.key.algorithm()) == family(offer));
+        let known = if self.expected.is_empty() { &self.any_port } else { &self.expected };
+        let pinned = self.fingerprints.iter().filter_map(|(algorithm, _)| algorithm.clone());
+        let types: Vec<_> = known.iter().map(|expected| expected.key.algorithm()).chain(pinned).collect();
+        if types.is_empty() {
+            return safe();
+        }
+        let wanted = |offer: &Algorithm| types.iter().any(|known| family(known) == family(offer));
         safe().into_iter().filter(wanted).collect()
     }
 
@@ -159,8 +184,12 @@ impl HostKeys {
     }
 
     fn judge_key(&self, key: &PublicKey) -> Verdict {
-        if self.expected.iter().chain(&self.any_port).any(|expected| same(&expected.key, key)) {
+        let pinned = |(_, pin): &(_, Fingerprint)| key.fingerprint(pin.algorithm()) == *pin;
+        let known = |expected: &Expected| same(&expected.key, key);
+        if self.expected.iter().chain(&self.any_port).any(known) || self.fingerprints.iter().any(pinned) {
             Verdict::Known
+        } else if !self.fingerprints.is_empty() {
+            Verdict::Other(self.fingerprints.iter().map(|(_, pin)| pin.to_string()).collect())
         } else if self.expected.is_empty() {
             Verdict::Unknown
         } else {
@@ -193,6 +222,12 @@ impl HostKeys {
             Err(_) => Verdict::Invalid("no authority of known_hosts signed it, or it is out of date".into()),
         }
     }
+}
+
+/// Whether a key stands in a file's text already, under that very name.
+pub(super) fn stands(text: &str, place: &str, key: &PublicKey) -> bool {
+    let entries = text.lines().filter_map(parse).filter(|entry| entry.marker().is_none());
+    entries.into_iter().any(|entry| same(entry.public_key(), key) && matches(entry.host_patterns(), place))
 }
 
 /// One line; none where it is empty, a comment, or cannot be read.
@@ -231,7 +266,7 @@ fn matches(patterns: &HostPatterns, name: &str) -> bool {
 }
 
 /// A negated pattern that matches rules the whole line out.
-fn listed(patterns: &[String], name: &str) -> bool {
+pub(super) fn listed(patterns: &[String], name: &str) -> bool {
     let mut found = false;
     for pattern in patterns {
         let pattern = pattern.to_lowercase();
@@ -257,7 +292,7 @@ pub(super) fn hash_name(salt: [u8; 20], name: &str) -> String {
 }
 
 /// `*` and `?`; all else stands for itself.
-fn glob(pattern: &str, name: &str) -> bool {
+pub(super) fn glob(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut p, mut n, mut star) = (0, 0, None);
     while n < name.len() {

@@ -2,10 +2,13 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | `connect` | from an address to a login, again until the machine is there |
+//! | `config` | what ssh's own configuration says, as `ssh -G` tells it |
+//! | `destination`, `book` | where and how a host is reached; those of a run, found once |
+//! | `connect` | from a destination to a login, again until the machine is there |
+//! | `way` | the stream to it: straight, through other hosts, by a program |
 //! | `tcp` | the socket, and what a host says before it speaks SSH |
 //! | `hostkeys`, `trust` | which host keys are expected; what happens with others |
-//! | `auth` | the keys we offer |
+//! | `auth` | keys, certificates, passwords: how we log in |
 //! | `client` | our answers to what a server says of its own accord |
 //! | `connection` | a login and its channels |
 //! | `exec`, `output` | one command on one channel |
@@ -13,16 +16,21 @@
 //! | `dial` | connections from the host to somewhere else |
 
 mod auth;
+mod book;
 mod client;
+mod config;
 mod connect;
 mod connection;
+mod destination;
 mod dial;
 mod exec;
+mod held;
 mod hostkeys;
 mod output;
 mod session;
 mod tcp;
 mod trust;
+mod way;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -35,8 +43,10 @@ use tokio::time::Duration;
 use super::{Connect, Live, Session, Unreachable};
 use crate::inventory::Host;
 use crate::secret::Secret;
+pub use config::{Config, KEYWORDS, Keyword, Standing};
 use connect::Reach;
-use trust::Keeper;
+use destination::{Destination, Way};
+pub use destination::{From, Setting};
 
 /// Answers what only a person can. Its methods block; they are called away from the runtime's own threads, one at a time.
 pub trait Asker: Send + Sync {
@@ -45,6 +55,9 @@ pub trait Asker: Send + Sync {
 
     /// Asks for the passphrase of a key file; none where the user gives none.
     fn passphrase(&self, file: &Path) -> Option<Secret>;
+
+    /// Asks what a host asks before it lets us in; what is typed is shown only if `echo`.
+    fn answer(&self, question: &str, echo: bool) -> Option<Secret>;
 }
 
 /// A host key that was not known.
@@ -60,9 +73,9 @@ pub struct NewKey {
 }
 
 impl NewKey {
-    fn of(host: &Host, key: &PublicKey) -> Self {
+    fn of(to: &Destination, key: &PublicKey) -> Self {
         let fingerprint = trust::fingerprint(key);
-        Self { host: host.name.clone(), address: endpoint(host), fingerprint, key: key.clone() }
+        Self { host: to.name.clone(), address: to.endpoint(), fingerprint, key: key.clone() }
     }
 }
 
@@ -73,11 +86,15 @@ pub struct Options {
     pub accept_new_host_keys: bool,
     /// Answers questions; none where there is no terminal.
     pub asker: Option<Arc<dyn Asker>>,
-    /// Where host keys are known from. The first one is where new ones are recorded.
+    /// The configuration of `ssh` that holds where the inventory says nothing.
+    pub config: Config,
+    /// The inventory's hosts: who goes through one of them goes as that says.
+    pub hosts: Vec<Arc<Host>>,
+    /// Without a configuration: where host keys are known from. The first one is where new ones are recorded.
     pub known_hosts: Vec<PathBuf>,
-    /// The socket of an `ssh-agent`.
+    /// Without a configuration: the socket of an `ssh-agent`.
     pub agent: Option<PathBuf>,
-    /// Key files for hosts without an `identity_file`; those that do not exist are passed over.
+    /// Without a configuration: key files for hosts without an `identity_file`; those that do not exist are passed over.
     pub identities: Vec<PathBuf>,
 }
 
@@ -87,6 +104,8 @@ impl Default for Options {
         Self {
             accept_new_host_keys: false,
             asker: None,
+            config: Config::Users,
+            hosts: Vec::new(),
             known_hosts: vec![folder.join("known_hosts"), "/etc/ssh/ssh_known_hosts".into()],
             agent: env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from),
             identities: ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| folder.join(name)).into(),
@@ -102,9 +121,15 @@ pub struct Ssh {
 impl Ssh {
     /// Nothing is contacted yet.
     pub fn new(options: Options) -> Self {
-        let keys = auth::Keys::new(options.agent, options.identities, options.asker.clone());
-        let keeper = Keeper::new(options.accept_new_host_keys, options.asker, options.known_hosts);
-        Self { reach: Arc::new(Reach::new(Arc::new(keeper), keys)) }
+        Self { reach: Arc::new(Reach::new(&options)) }
+    }
+
+    /// Where and how `host` is reached: each value, and who says so. Contacts nobody.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub async fn settings(&self, host: &Host) -> Result<Vec<Setting>, Unreachable> {
+        Ok(self.reach.book.find(host).await?.settings.clone())
     }
 }
 
@@ -112,47 +137,26 @@ impl Ssh {
 impl Connect for Ssh {
     async fn check(&self, host: &Host) -> Result<(), Unreachable> {
         check(host)?;
-        self.reach.keeper.keys(host)?;
-        self.reach.keys.offers(host).await.map(drop)
+        let mut to = self.reach.book.find(host).await?;
+        loop {
+            self.reach.keeper.keys(&to)?;
+            self.reach.keys.offers(&to).await?;
+            let Way::Through(hop) = &to.way else { return Ok(()) };
+            to = hop.clone();
+        }
     }
 
     async fn connect(&self, host: &Host, wait: Duration, note: Live) -> Result<Arc<dyn Session>, Unreachable> {
-        no_jump(host)?;
-        let session = session::Ssh::open(self.reach.clone(), host, wait, &note).await?;
+        let to = self.reach.book.find(host).await?;
+        let session = session::Ssh::open(self.reach.clone(), to, wait, &note).await?;
         Ok(Arc::new(session))
     }
 }
 
-/// Whether the inventory says of `host` what can be used, as far as that shows from files alone: its pinned keys, its key
-/// file, the way there.
+/// Whether the inventory says of `host` what can be used, as far as that shows from files alone: its key file.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn check(host: &Host) -> Result<(), Unreachable> {
-    no_jump(host)?;
-    trust::pinned(host)?;
     host.identity_file.as_deref().map_or(Ok(()), auth::check_identity)
-}
-
-/// Going straight there instead would be something else than what was asked for.
-fn no_jump(host: &Host) -> Result<(), Unreachable> {
-    let Some(jump) = &host.jump else { return Ok(()) };
-    Err(Unreachable {
-        what: format!("{} is to be reached through {jump:?}, and jump hosts are not supported yet", host.name),
-        hint: Some("run skep on the jump host, or give the host an address that can be reached from here".into()),
-    })
-}
-
-/// `address:port`, for messages.
-fn endpoint(host: &Host) -> String {
-    if host.address.contains(':') {
-        format!("[{}]:{}", host.address, host.port)
-    } else {
-        format!("{}:{}", host.address, host.port)
-    }
-}
-
-/// Who logs in.
-fn login(host: &Host) -> String {
-    host.user.clone().unwrap_or_else(super::who::user)
 }

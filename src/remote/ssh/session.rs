@@ -10,9 +10,9 @@ use tokio::time::{Duration, sleep, timeout};
 
 use super::connect::Reach;
 use super::connection::{Connection, Hold};
+use super::destination::Destination;
+use super::dial;
 use super::exec::{self, Job};
-use super::{dial, login};
-use crate::inventory::Host;
 use crate::remote::{Command, Dial, Exec, Live, Lost, Output, Session, Tunnel, Unreachable, User};
 
 /// How long a second connection to a host that answered before may take.
@@ -25,8 +25,7 @@ const ENDING: Duration = Duration::from_secs(10);
 pub(super) struct Ssh(Arc<Shared>);
 
 struct Shared {
-    host: Host,
-    login: String,
+    to: Arc<Destination>,
     mark: String,
     reach: Arc<Reach>,
     main: Hold,
@@ -50,11 +49,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Ssh {
-    pub async fn open(reach: Arc<Reach>, host: &Host, wait: Duration, note: &Live) -> Result<Self, Unreachable> {
-        let main = reach.reach(host, wait, note).await?;
+    pub async fn open(
+        reach: Arc<Reach>,
+        to: Arc<Destination>,
+        wait: Duration,
+        note: &Live,
+    ) -> Result<Self, Unreachable> {
+        let main = reach.reach(&to, wait, note).await?;
+        main.open_ahead();
         Ok(Self(Arc::new(Shared {
-            host: host.clone(),
-            login: login(host),
+            to,
             mark: format!("skep-{:032x}", rand::random::<u128>()),
             reach,
             main,
@@ -71,7 +75,7 @@ impl Session for Ssh {
     async fn exec(&self, exec: Exec<'_>) -> Result<Output, Lost> {
         let streams = exec.stdin.is_some() || exec.stdout.is_some();
         let deadline = exec.deadline;
-        let job = Job::new(exec, &self.0.login, &self.0.mark)?;
+        let job = Job::new(exec, &self.0.to.user, &self.0.mark)?;
         if !streams {
             return self.0.run(&self.0.main, job, deadline).await;
         }
@@ -114,7 +118,7 @@ impl Shared {
             return Ok(connection);
         }
         let quiet: Live = Arc::new(|_| {});
-        self.reach.reach(&self.host, ANOTHER, &quiet).await.map_err(|why| Lost::Unsent(why.what))
+        self.reach.reach(&self.to, ANOTHER, &quiet).await.map_err(|why| Lost::Unsent(why.what))
     }
 
     async fn run(
@@ -167,15 +171,15 @@ impl Shared {
             return;
         }
         let command = Command::sh(ending(&sessions)).by(user);
-        let Ok(job) = Job::new(Exec::new(&command), &self.login, &self.mark) else { return };
+        let Ok(job) = Job::new(Exec::new(&command), &self.to.user, &self.mark) else { return };
         let ended = timeout(ENDING, async {
             let slot = self.main.extra_slot().await?;
             exec::run(slot, job, |_| {}).await
         });
         match ended.await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!("{}: what ran there could not be ended: {error}", self.host.name),
-            Err(_) => tracing::warn!("{}: what ran there did not end", self.host.name),
+            Ok(Err(error)) => tracing::warn!("{}: what ran there could not be ended: {error}", self.to.name),
+            Err(_) => tracing::warn!("{}: what ran there did not end", self.to.name),
         }
     }
 }

@@ -1,19 +1,19 @@
 //! What happens with a host key: expected ones pass; unknown ones are accepted if so told, else asked about, one table for all hosts.
 
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use russh::keys::{HashAlg, PublicKey, PublicKeyOrCertificate};
 use tokio::sync::watch;
 use tokio::time::{Duration, sleep};
 
-use super::hostkeys::{At, Expected, HostKeys, Verdict, hash_name, place};
-use super::{Asker, NewKey, endpoint};
-use crate::inventory::Host;
+use super::destination::{Destination, Known, Strict};
+use super::hostkeys::{At, Expected, HostKeys, Pin, Verdict, hash_name, stands};
+use super::{Asker, NewKey};
 use crate::remote::Unreachable;
 
 /// Unknown keys that come within this time of one another are asked about together.
@@ -32,15 +32,13 @@ pub(super) enum Trust {
 
 /// Decides about host keys for a whole run.
 pub(super) struct Keeper {
-    accept_new: bool,
     asker: Option<Arc<dyn Asker>>,
-    files: Vec<PathBuf>,
     accepted: Mutex<HashMap<String, Vec<PublicKey>>>,
     open: Mutex<Option<Question>>,
 }
 
 struct Question {
-    keys: Vec<(String, NewKey)>,
+    keys: Vec<(Known, NewKey)>,
     answer: watch::Sender<Option<bool>>,
 }
 
@@ -49,55 +47,58 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Keeper {
-    pub fn new(accept_new: bool, asker: Option<Arc<dyn Asker>>, files: Vec<PathBuf>) -> Self {
-        Self { accept_new, asker, files, accepted: Mutex::default(), open: Mutex::default() }
+    pub fn new(asker: Option<Arc<dyn Asker>>) -> Self {
+        Self { asker, accepted: Mutex::default(), open: Mutex::default() }
     }
 
-    /// What is known of `host`'s keys: the inventory's, the files', and what was accepted in this run.
-    pub fn keys(&self, host: &Host) -> Result<HostKeys, Unreachable> {
-        let mut keys = HostKeys::read(&self.files, &host.address, host.port).map_err(|error| unreadable(&error))?;
-        let pinned = pinned(host)?;
-        if !pinned.is_empty() {
-            keys.pin(pinned);
+    /// What is known of a host's keys: the inventory's, the files', and what was accepted in this run.
+    pub fn keys(&self, to: &Destination) -> Result<HostKeys, Unreachable> {
+        let known = &to.known;
+        let mut keys = HostKeys::read(known.files(), &known.host, &known.place).map_err(|error| unreadable(&error))?;
+        let pins = pinned(to)?;
+        if !pins.is_empty() {
+            keys.pin(pins);
         }
-        for key in lock(&self.accepted).get(&place(&host.address, host.port)).into_iter().flatten() {
+        for key in lock(&self.accepted).get(&known.place).into_iter().flatten() {
             keys.accepted(key.clone());
         }
         Ok(keys)
     }
 
-    /// Decides about a key that `host` has shown, before anything secret is sent.
-    pub fn judge(self: &Arc<Self>, host: &Host, keys: &HostKeys, shown: &PublicKeyOrCertificate) -> Trust {
+    /// Decides about a key that a host has shown, before anything secret is sent.
+    pub fn judge(self: &Arc<Self>, to: &Destination, keys: &HostKeys, shown: &PublicKeyOrCertificate) -> Trust {
         let key = shown.public_key();
         match keys.judge(shown) {
             Verdict::Known => Trust::Yes,
-            Verdict::Changed(expected) => Trust::No(changed(host, &key, &expected, &self.files)),
-            Verdict::Revoked(at) => Trust::No(revoked(host, &key, &at)),
-            Verdict::Invalid(why) => Trust::No(invalid(host, &why)),
-            Verdict::Unknown => self.meet(host, key),
+            Verdict::Changed(expected) => Trust::No(changed(to, &key, &expected)),
+            Verdict::Other(pins) => Trust::No(other(to, &key, &pins)),
+            Verdict::Revoked(at) => Trust::No(revoked(to, &key, &at)),
+            Verdict::Invalid(why) => Trust::No(invalid(to, &why)),
+            Verdict::Unknown => self.meet(to, key),
         }
     }
 
-    fn meet(self: &Arc<Self>, host: &Host, key: PublicKey) -> Trust {
-        let at = place(&host.address, host.port);
-        if self.accept_new {
-            self.accept(&at, &key);
-            return Trust::Yes;
-        }
-        match &self.asker {
-            None => Trust::No(unknown(host, &key)),
-            Some(asker) => Trust::Asking(self.ask(asker.clone(), at, NewKey::of(host, &key))),
+    fn meet(self: &Arc<Self>, to: &Destination, key: PublicKey) -> Trust {
+        match (to.known.strict, &self.asker) {
+            (Strict::Accept, _) => {
+                self.accept(&to.known, &key);
+                Trust::Yes
+            }
+            (Strict::Ask, Some(asker)) => {
+                Trust::Asking(self.ask(asker.clone(), to.known.clone(), NewKey::of(to, &key)))
+            }
+            (Strict::Refuse, _) | (Strict::Ask, None) => Trust::No(unknown(to, &key)),
         }
     }
 
     /// Adds a key to the open question, or opens one.
-    fn ask(self: &Arc<Self>, asker: Arc<dyn Asker>, at: String, key: NewKey) -> Answer {
+    fn ask(self: &Arc<Self>, asker: Arc<dyn Asker>, at: Known, key: NewKey) -> Answer {
         let mut open = lock(&self.open);
         if open.is_none() {
             tokio::spawn(self.clone().put_question(asker));
         }
         let question = open.get_or_insert_with(|| Question { keys: Vec::new(), answer: watch::Sender::new(None) });
-        if !question.keys.iter().any(|(known, other)| *known == at && other.key == key.key) {
+        if !question.keys.iter().any(|(known, other)| known.place == at.place && other.key == key.key) {
             question.keys.push((at, key));
         }
         question.answer.subscribe()
@@ -128,63 +129,82 @@ impl Keeper {
     }
 
     /// From now on `key` is expected at `at`. A file that cannot be written is no reason to stop.
-    fn accept(&self, at: &str, key: &PublicKey) {
+    fn accept(&self, at: &Known, key: &PublicKey) {
         let mut accepted = lock(&self.accepted);
-        let keys = accepted.entry(at.into()).or_default();
+        let keys = accepted.entry(at.place.clone()).or_default();
         if keys.iter().any(|known| known.key_data() == key.key_data()) {
             return;
         }
         keys.push(key.clone());
-        if let Some(file) = self.files.first()
+        if let Some(file) = at.user_files.first()
             && let Err(error) = record(file, at, key)
         {
-            tracing::warn!("the key of {at} was accepted but not recorded in {}: {error}", file.display());
+            tracing::warn!("the key of {} was accepted but not recorded in {}: {error}", at.place, file.display());
         }
     }
 
     /// What a user gets to read who said no, or did not answer.
-    pub fn declined(host: &Host) -> Unreachable {
-        refused(format!("{}: its host key was not accepted", endpoint(host)), None)
+    pub fn declined(host: &Destination) -> Unreachable {
+        refused(format!("{}: its host key was not accepted", host.endpoint()), None)
     }
 
     /// What it means that a host offers none of the key types it is known by.
-    pub fn other_type(&self, host: &Host, keys: &HostKeys, theirs: &[String]) -> Unreachable {
+    pub fn other_type(&self, host: &Destination, keys: &HostKeys, theirs: &[String]) -> Unreachable {
         let known = list(keys.expected());
         let what = format!(
             "{}: its host key has changed: it is known by\n{known}\n  but now offers only {}",
-            endpoint(host),
+            host.endpoint(),
             theirs.join(", ")
         );
-        refused(what, Some(self::changed_hint(host, keys.expected(), &self.files)))
+        refused(what, Some(changed_hint(host, keys.expected())))
     }
 }
 
-/// Appends a line in one write, so that two runs at once do not mix theirs; hashed if other lines are.
-fn record(file: &Path, at: &str, key: &PublicKey) -> io::Result<()> {
+/// Appends a line, unless it is there, while nobody else does; hashed if the configuration says so, or, where there is
+/// none, if other lines are.
+fn record(file: &Path, at: &Known, key: &PublicKey) -> io::Result<()> {
     if let Some(folder) = file.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let before =
-        fs::read(file).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(Vec::new()) } else { Err(e) })?;
+    let mut out = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(file)?;
+    out.lock()?;
+    let mut before = Vec::new();
+    out.read_to_end(&mut before)?;
     let before = String::from_utf8_lossy(&before);
-    let name =
-        if before.lines().any(|line| line.starts_with("|1|")) { hash_name(rand::random(), at) } else { at.into() };
+    if stands(&before, &at.place, key) {
+        return Ok(());
+    }
+    let hash = at.hash.unwrap_or_else(|| before.lines().any(|line| line.starts_with("|1|")));
+    let name = if hash { hash_name(rand::random(), &at.place) } else { at.place.clone() };
     let start = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
     let key = PublicKey::new(key.key_data().clone(), "").to_openssh().map_err(io::Error::other)?;
-    let mut out = OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
     out.write_all(format!("{start}{name} {}\n", key.trim_end()).as_bytes())
 }
 
 /// The keys that the inventory pins.
-pub(super) fn pinned(host: &Host) -> Result<Vec<PublicKey>, Unreachable> {
-    host.host_keys.iter().map(|line| pin(host, line)).collect()
+pub(super) fn pinned(to: &Destination) -> Result<Vec<Pin>, Unreachable> {
+    to.known.pinned.iter().map(|line| pin(line).map_err(|why| no_pin(to, line, &why))).collect()
 }
 
-fn pin(host: &Host, line: &str) -> Result<PublicKey, Unreachable> {
-    PublicKey::from_openssh(line.trim()).map_err(|error| Unreachable {
-        what: format!("the host_key of {} in the inventory is no public key: {error}: {line:?}", host.name),
-        hint: Some("it is a line of known_hosts without its first field: ssh-ed25519 AAAA…".into()),
-    })
+/// A key, `SHA256:…`, or that behind the key's type.
+fn pin(line: &str) -> Result<Pin, String> {
+    let line = line.trim();
+    let (kind, print) = line.split_once(' ').map_or((None, line), |(kind, print)| (Some(kind), print));
+    if !print.starts_with("SHA256:") {
+        return PublicKey::from_openssh(line).map(|key| Pin::Key(key.into())).map_err(|error| error.to_string());
+    }
+    let kind = kind.map(str::parse).transpose().map_err(|_| "it is of no type that is known".to_owned())?;
+    print.trim().parse().map(|print| Pin::Fingerprint(kind, print)).map_err(|error| error.to_string())
+}
+
+fn no_pin(to: &Destination, line: &str, why: &str) -> Unreachable {
+    Unreachable {
+        what: format!("the host_key of {} in the inventory is no public key: {why}: {line:?}", to.name),
+        hint: Some(
+            "it is a line of known_hosts without its first field, ssh-ed25519 AAAA…, or a fingerprint: ssh-ed25519 SHA256:…"
+                .into(),
+        ),
+    }
 }
 
 /// `ssh-ed25519 SHA256:…`, as `ssh-keygen -l` shows it.
@@ -204,28 +224,28 @@ fn unreadable(error: &io::Error) -> Unreachable {
     Unreachable { what: format!("known_hosts cannot be read: {error}"), hint: None }
 }
 
-fn unknown(host: &Host, key: &PublicKey) -> Unreachable {
-    let what = format!("{}: its host key is not known: {}", endpoint(host), fingerprint(key));
+fn unknown(host: &Destination, key: &PublicKey) -> Unreachable {
+    let what = format!("{}: its host key is not known: {}", host.endpoint(), fingerprint(key));
     let hint = "compare it with what the machine says of itself (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), \
                 then pin it in the inventory (host_key: …) or run again with --accept-new-host-keys";
     refused(what, Some(hint.into()))
 }
 
-fn changed(host: &Host, key: &PublicKey, expected: &[Expected], files: &[PathBuf]) -> Unreachable {
+fn changed(host: &Destination, key: &PublicKey, expected: &[Expected]) -> Unreachable {
     let what = format!(
         "{}: its host key has changed, so nothing was sent\nshown:\n  {}\nexpected:\n{}",
-        endpoint(host),
+        host.endpoint(),
         fingerprint(key),
         list(expected)
     );
-    refused(what, Some(changed_hint(host, expected, files)))
+    refused(what, Some(changed_hint(host, expected)))
 }
 
-fn changed_hint(host: &Host, expected: &[Expected], files: &[PathBuf]) -> String {
+fn changed_hint(host: &Destination, expected: &[Expected]) -> String {
     let forget = match expected.first().map(|e| &e.at) {
         Some(At::Line(file, _)) => {
-            let name = place(&host.address, host.port);
-            let option = if files.first() == Some(file) && is_default(file) {
+            let name = &host.known.place;
+            let option = if host.known.user_files.first() == Some(file) && is_default(file) {
                 String::new()
             } else {
                 format!(" -f {}", file.display())
@@ -242,12 +262,23 @@ fn is_default(file: &Path) -> bool {
     file.ends_with(".ssh/known_hosts")
 }
 
-fn revoked(host: &Host, key: &PublicKey, at: &At) -> Unreachable {
-    let what = format!("{}: its host key is revoked ({at}): {}", endpoint(host), fingerprint(key));
+fn other(host: &Destination, key: &PublicKey, pins: &[String]) -> Unreachable {
+    let what = format!(
+        "{}: its host key is not the one that the inventory pins, so nothing was sent\nshown:\n  {}\npinned:\n  {}",
+        host.endpoint(),
+        fingerprint(key),
+        pins.join("\n  ")
+    );
+    let hint = "if it is that of another of its keys, say which it is of: host_key: ssh-ed25519 SHA256:…";
+    refused(what, Some(hint.into()))
+}
+
+fn revoked(host: &Destination, key: &PublicKey, at: &At) -> Unreachable {
+    let what = format!("{}: its host key is revoked ({at}): {}", host.endpoint(), fingerprint(key));
     refused(what, Some("somebody holds a stolen key: find out who answers there before going on".into()))
 }
 
-fn invalid(host: &Host, why: &str) -> Unreachable {
-    let what = format!("{}: its host certificate is not valid: {why}", endpoint(host));
+fn invalid(host: &Destination, why: &str) -> Unreachable {
+    let what = format!("{}: its host certificate is not valid: {why}", host.endpoint());
     refused(what, Some("see what it says: ssh-keygen -L -f /etc/ssh/ssh_host_ed25519_key-cert.pub, on the host".into()))
 }

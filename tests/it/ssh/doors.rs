@@ -15,6 +15,7 @@ struct Says {
     yes: bool,
     phrase: Option<&'static str>,
     tables: std::sync::Mutex<Vec<usize>>,
+    questions: std::sync::Mutex<Vec<String>>,
 }
 
 impl Asker for Says {
@@ -24,6 +25,11 @@ impl Asker for Says {
     }
 
     fn passphrase(&self, _: &Path) -> Option<Secret> {
+        self.phrase.map(Secret::new)
+    }
+
+    fn answer(&self, question: &str, echo: bool) -> Option<Secret> {
+        self.questions.lock().unwrap().push(format!("{question} {echo}"));
         self.phrase.map(Secret::new)
     }
 }
@@ -59,7 +65,7 @@ async fn new_hosts_are_asked_about_once_in_one_table() {
     let (one, two) = (Sshd::start(), Sshd::start());
     let asker = Arc::new(Says { yes: true, ..Says::default() });
     let ssh = Ssh::new(Options { asker: Some(asker.clone()), ..one.options() });
-    let hosts = [unpinned(&one), Host { identity_file: Some(two.identity()), ..unpinned(&two) }];
+    let hosts = [unpinned(&one), Host { name: "two".into(), identity_file: Some(two.identity()), ..unpinned(&two) }];
     for result in futures::future::join_all(hosts.iter().map(|host| ssh.connect(host, SHORT, quiet()))).await {
         result.map(drop).unwrap();
     }
@@ -268,7 +274,7 @@ async fn a_closed_port_is_tried_until_the_wait_is_over() {
 async fn hosts_that_swallow_packets_fail_at_the_deadline() {
     let sshd = Sshd::start();
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let host = Host { port: silent.local_addr().unwrap().port(), ..sshd.host("one") };
+    let host = Host { port: Some(silent.local_addr().unwrap().port()), ..sshd.host("one") };
     let began = std::time::Instant::now();
     let why = Ssh::new(sshd.options()).connect(&host, Duration::from_secs(2), quiet()).await.err().unwrap();
     assert!(why.what.contains("no word of SSH"), "{}", why.what);
@@ -284,7 +290,7 @@ async fn a_full_backlog_is_told_as_swallowed_packets() {
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     let _fill: Vec<_> = (0..4).map(|_| std::thread::spawn(move || std::net::TcpStream::connect(address))).collect();
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let host = Host { port: address.port(), ..sshd.host("one") };
+    let host = Host { port: Some(address.port()), ..sshd.host("one") };
     let why = Ssh::new(sshd.options()).connect(&host, Duration::from_secs(2), quiet()).await.err().unwrap();
     assert!(why.what.contains("swallowed"), "{}", why.what);
 }
@@ -294,7 +300,7 @@ async fn the_words_of_a_refusal_are_shown() {
     use tokio::io::AsyncWriteExt;
     let sshd = Sshd::start();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let host = Host { port: listener.local_addr().unwrap().port(), ..sshd.host("one") };
+    let host = Host { port: Some(listener.local_addr().unwrap().port()), ..sshd.host("one") };
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let _ = stream.write_all(b"Not allowed at this time\r\n").await;

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use skep::inventory::Host;
-use skep::remote::ssh::Options;
+use skep::remote::ssh::{Config, Options};
 use tempfile::TempDir;
 
 /// A running server; ended and cleaned up when dropped.
@@ -88,7 +88,7 @@ impl Sshd {
         Host {
             name: name.into(),
             address: "127.0.0.1".into(),
-            port: self.port,
+            port: Some(self.port),
             user: Some(must("id", &["-un"])),
             identity_file: Some(self.identity()),
             jump: None,
@@ -101,10 +101,11 @@ impl Sshd {
         }
     }
 
-    /// Options that leave the user's own files and agent alone.
+    /// Options that leave the user's own files, configuration and agent alone.
     pub fn options(&self) -> Options {
         Options {
             known_hosts: vec![self.path("known_hosts")],
+            config: Config::None,
             agent: None,
             identities: Vec::new(),
             ..Options::default()

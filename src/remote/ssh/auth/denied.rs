@@ -1,0 +1,50 @@
+//! Why nobody was let in.
+
+use crate::remote::Unreachable;
+use crate::remote::ssh::destination::Destination;
+
+/// What was offered, and what became of it.
+#[derive(Debug, Default)]
+pub(in super::super) struct Denied {
+    pub offered: Vec<String>,
+    /// What the host would take.
+    pub methods: Vec<String>,
+    pub problems: Vec<String>,
+    /// The connection ended meanwhile.
+    pub cut: bool,
+    /// Something was right, but not enough.
+    pub partly: bool,
+    /// The host was let ask its questions.
+    pub asked: bool,
+}
+
+impl Denied {
+    /// For people; `reason` is what the server said when it hung up.
+    pub fn tell(&self, to: &Destination, reason: Option<&str>) -> Unreachable {
+        let user = &to.user;
+        let mut what = format!("{}: permission denied for the user {user:?}", to.endpoint());
+        if let Some(reason) = reason.filter(|_| self.cut) {
+            what += &format!(": {reason}");
+        }
+        what += &self.offered.iter().map(|offer| format!("\n  offered: {offer}")).collect::<String>();
+        what += &self.problems.iter().map(|problem| format!("\n  {problem}")).collect::<String>();
+        if !self.methods.is_empty() {
+            let further = if self.partly { "further wants" } else { "would take" };
+            what += &format!("\n  the host {further}: {}", self.methods.join(", "));
+        }
+        Unreachable { what, hint: Some(self.hint(to)) }
+    }
+
+    fn hint(&self, to: &Destination) -> String {
+        let user = &to.user;
+        let takes_passwords =
+            self.methods.iter().any(|method| method == "password" || method == "keyboard-interactive");
+        if takes_passwords && !self.methods.iter().any(|method| method == "publickey") && to.password.is_none() {
+            return "log in with a password: --ask-pass, or `password` in the inventory".into();
+        }
+        format!(
+            "is {user:?} the right user (clouds make ubuntu, debian, admin or root), and is that key in its \
+             ~/.ssh/authorized_keys? Give a machine that is just being made more time: --wait 5m"
+        )
+    }
+}

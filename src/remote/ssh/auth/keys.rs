@@ -1,0 +1,213 @@
+//! The keys of a run: what is in files, what the agent holds, and what to offer to whom.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use russh::MethodKind;
+use russh::keys::agent::AgentIdentity;
+use russh::keys::agent::client::AgentClient;
+use russh::keys::{Certificate, Error as KeyError, PrivateKey, PublicKey, decode_secret_key};
+use tokio::net::UnixStream;
+use tokio::sync::Mutex;
+
+use super::offer::Offer;
+use crate::remote::Unreachable;
+use crate::remote::ssh::Asker;
+use crate::remote::ssh::destination::{Destination, Identity};
+
+/// sshd's `MaxAuthTries` is 6 by default, and the last one is answered with a disconnect.
+const MOST_OFFERS: usize = 5;
+
+/// What a key file holds.
+enum Content {
+    Private(Box<PrivateKey>),
+    /// Encrypted; OpenSSH's format shows the public half all the same.
+    Locked(Option<PublicKey>),
+    /// Only the public half: its private one is in the agent.
+    Public(Box<PublicKey>),
+}
+
+/// Files are read, and passphrases asked for, once for all hosts.
+pub(in super::super) struct Keys {
+    pub(super) asker: Option<Arc<dyn Asker>>,
+    unlocked: Mutex<HashMap<PathBuf, Arc<PrivateKey>>>,
+    offered: Mutex<HashMap<Identity, Arc<Vec<Offer>>>>,
+}
+
+/// Says whether a private key file can be used at all: it may be missing, unreadable, or no key.
+pub(in super::super) fn check_identity(path: &Path) -> Result<(), Unreachable> {
+    read(path).map(drop)
+}
+
+fn read(path: &Path) -> Result<Content, Unreachable> {
+    let text = fs::read_to_string(path).map_err(|error| bad(path, &format!("cannot be read: {error}")))?;
+    if let Ok(public) = PublicKey::from_openssh(text.trim()) {
+        return Ok(Content::Public(public.into()));
+    }
+    match decode_secret_key(&text, None) {
+        Ok(key) => Ok(Content::Private(key.into())),
+        Err(KeyError::KeyIsEncrypted) => Ok(Content::Locked(public_half(path, &text))),
+        Err(error) => Err(bad(path, &format!("is not a private key: {error}"))),
+    }
+}
+
+/// Older formats do not show it, but the file beside them does.
+fn public_half(path: &Path, text: &str) -> Option<PublicKey> {
+    let beside = || PublicKey::from_openssh(fs::read_to_string(with_end(path, ".pub")).ok()?.trim()).ok();
+    PrivateKey::from_openssh(text).ok().map(|key| key.public_key().clone()).or_else(beside)
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(end);
+    path.into()
+}
+
+fn bad(path: &Path, what: &str) -> Unreachable {
+    Unreachable {
+        what: format!("the key file {} {what}", path.display()),
+        hint: Some("set identity_file in the inventory to a private key, as ssh-keygen makes them".into()),
+    }
+}
+
+impl Keys {
+    pub fn new(asker: Option<Arc<dyn Asker>>) -> Self {
+        Self { asker, unlocked: Mutex::default(), offered: Mutex::default() }
+    }
+
+    /// What to offer to a host, best first: found once for all hosts with the same files. Nobody is contacted.
+    pub async fn offers(&self, to: &Destination) -> Result<Arc<Vec<Offer>>, Unreachable> {
+        if !to.methods.contains(&MethodKind::PublicKey) {
+            return Ok(Arc::default());
+        }
+        let mut offered = self.offered.lock().await;
+        if let Some(offers) = offered.get(&to.identity) {
+            return Ok(offers.clone());
+        }
+        let offers = self.find(&to.identity).await?;
+        if offers.is_empty() && to.password.is_none() && self.asker.is_none() {
+            return Err(nothing(to));
+        }
+        Ok(offered.entry(to.identity.clone()).or_insert(Arc::new(offers)).clone())
+    }
+
+    async fn find(&self, identity: &Identity) -> Result<Vec<Offer>, Unreachable> {
+        let held = held(identity.agent.as_deref()).await;
+        let agent = identity.agent.clone().unwrap_or_default();
+        let mut offers = Vec::new();
+        for path in &identity.files {
+            match self.file(path, identity, &held, &agent).await {
+                Ok(offer) => offers.extend(certified(path, &identity.certificates, offer)),
+                // That the only one cannot be used is worth an error; of several, others may do.
+                Err(why) if identity.only && identity.files.len() == 1 => return Err(why),
+                Err(_) => {}
+            }
+        }
+        let own = |one: &AgentIdentity| offers.iter().any(|offer| offer.is_of(&one.public_key()));
+        let others: Vec<_> = held.into_iter().filter(|one| !identity.only && !own(one)).collect();
+        let others = others.into_iter().map(|one| Offer::Agent(agent.clone(), one.into()));
+        Ok(ordered(identity, offers, others.collect()))
+    }
+
+    async fn file(
+        &self,
+        path: &Path,
+        identity: &Identity,
+        held: &[AgentIdentity],
+        agent: &Path,
+    ) -> Result<Offer, Unreachable> {
+        let (public, locked) = match read(path)? {
+            Content::Private(key) => return Ok(Offer::Key(path.into(), Arc::new(*key))),
+            Content::Locked(public) => (public, true),
+            Content::Public(public) => (Some(*public), false),
+        };
+        if let Some(found) = public.as_ref().and_then(|key| holding(held, key)) {
+            return Ok(Offer::Agent(agent.into(), found.into()));
+        }
+        // A passphrase is asked for where the file was named, or where there is nothing else.
+        if locked && (identity.named || held.is_empty() && public.is_some()) {
+            return self.unlock(path).await.map(|key| Offer::Key(path.into(), key));
+        }
+        Err(needs_agent(path))
+    }
+
+    /// Asks for the passphrase, once for all hosts.
+    async fn unlock(&self, path: &Path) -> Result<Arc<PrivateKey>, Unreachable> {
+        let mut unlocked = self.unlocked.lock().await;
+        if let Some(key) = unlocked.get(path) {
+            return Ok(key.clone());
+        }
+        let (asker, file) = (self.asker.clone().ok_or_else(|| needs_agent(path))?, path.to_owned());
+        let key = tokio::task::spawn_blocking(move || ask(&*asker, &file)).await.map_err(|_| needs_agent(path))??;
+        unlocked.insert(path.into(), key.clone());
+        Ok(key)
+    }
+}
+
+/// What was named comes first; else the agent's keys before the files that happen to be there.
+fn ordered(identity: &Identity, own: Vec<Offer>, others: Vec<Offer>) -> Vec<Offer> {
+    let room = MOST_OFFERS.saturating_sub(own.len());
+    let others = others.into_iter().take(room);
+    if identity.named { own.into_iter().chain(others).collect() } else { others.chain(own).collect() }
+}
+
+/// What the agent holds; nothing where there is none.
+async fn held(agent: Option<&Path>) -> Vec<AgentIdentity> {
+    match agent {
+        Some(socket) => match connect(socket).await {
+            Some(mut agent) => agent.request_identities().await.unwrap_or_default(),
+            None => Vec::new(),
+        },
+        None => Vec::new(),
+    }
+}
+
+pub(super) async fn connect(socket: &Path) -> Option<AgentClient<UnixStream>> {
+    AgentClient::connect_uds(socket).await.ok()
+}
+
+/// A key with its certificates before it: that beside its file, and those that were named.
+fn certified(path: &Path, named: &[PathBuf], offer: Offer) -> Vec<Offer> {
+    let beside = with_end(path, "-cert.pub");
+    let files = named.iter().chain([&beside]);
+    let certificates = files.filter_map(|file| Some((file, certificate(file)?)));
+    let own = certificates.filter(|(_, certificate)| offer.is_of(&certificate.public_key().clone().into()));
+    let mut offers: Vec<Offer> = own.map(|(file, certificate)| offer.certified(file, certificate)).collect();
+    offers.push(offer);
+    offers
+}
+
+fn certificate(file: &Path) -> Option<Certificate> {
+    Certificate::from_openssh(fs::read_to_string(file).ok()?.trim()).ok()
+}
+
+fn holding(held: &[AgentIdentity], key: &PublicKey) -> Option<AgentIdentity> {
+    held.iter().find(|identity| identity.public_key().key_data() == key.key_data()).cloned()
+}
+
+fn ask(asker: &dyn Asker, path: &Path) -> Result<Arc<PrivateKey>, Unreachable> {
+    let phrase = asker.passphrase(path).ok_or_else(|| needs_agent(path))?;
+    let text = fs::read_to_string(path).map_err(|error| bad(path, &format!("cannot be read: {error}")))?;
+    match decode_secret_key(&text, Some(phrase.expose())) {
+        Ok(key) => Ok(Arc::new(key)),
+        Err(_) => Err(Unreachable { what: format!("wrong passphrase for {}", path.display()), hint: None }),
+    }
+}
+
+fn needs_agent(path: &Path) -> Unreachable {
+    Unreachable {
+        what: format!("the key file {} needs a passphrase or its agent, and there is neither", path.display()),
+        hint: Some(format!("eval \"$(ssh-agent)\" && ssh-add {}", path.display())),
+    }
+}
+
+fn nothing(to: &Destination) -> Unreachable {
+    Unreachable {
+        what: format!("{}: there is no key to log in with", to.endpoint()),
+        hint: Some(
+            "set identity_file in the inventory, load a key into the agent (ssh-add FILE), or log in with a password: --ask-pass".into(),
+        ),
+    }
+}

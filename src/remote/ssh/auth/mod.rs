@@ -1,0 +1,201 @@
+//! Who we are: keys, then what is asked for, then a password, and all that a host wants of them together.
+
+mod denied;
+mod keys;
+mod offer;
+
+use std::sync::Arc;
+
+use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Reply, Prompt};
+use russh::{MethodKind, MethodSet};
+
+use super::client::{Client, Facts};
+use super::destination::Destination;
+use crate::secret::Secret;
+pub(super) use denied::Denied;
+pub(super) use keys::{Keys, check_identity};
+pub(super) use offer::Offer;
+
+/// How often a host may ask further questions in one login.
+const MOST_QUESTIONS: usize = 10;
+
+/// What one try came to.
+enum Step {
+    In,
+    /// It was right, and one of these is wanted too.
+    Further(MethodSet),
+    /// It was not right; these may be.
+    Not(MethodSet),
+    /// The host hung up.
+    Cut,
+}
+
+impl Step {
+    fn of(result: AuthResult) -> Self {
+        match result {
+            AuthResult::Success => Self::In,
+            AuthResult::Failure { remaining_methods, partial_success: true } => Self::Further(remaining_methods),
+            AuthResult::Failure { remaining_methods, .. } => Self::Not(remaining_methods).or_cut(),
+        }
+    }
+
+    /// A connection that ends shows as a failure after which nothing is left.
+    fn or_cut(self) -> Self {
+        match self {
+            Self::Not(left) if left.is_empty() => Self::Cut,
+            other => other,
+        }
+    }
+}
+
+/// A login under way.
+struct Login<'a> {
+    handle: &'a mut Handle<Client>,
+    to: &'a Destination,
+    facts: &'a Facts,
+    asker: Option<Arc<dyn super::Asker>>,
+    offers: &'a [Offer],
+    /// How many of them were made.
+    made: usize,
+    /// Each secret is sent once: the same would be wrong again.
+    password_sent: bool,
+    /// What the host takes; nothing while it has not said.
+    takes: Option<MethodSet>,
+    denied: Denied,
+}
+
+impl Keys {
+    /// Offers one after the other until one is taken; where the host wants several together, goes on.
+    pub async fn login(
+        &self,
+        handle: &mut Handle<Client>,
+        to: &Destination,
+        offers: &[Offer],
+        facts: &Facts,
+    ) -> Result<(), Denied> {
+        let (asker, denied) = (self.asker.clone(), Denied::default());
+        Login { handle, to, facts, asker, offers, made: 0, password_sent: false, takes: None, denied }.run().await
+    }
+}
+
+impl Login<'_> {
+    async fn run(mut self) -> Result<(), Denied> {
+        if self.offers.is_empty() {
+            // Says what it takes, and is not counted among the failures.
+            let asked = self.handle.authenticate_none(&self.to.user).await;
+            if self.heard(asked.map_or(Step::Cut, Step::of)) {
+                return Ok(());
+            }
+        }
+        while !self.denied.cut {
+            let Some(method) = self.next() else { break };
+            let step = match method {
+                MethodKind::PublicKey => self.key().await,
+                MethodKind::KeyboardInteractive => self.interactive().await,
+                _ => self.password().await,
+            };
+            if self.heard(step) {
+                return Ok(());
+            }
+        }
+        self.denied.methods = self.takes.iter().flat_map(|all| all.iter()).map(String::from).collect();
+        Err(self.denied)
+    }
+
+    /// Takes note of what a try came to; whether that is all.
+    fn heard(&mut self, step: Step) -> bool {
+        match step {
+            Step::In => return true,
+            Step::Further(left) => {
+                self.denied.partly = true;
+                self.takes = Some(left);
+            }
+            Step::Not(left) => self.takes = Some(left),
+            Step::Cut => self.denied.cut = true,
+        }
+        false
+    }
+
+    /// The next method that the host takes and we have something left for.
+    fn next(&self) -> Option<MethodKind> {
+        let taken = |method: &MethodKind| self.takes.as_ref().is_none_or(|all| all.contains(method));
+        let able = |method: &MethodKind| match method {
+            MethodKind::PublicKey => self.made < self.offers.len(),
+            MethodKind::KeyboardInteractive => !self.denied.asked && self.can_answer(),
+            _ => !self.password_sent && self.to.password.is_some(),
+        };
+        self.to.methods.iter().copied().find(|method| taken(method) && able(method))
+    }
+
+    fn can_answer(&self) -> bool {
+        self.asker.is_some() || (self.to.password.is_some() && !self.password_sent)
+    }
+
+    async fn key(&mut self) -> Step {
+        let offer = &self.offers[self.made];
+        self.made += 1;
+        self.denied.offered.push(offer.describe());
+        match offer.make(self.handle, &self.to.user).await {
+            Ok(result) => Step::of(result),
+            Err(problem) => {
+                self.denied.problems.push(problem);
+                Step::Not(self.takes.clone().unwrap_or_else(MethodSet::client_supported))
+            }
+        }
+    }
+
+    async fn password(&mut self) -> Step {
+        self.password_sent = true;
+        let Some(password) = &self.to.password else { return Step::Cut };
+        self.denied.offered.push("the password".into());
+        let sent = self.handle.authenticate_password(&self.to.user, password.expose()).await;
+        sent.map_or(Step::Cut, Step::of)
+    }
+
+    async fn interactive(&mut self) -> Step {
+        self.denied.asked = true;
+        let mut reply = self.handle.authenticate_keyboard_interactive_start(&self.to.user, None).await;
+        for _ in 0..MOST_QUESTIONS {
+            match reply {
+                Ok(Reply::Success) => return Step::In,
+                Ok(Reply::Failure { remaining_methods: left, partial_success: true }) => return Step::Further(left),
+                Ok(Reply::Failure { remaining_methods, .. }) => return Step::Not(remaining_methods).or_cut(),
+                Ok(Reply::InfoRequest { instructions, prompts, .. }) => {
+                    let answers = self.answers(&instructions, &prompts).await;
+                    reply = self.handle.authenticate_keyboard_interactive_respond(answers).await;
+                }
+                Err(_) => return Step::Cut,
+            }
+        }
+        Step::Cut
+    }
+
+    /// An answer for each question: the first that is not to be seen is taken for that of the password.
+    async fn answers(&mut self, instructions: &str, prompts: &[Prompt]) -> Vec<String> {
+        let mut answers = Vec::new();
+        for prompt in prompts {
+            let known = self.to.password.clone().filter(|_| !prompt.echo && !self.password_sent);
+            let answer = match known {
+                Some(password) => {
+                    self.password_sent = true;
+                    self.denied.offered.push(format!("the password, when it asked {:?}", prompt.prompt.trim()));
+                    Some(password)
+                }
+                None => self.ask(instructions, prompt).await,
+            };
+            answers.push(answer.map(|answer| answer.expose().to_owned()).unwrap_or_default());
+        }
+        answers
+    }
+
+    async fn ask(&mut self, instructions: &str, prompt: &Prompt) -> Option<Secret> {
+        let Some(asker) = self.asker.clone() else {
+            self.denied.problems.push(format!("it asks {:?}, and there is nobody to answer", prompt.prompt.trim()));
+            return None;
+        };
+        let question = format!("{} ({}) {}", instructions.trim(), self.to.name, prompt.prompt.trim());
+        let (question, echo) = (question.trim().to_owned(), prompt.echo);
+        let answering = tokio::task::spawn_blocking(move || asker.answer(&question, echo));
+        self.facts.while_asking(answering).await.ok().flatten()
+    }
+}

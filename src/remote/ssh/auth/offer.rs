@@ -1,0 +1,163 @@
+//! One key, or certificate, and how it signs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use russh::client::{AuthResult, Handle};
+use russh::keys::agent::AgentIdentity;
+use russh::keys::signature::Signer as _;
+use russh::keys::ssh_encoding::Encode;
+use russh::keys::ssh_key::private::KeypairData;
+use russh::keys::ssh_key::{self, Signature};
+use russh::keys::{Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+
+use super::keys::connect;
+use crate::remote::ssh::client::Client;
+use crate::remote::ssh::trust::fingerprint;
+
+/// One way to prove who we are.
+#[derive(Clone)]
+pub(in super::super) enum Offer {
+    /// A key from a file.
+    Key(PathBuf, Arc<PrivateKey>),
+    /// A key, or a certificate, that the agent at that socket holds.
+    Agent(PathBuf, Box<AgentIdentity>),
+    /// A certificate from a file, for what signs.
+    Certificate(PathBuf, Box<Certificate>, Signer),
+}
+
+/// What signs for a certificate: certificates hold no private key, and agents do not know those that lie in files.
+#[derive(Clone)]
+pub(in super::super) enum Signer {
+    Key(Arc<PrivateKey>),
+    Agent(PathBuf, Box<AgentIdentity>),
+}
+
+/// Why nothing was signed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(in super::super) struct Unsigned(String);
+
+impl From<russh::SendError> for Unsigned {
+    fn from(error: russh::SendError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl russh::Signer for Signer {
+    type Error = Unsigned;
+
+    async fn auth_sign(
+        &mut self,
+        _: &AgentIdentity,
+        hash: Option<HashAlg>,
+        data: Vec<u8>,
+    ) -> Result<Vec<u8>, Unsigned> {
+        match self {
+            Self::Key(key) => sign(key, hash, data).map_err(|error| Unsigned(error.to_string())),
+            Self::Agent(socket, identity) => {
+                let mut agent = connect(socket).await.ok_or(Unsigned("the agent does not answer any more".into()))?;
+                let signed = agent.sign_request(identity, hash, data).await;
+                signed.map_err(|error| Unsigned(format!("the agent did not sign: {error}")))
+            }
+        }
+    }
+}
+
+/// Puts the signature behind what is signed (RFC 4252 section 7). RSA signs with SHA-2 where `hash` says so.
+fn sign(key: &PrivateKey, hash: Option<HashAlg>, mut data: Vec<u8>) -> Result<Vec<u8>, ssh_key::Error> {
+    let signature: Signature = match key.key_data() {
+        KeypairData::Rsa(pair) => (pair, hash).try_sign(&data)?,
+        pair => pair.try_sign(&data)?,
+    };
+    let mut blob = Vec::new();
+    signature.encode(&mut blob)?;
+    blob.as_slice().encode(&mut data)?;
+    Ok(data)
+}
+
+impl Offer {
+    /// Whether that is its key.
+    pub fn is_of(&self, key: &PublicKey) -> bool {
+        self.public().key_data() == key.key_data()
+    }
+
+    fn public(&self) -> PublicKey {
+        match self {
+            Self::Key(_, key) => key.public_key().clone(),
+            Self::Agent(_, identity) => identity.public_key().into_owned(),
+            Self::Certificate(_, certificate, _) => certificate.public_key().clone().into(),
+        }
+    }
+
+    /// A certificate of this key.
+    pub fn certified(&self, file: &Path, certificate: Certificate) -> Self {
+        let signer = match self {
+            Self::Key(_, key) => Signer::Key(key.clone()),
+            Self::Agent(socket, identity) => Signer::Agent(socket.clone(), identity.clone()),
+            Self::Certificate(_, _, signer) => signer.clone(),
+        };
+        Self::Certificate(file.into(), certificate.into(), signer)
+    }
+
+    /// For people.
+    pub fn describe(&self) -> String {
+        let of = fingerprint(&self.public());
+        match self {
+            Self::Key(path, _) => format!("{} ({of})", path.display()),
+            Self::Agent(_, identity) => format!("the agent's {:?} ({of})", identity.comment()),
+            Self::Certificate(path, certificate, _) => {
+                format!(
+                    "{} ({of}), a certificate {:?} for {}",
+                    path.display(),
+                    certificate.key_id(),
+                    named(certificate)
+                )
+            }
+        }
+    }
+
+    /// Offers it.
+    pub async fn make(&self, handle: &mut Handle<Client>, user: &str) -> Result<AuthResult, String> {
+        let hash = rsa_hash(handle, self.public().algorithm().is_rsa()).await;
+        match self {
+            Self::Key(_, key) => {
+                let key = PrivateKeyWithHashAlg::new(key.clone(), hash);
+                handle.authenticate_publickey(user, key).await.map_err(|error| error.to_string())
+            }
+            Self::Agent(socket, identity) => {
+                let mut signer = Signer::Agent(socket.clone(), identity.clone());
+                match &**identity {
+                    AgentIdentity::PublicKey { key, .. } => {
+                        handle.authenticate_publickey_with(user, key.clone(), hash, &mut signer).await
+                    }
+                    AgentIdentity::Certificate { certificate, .. } => {
+                        handle.authenticate_certificate_with(user, certificate.clone(), hash, &mut signer).await
+                    }
+                }
+                .map_err(|error| error.to_string())
+            }
+            Self::Certificate(_, certificate, signer) => {
+                let certificate = (**certificate).clone();
+                let made = handle.authenticate_certificate_with(user, certificate, hash, &mut signer.clone()).await;
+                made.map_err(|error| error.to_string())
+            }
+        }
+    }
+}
+
+/// Whom a certificate lets in.
+fn named(certificate: &Certificate) -> String {
+    match certificate.valid_principals() {
+        [] => "everybody".into(),
+        users => users.join(", "),
+    }
+}
+
+/// Only RSA has a choice; asking which one the server likes may take a second.
+async fn rsa_hash(handle: &Handle<Client>, is_rsa: bool) -> Option<HashAlg> {
+    if !is_rsa {
+        return None;
+    }
+    handle.best_supported_rsa_hash().await.ok().flatten().flatten().or(Some(HashAlg::Sha256))
+}

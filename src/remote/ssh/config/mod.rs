@@ -1,0 +1,275 @@
+//! What `ssh` would do: its configuration, as OpenSSH itself understands it (`ssh -G`, see ssh(1)).
+
+mod keywords;
+mod shape;
+mod tokens;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::process::Command;
+use tokio::sync::Mutex;
+use tokio::time::{Duration, timeout};
+
+pub use keywords::{KEYWORDS, Keyword, Standing, keyword};
+use shape::Shape;
+pub(super) use tokens::{Tokens, home};
+
+use crate::remote::Unreachable;
+
+/// `Match exec` may run programs of the user's.
+const PATIENCE: Duration = Duration::from_secs(30);
+const SYSTEM: &str = "/etc/ssh";
+
+/// Which ssh_config(5) holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Config {
+    /// The user's and the system's, as for `ssh`.
+    #[default]
+    Users,
+    /// This file alone, as for `ssh -F`.
+    File(PathBuf),
+    /// None, as for `ssh -F none`, and what OpenSSH does by default is not asked for either.
+    None,
+}
+
+/// The values of keywords (in lower case), in the order they were told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Said(BTreeMap<String, Vec<String>>);
+
+impl Said {
+    /// Reads what `ssh -G` prints: a keyword and its value a line.
+    pub fn parse(text: &str) -> Self {
+        let mut said = Self::default();
+        for (keyword, value) in text.lines().filter_map(|line| line.split_once(' ')) {
+            said.put(keyword, value);
+        }
+        said
+    }
+
+    pub fn put(&mut self, keyword: &str, value: &str) {
+        self.0.entry(keyword.to_lowercase()).or_default().push(value.to_owned());
+    }
+
+    /// All values of a keyword.
+    pub fn all(&self, keyword: &str) -> &[String] {
+        self.0.get(&keyword.to_lowercase()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The value of a keyword that has one.
+    pub fn one(&self, keyword: &str) -> Option<&str> {
+        self.all(keyword).first().map(String::as_str)
+    }
+
+    /// The keywords that were told of.
+    pub fn keywords(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+/// What holds for one host, and what would hold without a configuration.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answer {
+    pub said: Arc<Said>,
+    pub usual: Arc<Said>,
+}
+
+/// What is asked about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub host: &'a str,
+    pub user: Option<&'a str>,
+    pub port: Option<u16>,
+}
+
+/// Hosts that are told the same.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Blocks(Vec<bool>),
+    One(String, Option<String>, Option<u16>),
+}
+
+/// Asks `ssh`, once for all hosts that it would be told the same about.
+pub(super) struct Evaluator {
+    config: Config,
+    program: PathBuf,
+    shape: std::sync::OnceLock<Shape>,
+    usual: tokio::sync::OnceCell<Option<Arc<Said>>>,
+    heard: Mutex<BTreeMap<Class, Arc<Said>>>,
+}
+
+impl Evaluator {
+    pub fn new(config: Config) -> Self {
+        Self::of(config, "ssh".into())
+    }
+
+    fn of(config: Config, program: PathBuf) -> Self {
+        Self { config, program, shape: Default::default(), usual: Default::default(), heard: Default::default() }
+    }
+
+    /// What holds for a host; nothing where there is no configuration or no `ssh` that could read it.
+    pub async fn ask(&self, asked: Asked<'_>) -> Result<Option<Answer>, Unreachable> {
+        let Some(usual) = self.usual().await? else { return Ok(None) };
+        let class = match self.shape().class(asked.host) {
+            Some(blocks) => Class::Blocks(blocks),
+            None => Class::One(asked.host.into(), asked.user.map(str::to_owned), asked.port),
+        };
+        let mut heard = self.heard.lock().await;
+        if let Some(said) = heard.get(&class) {
+            return Ok(Some(Answer { said: said.clone(), usual }));
+        }
+        let mut said = self.evaluate(self.option(), asked).await?;
+        if matches!(class, Class::Blocks(_)) {
+            // It is the name that was asked about, and not that of the next one.
+            said.0.remove("hostname");
+        }
+        let said = heard.entry(class).or_insert(Arc::new(said)).clone();
+        Ok(Some(Answer { said, usual }))
+    }
+
+    /// What OpenSSH does by itself.
+    async fn usual(&self) -> Result<Option<Arc<Said>>, Unreachable> {
+        if self.config == Config::None {
+            return Ok(None);
+        }
+        let ask = async || match self.evaluate(Some(Path::new("/dev/null")), nobody()).await {
+            Ok(mut said) => {
+                said.0.remove("hostname");
+                Ok(Some(Arc::new(said)))
+            }
+            Err(_) if !self.installed().await => self.without().map(|()| None),
+            Err(why) => Err(why),
+        };
+        self.usual.get_or_try_init(ask).await.cloned()
+    }
+
+    /// A configuration that cannot be read must not be passed over in silence.
+    fn without(&self) -> Result<(), Unreachable> {
+        match &self.config {
+            Config::File(file) => Err(Unreachable {
+                what: format!("{} cannot be read: there is no `ssh` here to ask", file.display()),
+                hint: Some("install OpenSSH's client (openssh-client), or leave --ssh-config out".into()),
+            }),
+            _ => {
+                if self.files().iter().any(|file| file.exists()) {
+                    tracing::warn!("there is no `ssh` here to ask, so ~/.ssh/config is not heeded; the inventory is");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn installed(&self) -> bool {
+        let version = Command::new(&self.program).arg("-V").output().await;
+        version.is_ok_and(|output| output.status.success())
+    }
+
+    fn option(&self) -> Option<&Path> {
+        match &self.config {
+            Config::File(file) => Some(file),
+            Config::Users | Config::None => None,
+        }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let home = home().map(|home| home.join(".ssh/config"));
+        match &self.config {
+            Config::Users => home.into_iter().chain([Path::new(SYSTEM).join("ssh_config")]).collect(),
+            Config::File(file) => vec![file.clone()],
+            Config::None => Vec::new(),
+        }
+    }
+
+    fn shape(&self) -> &Shape {
+        let folder = home().unwrap_or_default().join(".ssh");
+        self.shape.get_or_init(|| Shape::read(&self.files(), &folder, Path::new(SYSTEM)))
+    }
+
+    async fn evaluate(&self, file: Option<&Path>, asked: Asked<'_>) -> Result<Said, Unreachable> {
+        let mut ssh = Command::new(&self.program);
+        ssh.args(["-G", "-T"]).env("LC_ALL", "C").kill_on_drop(true).stdin(std::process::Stdio::null());
+        file.map(|file| ssh.arg("-F").arg(file));
+        asked.user.map(|user| ssh.args(["-l", user]));
+        asked.port.map(|port| ssh.args(["-p", &port.to_string()]));
+        let output = timeout(PATIENCE, ssh.arg("--").arg(asked.host).output()).await;
+        let failed = |why: String| Unreachable {
+            what: format!("`ssh -G {}` cannot say how {} is reached: {why}", asked.host, asked.host),
+            hint: Some("correct that file, or name another: --ssh-config FILE (`none` for none)".into()),
+        };
+        match output {
+            Err(_) => Err(failed(format!("it did not end within {PATIENCE:?}"))),
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Ok(Ok(output)) if output.status.success() => Ok(Said::parse(&String::from_utf8_lossy(&output.stdout))),
+            Ok(Ok(output)) => Err(failed(format!("\n{}", String::from_utf8_lossy(&output.stderr).trim_end()))),
+        }
+    }
+}
+
+fn nobody() -> Asked<'static> {
+    Asked { host: "nobody", user: None, port: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evaluator(text: &str) -> (tempfile::TempDir, Evaluator) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        std::fs::write(&file, text).unwrap();
+        // A program that counts how often it is asked.
+        let counting = folder.path().join("ssh");
+        let script = format!("#!/bin/sh\necho asked >>{}\nexec ssh \"$@\"\n", folder.path().join("count").display());
+        std::fs::write(&counting, script).unwrap();
+        std::fs::set_permissions(&counting, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        (folder, Evaluator::of(Config::File(file), counting))
+    }
+
+    fn asked(host: &str) -> Asked<'_> {
+        Asked { host, user: None, port: None }
+    }
+
+    async fn said(evaluator: &Evaluator, host: &str) -> Arc<Said> {
+        evaluator.ask(asked(host)).await.unwrap().expect("there is an ssh").said
+    }
+
+    #[tokio::test]
+    async fn ssh_is_asked_once_for_hosts_that_it_cannot_tell_apart() {
+        let (folder, evaluator) = evaluator("Host *\n User ann\nHost web*\n Port 2222\n");
+        let asked = || std::fs::read_to_string(folder.path().join("count")).unwrap().lines().count();
+        for host in ["one", "two", "three"] {
+            assert_eq!(said(&evaluator, host).await.one("user"), Some("ann"));
+            assert_eq!(said(&evaluator, host).await.one("hostname"), None, "each has its own");
+        }
+        assert_eq!(asked(), 2, "what is usual, and what is said");
+        assert_eq!(said(&evaluator, "web1").await.one("port"), Some("2222"));
+        assert_eq!(said(&evaluator, "web2").await.one("port"), Some("2222"));
+        assert_eq!(asked(), 3);
+    }
+
+    #[tokio::test]
+    async fn where_only_ssh_can_tell_each_host_is_asked_about() {
+        let (_folder, evaluator) = evaluator("Match host web?\n HostName %h.lan\nMatch user bob\n Port 2222\n");
+        assert_eq!(said(&evaluator, "web1").await.one("hostname"), Some("web1.lan"));
+        assert_eq!(said(&evaluator, "web2").await.one("hostname"), Some("web2.lan"));
+        let bob = Asked { user: Some("bob"), ..asked("web1") };
+        assert_eq!(evaluator.ask(bob).await.unwrap().unwrap().said.one("port"), Some("2222"));
+    }
+
+    #[tokio::test]
+    async fn a_mistake_in_the_file_is_told_in_its_words() {
+        let (_folder, evaluator) = evaluator("Host *\n Pot 22\n");
+        let why = evaluator.ask(asked("one")).await.unwrap_err();
+        assert!(why.what.contains("line 2: Bad configuration option: pot"), "{}", why.what);
+    }
+
+    #[tokio::test]
+    async fn without_ssh_the_inventory_alone_holds() {
+        let gone = Evaluator::of(Config::Users, "/no/such/ssh".into());
+        assert!(gone.ask(asked("one")).await.unwrap().is_none());
+        let gone = Evaluator::of(Config::File("/x".into()), "/no/such/ssh".into());
+        assert!(gone.ask(asked("one")).await.unwrap_err().what.contains("/x cannot be read"));
+        assert!(Evaluator::new(Config::None).ask(asked("one")).await.unwrap().is_none());
+    }
+}

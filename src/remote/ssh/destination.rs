@@ -1,0 +1,386 @@
+//! Where and how a host is reached: what the inventory says, over what ssh's configuration says of it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use russh::MethodKind;
+use tokio::time::Duration;
+
+use super::config::{Answer, Standing, Tokens, keyword};
+use super::hostkeys::place;
+use crate::inventory::Host;
+use crate::secret::Secret;
+
+/// Between two signs of life, and how many may be missed, where nothing is said.
+const ALIVE: (Duration, usize) = (Duration::from_secs(15), 3);
+
+/// All that is needed to reach one host.
+#[derive(Clone, Debug)]
+pub(super) struct Destination {
+    /// The host's name in the inventory.
+    pub name: String,
+    /// An address, or a name that resolves where it is dialed from.
+    pub address: String,
+    pub port: u16,
+    /// Who logs in.
+    pub user: String,
+    pub family: Family,
+    pub way: Way,
+    pub identity: Identity,
+    /// How to log in, in this order.
+    pub methods: Vec<MethodKind>,
+    pub known: Known,
+    pub patience: Patience,
+    /// Variables that the host is asked to set for each command.
+    pub environment: Vec<(String, String)>,
+    pub password: Option<Secret>,
+    /// Every value, and where it comes from.
+    pub settings: Vec<Setting>,
+}
+
+/// `AddressFamily`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Family {
+    #[default]
+    Any,
+    Four,
+    Six,
+}
+
+impl Family {
+    /// Whether an address is of it.
+    pub fn has(self, address: &std::net::SocketAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Four => address.is_ipv4(),
+            Self::Six => address.is_ipv6(),
+        }
+    }
+}
+
+/// What lies between the workstation and a host.
+#[derive(Clone, Debug)]
+pub(super) enum Way {
+    Straight,
+    /// A host that is logged in to, and dials from there.
+    Through(Arc<Destination>),
+    /// A program that speaks with it: as it is written, and what is run.
+    Command(String, String),
+}
+
+/// What to log in with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Identity {
+    pub files: Vec<PathBuf>,
+    /// Whether somebody named these files.
+    pub named: bool,
+    /// Whether nothing but these is offered.
+    pub only: bool,
+    pub certificates: Vec<PathBuf>,
+    pub agent: Option<PathBuf>,
+}
+
+/// How its host keys are known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// What it is called in `known_hosts`.
+    pub host: String,
+    /// What it is called there with its port.
+    pub place: String,
+    /// New keys go to the first one.
+    pub user_files: Vec<PathBuf>,
+    pub global_files: Vec<PathBuf>,
+    pub pinned: Vec<String>,
+    pub strict: Strict,
+    /// Whether names are written hashed; as in the file's other lines where nothing says so.
+    pub hash: Option<bool>,
+}
+
+impl Known {
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.user_files.iter().chain(&self.global_files)
+    }
+}
+
+/// What to do with a key that is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Strict {
+    /// `yes`: refuse it.
+    Refuse,
+    #[default]
+    Ask,
+    /// `accept-new`.
+    Accept,
+}
+
+/// How long it may take.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Patience {
+    pub connect: Option<Duration>,
+    pub attempts: u32,
+    pub alive: (Duration, usize),
+}
+
+/// A value and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The keyword of ssh_config(5) that says the same.
+    pub keyword: &'static str,
+    /// The value, as a line of that file would have it.
+    pub value: String,
+    /// Who says so.
+    pub from: From,
+}
+
+/// Who says what holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The inventory.
+    Inventory,
+    /// An option of this call.
+    Option,
+    /// ssh_config(5).
+    Config,
+    /// Nobody.
+    Default,
+    /// ssh_config(5), which is not followed in this.
+    Ignored,
+}
+
+impl fmt::Display for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inventory => "inventory",
+            Self::Option => "option",
+            Self::Config => "ssh_config",
+            Self::Default => "default",
+            Self::Ignored => "ssh_config, not honoured",
+        })
+    }
+}
+
+impl Destination {
+    /// `address:port`, for messages.
+    pub fn endpoint(&self) -> String {
+        let address = if self.address.contains(':') { format!("[{}]", self.address) } else { self.address.clone() };
+        format!("{address}:{}", self.port)
+    }
+
+    /// Who logs in where, for messages.
+    pub fn login(&self) -> String {
+        format!("{}@{}", self.user, self.endpoint())
+    }
+
+    /// What tokens in a command to reach it stand for; `named` is the host as it was asked about.
+    pub fn tokens(&self, named: &str) -> Tokens {
+        let (host, alias, named) = (self.address.clone(), self.known.host.clone(), named.to_owned());
+        Tokens { host, named, alias, port: self.port, user: self.user.clone(), jump: String::new() }
+    }
+
+    /// Says where a value comes from.
+    pub fn set(&mut self, keyword: &'static str, value: &str, from: From) {
+        self.settings.retain(|setting| setting.keyword != keyword);
+        self.settings.push(Setting { keyword, value: value.to_owned(), from });
+    }
+
+    /// What tells apart the connections to it.
+    pub fn key(&self) -> String {
+        match &self.way {
+            Way::Straight => self.login(),
+            Way::Through(hop) => format!("{} through {}", self.login(), hop.key()),
+            Way::Command(_, command) => format!("{} by {command}", self.login()),
+        }
+    }
+
+    /// Lays the inventory over the configuration; the way is found elsewhere.
+    pub fn of(host: &Host, answer: &Answer) -> Self {
+        let mut layers = Layers { answer, settings: Vec::new() };
+        let address = layers.address(&host.address);
+        let port = layers.one("Port", host.port.map(|port| port.to_string()));
+        let port = port.and_then(|port| port.parse().ok()).unwrap_or(22);
+        let user = layers.one("User", host.user.clone()).unwrap_or_else(crate::remote::who::user);
+        let alias = layers.one("HostKeyAlias", None);
+        let jump = answer.said.one("ProxyJump").unwrap_or_default().to_owned();
+        let named = host.address.clone();
+        let tokens =
+            Tokens { host: address.clone(), alias: alias.clone().unwrap_or(named.clone()), named, port, user, jump };
+        Self {
+            name: host.name.clone(),
+            identity: layers.identity(host, &tokens),
+            methods: layers.methods(),
+            known: layers.known(host, &tokens, alias),
+            family: layers.family(),
+            patience: layers.patience(),
+            environment: layers.environment(),
+            way: Way::Straight,
+            password: None,
+            settings: layers.settings,
+            user: tokens.user,
+            address,
+            port,
+        }
+    }
+}
+
+/// What somebody says, and what is said where nobody does.
+struct Layers<'a> {
+    answer: &'a Answer,
+    settings: Vec<Setting>,
+}
+
+impl Layers<'_> {
+    fn tell(&mut self, keyword: &'static str, value: &str, from: From) {
+        self.settings.push(Setting { keyword, value: value.into(), from });
+    }
+
+    fn source(&self, keyword: &str) -> From {
+        if self.answer.said.all(keyword) == self.answer.usual.all(keyword) { From::Default } else { From::Config }
+    }
+
+    /// The value of a keyword: the inventory's own, else the configuration's.
+    fn one(&mut self, keyword: &'static str, own: Option<String>) -> Option<String> {
+        let from = if own.is_some() { From::Inventory } else { self.source(keyword) };
+        let value = own.or_else(|| self.answer.said.one(keyword).map(str::to_owned))?;
+        self.tell(keyword, &value, from);
+        Some(value)
+    }
+
+    /// The values of a keyword that may be given several times.
+    fn all(&mut self, keyword: &'static str) -> Vec<String> {
+        let from = self.source(keyword);
+        let values = self.answer.said.all(keyword).to_vec();
+        values.iter().for_each(|value| self.tell(keyword, value, from));
+        values
+    }
+
+    fn is(&mut self, keyword: &'static str) -> bool {
+        matches!(self.one(keyword, None).as_deref(), Some("yes" | "true"))
+    }
+
+    fn address(&mut self, asked: &str) -> String {
+        let said = self.answer.said.one("Hostname").filter(|said| !said.eq_ignore_ascii_case(asked));
+        let (address, from) = match said {
+            Some(said) => (said.to_owned(), From::Config),
+            None => (asked.to_owned(), From::Inventory),
+        };
+        self.tell("Hostname", &address, from);
+        address
+    }
+
+    fn identity(&mut self, host: &Host, tokens: &Tokens) -> Identity {
+        let socket = self.one("IdentityAgent", None);
+        let agent = agent(socket.as_deref(), tokens);
+        if let Some(file) = &host.identity_file {
+            self.tell("IdentityFile", &file.display().to_string(), From::Inventory);
+            let certificates = self.paths("CertificateFile", tokens);
+            return Identity { files: vec![file.clone()], named: true, only: true, certificates, agent };
+        }
+        let named = self.source("IdentityFile") == From::Config;
+        let files = self.paths("IdentityFile", tokens);
+        let only = self.is("IdentitiesOnly");
+        Identity { files, named, only, certificates: self.paths("CertificateFile", tokens), agent }
+    }
+
+    fn paths(&mut self, keyword: &'static str, tokens: &Tokens) -> Vec<PathBuf> {
+        let files = self.all(keyword).into_iter().filter(|file| file != "none");
+        files.map(|file| tokens.path(&file)).collect()
+    }
+
+    fn methods(&mut self) -> Vec<MethodKind> {
+        let all = [
+            (MethodKind::PublicKey, "publickey", "PubkeyAuthentication"),
+            (MethodKind::KeyboardInteractive, "keyboard-interactive", "KbdInteractiveAuthentication"),
+            (MethodKind::Password, "password", "PasswordAuthentication"),
+        ];
+        let allowed = |(_, _, keyword): &&(MethodKind, &str, &str)| {
+            !matches!(self.answer.said.one(keyword), Some("no" | "false"))
+        };
+        let allowed: Vec<_> = all.iter().filter(allowed).collect();
+        for (_, _, keyword) in all {
+            self.one(keyword, None);
+        }
+        let Some(order) = self.one("PreferredAuthentications", None) else {
+            return allowed.iter().map(|(method, _, _)| *method).collect();
+        };
+        let named = order.split(',').filter_map(|word| allowed.iter().find(|(_, name, _)| *name == word));
+        named.map(|(method, _, _)| *method).collect()
+    }
+
+    fn known(&mut self, host: &Host, tokens: &Tokens, alias: Option<String>) -> Known {
+        let mut files = |keyword: &'static str| {
+            let files = self.one(keyword, None).unwrap_or_default();
+            let files = files.split_whitespace().filter(|file| *file != "none");
+            files.map(|file| tokens.path(file)).collect()
+        };
+        let (user_files, global_files) = (files("UserKnownHostsFile"), files("GlobalKnownHostsFile"));
+        let strict = match self.one("StrictHostKeyChecking", None).as_deref() {
+            Some("yes" | "true") => Strict::Refuse,
+            Some("accept-new" | "no" | "false" | "off") => Strict::Accept,
+            _ => Strict::Ask,
+        };
+        let hash = self.one("HashKnownHosts", None).map(|hash| hash == "yes");
+        // An alias stands without a port.
+        let place = alias.clone().unwrap_or_else(|| place(&tokens.host, tokens.port));
+        let name = alias.unwrap_or_else(|| tokens.host.clone());
+        Known { host: name, place, user_files, global_files, pinned: host.host_keys.clone(), strict, hash }
+    }
+
+    fn family(&mut self) -> Family {
+        match self.one("AddressFamily", None).as_deref() {
+            Some("inet") => Family::Four,
+            Some("inet6") => Family::Six,
+            _ => Family::Any,
+        }
+    }
+
+    fn patience(&mut self) -> Patience {
+        let mut number = |keyword| self.one(keyword, None).and_then(|text| text.parse::<u64>().ok());
+        let connect = number("ConnectTimeout").filter(|seconds| *seconds > 0).map(Duration::from_secs);
+        let attempts = number("ConnectionAttempts").map_or(1, |count| u32::try_from(count).unwrap_or(u32::MAX));
+        let interval = number("ServerAliveInterval").filter(|seconds| *seconds > 0).map(Duration::from_secs);
+        let count = number("ServerAliveCountMax").and_then(|count| usize::try_from(count).ok());
+        // Where nobody asks for signs of life, we do: what is dead must be noticed.
+        let alive = interval.map_or(ALIVE, |interval| (interval, count.unwrap_or(ALIVE.1)));
+        Patience { connect, attempts, alive }
+    }
+
+    fn environment(&mut self) -> Vec<(String, String)> {
+        let mut set: Vec<(String, String)> = std::env::vars().filter(|(name, _)| self.is_sent(name)).collect();
+        self.all("SendEnv");
+        let pairs = self.all("SetEnv");
+        set.extend(
+            pairs.iter().filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.into(), value.into())),
+        );
+        set
+    }
+
+    /// Commands speak C.UTF-8, whatever language we do.
+    fn is_sent(&self, name: &str) -> bool {
+        let patterns = self.answer.said.all("SendEnv").iter().flat_map(|patterns| patterns.split_whitespace());
+        let foreign = name == "LANG" || name.starts_with("LC_");
+        !foreign && patterns.into_iter().any(|pattern| super::hostkeys::glob(pattern, name))
+    }
+}
+
+/// What is set and would matter, with whether it is too grave to go on.
+pub(super) fn unhonoured(answer: &Answer) -> Vec<(&'static str, String, bool)> {
+    let set = answer.said.keywords().filter(|word| answer.said.all(word) != answer.usual.all(word));
+    let standing = set.filter_map(|word| {
+        let known = keyword(word)?;
+        let grave = known.standing == Standing::Refused;
+        let counts = grave || known.standing == Standing::Named;
+        counts.then(|| (known.name, answer.said.all(word).join(" "), grave))
+    });
+    standing.collect()
+}
+
+/// The agent's socket: `SSH_AUTH_SOCK` where nothing is said.
+fn agent(said: Option<&str>, tokens: &Tokens) -> Option<PathBuf> {
+    match said {
+        Some("none") => None,
+        None | Some("SSH_AUTH_SOCK") => std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from),
+        Some(path) => Some(tokens.path(path)),
+    }
+    .filter(|path| !path.as_os_str().is_empty())
+}

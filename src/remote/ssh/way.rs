@@ -1,0 +1,278 @@
+//! The stream to a host: straight, through another host, or by a program of the user's.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncReadExt, join};
+use tokio::net::lookup_host;
+use tokio::process::Command;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Duration, Instant, timeout};
+
+use super::connect::{Reach, SHORTEST_STAGE, Trouble, unanswered};
+use super::connection::{Connection, Hold};
+use super::destination::{Destination, Way};
+use super::held::Held;
+use super::{dial, tcp};
+use crate::remote::{Dial, Tunnel, Unreachable};
+
+/// Connections to one door that have not logged in: sshd drops some beyond 10 (`MaxStartups 10:30:100`).
+const MOST_AT_ONE_DOOR: usize = 8;
+/// What is kept of the words of a program that makes the connection.
+const LONGEST_COMPLAINT: usize = 4 << 10;
+
+/// Where those who have not logged in wait: each sshd, or each program that leads to some, is a door of its own.
+#[derive(Default)]
+pub(super) struct Doors(Mutex<HashMap<String, Arc<Semaphore>>>);
+
+impl Doors {
+    async fn enter(&self, door: String) -> Option<OwnedSemaphorePermit> {
+        let door = {
+            let mut doors = lock(&self.0);
+            doors.entry(door).or_insert_with(|| Arc::new(Semaphore::new(MOST_AT_ONE_DOOR))).clone()
+        };
+        door.acquire_owned().await.ok()
+    }
+}
+
+/// Hosts that others are reached through: one connection each, however many go through it.
+#[derive(Default)]
+pub(super) struct Bastions(Mutex<HashMap<String, Arc<Bastion>>>);
+
+#[derive(Default)]
+struct Bastion {
+    hold: tokio::sync::Mutex<Option<Hold>>,
+    failures: AtomicU64,
+    last: Mutex<Option<Trouble>>,
+}
+
+/// A way that is open.
+pub(super) struct Open {
+    pub stream: Box<dyn Tunnel>,
+    /// A place among those who have not logged in.
+    pub place: Option<OwnedSemaphorePermit>,
+    /// What a program that makes the connection has to say.
+    pub complaint: Complaint,
+}
+
+impl Reach {
+    /// Opens the way to a host; each part of it may take as long as `limit`.
+    pub(super) async fn open(&self, to: &Destination, limit: Duration, deadline: Instant) -> Result<Open, Trouble> {
+        match &to.way {
+            Way::Straight => self.straight(to, limit).await,
+            Way::Through(hop) => self.through(to, hop, limit, deadline).await,
+            Way::Command(door, command) => {
+                let place = self.doors.enter(door.clone()).await;
+                let (stream, complaint) = speak(command).map_err(|error| no_program(to, command, &error))?;
+                Ok(Open { stream, place, complaint })
+            }
+        }
+    }
+
+    async fn straight(&self, to: &Destination, limit: Duration) -> Result<Open, Trouble> {
+        let addresses = resolve(to, limit).await?;
+        self.knock(to, &addresses, limit).await
+    }
+
+    /// Tries the addresses of a name one after the other; together they have no longer than one has, but for the least time.
+    async fn knock(&self, to: &Destination, addresses: &[SocketAddr], limit: Duration) -> Result<Open, Trouble> {
+        let limit = (limit / addresses.len().max(1) as u32).max(SHORTEST_STAGE);
+        let mut whys = Vec::new();
+        for address in addresses {
+            let place = self.doors.enter(address.to_string()).await;
+            let why = match timeout(limit, tcp::connect(*address)).await {
+                Ok(Ok(stream)) => return Ok(Open { stream: Box::new(stream), place, complaint: Complaint::default() }),
+                Ok(Err(error)) => words_for(&error),
+                Err(_) => format!("no answer within {limit:.0?}; packets are swallowed on the way"),
+            };
+            let which = if addresses.len() > 1 { format!("{}: ", address.ip()) } else { String::new() };
+            whys.push(which + &why);
+        }
+        Err(unanswered(to, &whys.join("; ")))
+    }
+
+    async fn through(
+        &self,
+        to: &Destination,
+        hop: &Destination,
+        limit: Duration,
+        deadline: Instant,
+    ) -> Result<Open, Trouble> {
+        let bastion = self.bastion(hop, deadline).await.map_err(|trouble| trouble.on_the_way(to))?;
+        let place = self.doors.enter(format!("{} {}", hop.key(), to.endpoint())).await;
+        let stream = dial::dial(&bastion, &to.address, to.port, limit).await;
+        let stream = stream.map_err(|why| undialled(to, hop, why))?;
+        Ok(Open { stream, place, complaint: Complaint::default() })
+    }
+
+    /// The connection to a host on the way. Who waited for a login that failed has his answer.
+    async fn bastion(&self, hop: &Destination, deadline: Instant) -> Result<Arc<Connection>, Trouble> {
+        let bastion = lock(&self.bastions.0).entry(hop.key()).or_default().clone();
+        let failures = bastion.failures.load(Ordering::Acquire);
+        let mut hold = bastion.hold.lock().await;
+        if let Some(open) = hold.as_ref().filter(|open| !open.handle.is_closed()) {
+            return Ok(Arc::clone(open));
+        }
+        if bastion.failures.load(Ordering::Acquire) != failures
+            && let Some(trouble) = lock(&bastion.last).clone()
+        {
+            return Err(trouble);
+        }
+        match Box::pin(self.attempt(hop, deadline)).await {
+            Ok(new) => Ok(Arc::clone(hold.insert(new))),
+            Err(trouble) => {
+                *lock(&bastion.last) = Some(trouble.clone());
+                bastion.failures.fetch_add(1, Ordering::AcqRel);
+                Err(trouble)
+            }
+        }
+    }
+}
+
+fn undialled(to: &Destination, hop: &Destination, why: Dial) -> Trouble {
+    let told = |what: String, hint: Option<String>| Unreachable { what: format!("{what} from {}", hop.name), hint };
+    match why {
+        Dial::Forbidden => Trouble::Final(Unreachable {
+            what: format!("{}: {} lets nobody through: {why}", to.endpoint(), hop.name),
+            hint: Some(format!("set `AllowTcpForwarding yes` in the sshd_config of {}", hop.name)),
+        }),
+        Dial::Lost(lost) => unanswered(to, &format!("{} was lost on the way: {lost}", hop.name)),
+        why => match unanswered(to, &why.to_string()) {
+            Trouble::Again(trouble) => Trouble::Again(told(trouble.what, trouble.hint)),
+            other => other,
+        },
+    }
+}
+
+/// What a program wrote on its standard error.
+#[derive(Clone, Default)]
+pub(super) struct Complaint(Arc<Mutex<Vec<u8>>>);
+
+impl Complaint {
+    /// The last line of it.
+    pub fn last(&self) -> Option<String> {
+        let said = lock(&self.0);
+        let text = String::from_utf8_lossy(&said);
+        text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+    }
+}
+
+/// Runs a program that speaks with a host on its standard input and output, as `ProxyCommand` of ssh_config(5) says.
+fn speak(command: &str) -> io::Result<(Box<dyn Tunnel>, Complaint)> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("exec {command}")]).kill_on_drop(true);
+    let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let missing = || io::Error::other("it has no standard input and output");
+    let (stdin, stdout) = child.stdin.take().zip(child.stdout.take()).ok_or_else(missing)?;
+    let complaint = Complaint::default();
+    if let Some(stderr) = child.stderr.take() {
+        tokio::spawn(listen(stderr, complaint.clone()));
+    }
+    Ok((Box::new(Held::new(join(stdout, stdin), child)), complaint))
+}
+
+async fn listen(mut from: tokio::process::ChildStderr, to: Complaint) {
+    let mut bytes = [0; 1024];
+    while let Ok(count @ 1..) = from.read(&mut bytes).await {
+        let mut said = lock(&to.0);
+        said.extend_from_slice(&bytes[..count]);
+        let excess = said.len().saturating_sub(LONGEST_COMPLAINT);
+        said.drain(..excess);
+    }
+}
+
+async fn resolve(to: &Destination, limit: Duration) -> Result<Vec<SocketAddr>, Trouble> {
+    let found = match timeout(limit, lookup_host((to.address.as_str(), to.port))).await {
+        Ok(Ok(found)) => of_family(to, found.collect()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("the name server does not answer".into()),
+    };
+    found.map_err(|why| {
+        let trouble = Unreachable {
+            what: format!("the name {:?} of {} does not resolve: {why}", to.address, to.name),
+            hint: Some("give the host an address in the inventory".into()),
+        };
+        if why.contains("Temporary") || why.contains("answer") {
+            Trouble::Again(trouble)
+        } else {
+            Trouble::Final(trouble)
+        }
+    })
+}
+
+fn of_family(to: &Destination, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, String> {
+    let (any, fits): (bool, Vec<_>) = (!found.is_empty(), found.into_iter().filter(|one| to.family.has(one)).collect());
+    match (fits.is_empty(), any) {
+        (false, _) => Ok(fits),
+        (true, true) => Err("it has no address of the AddressFamily that ssh_config asks for".into()),
+        (true, false) => Err("it has no address".into()),
+    }
+}
+
+fn words_for(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".into(),
+        io::ErrorKind::ConnectionReset => "it reset the connection".into(),
+        io::ErrorKind::HostUnreachable => "no route to host".into(),
+        io::ErrorKind::NetworkUnreachable => "network is unreachable".into(),
+        io::ErrorKind::TimedOut => "no answer; packets are swallowed on the way".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn no_program(to: &Destination, command: &str, error: &io::Error) -> Trouble {
+    Trouble::Final(Unreachable {
+        what: format!("{}: its ProxyCommand cannot be run: {error}\n$ {command}", to.endpoint()),
+        hint: None,
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::super::Options;
+    use super::super::config::Config;
+    use super::super::destination::Family;
+    use super::*;
+    use crate::inventory::Host;
+
+    fn reach() -> Reach {
+        Reach::new(&Options { config: Config::None, ..Options::default() })
+    }
+
+    async fn one(reach: &Reach) -> Arc<Destination> {
+        reach.book.find(&Host { address: "one.lan".into(), ..Host::named("one") }).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_addresses_of_a_name_are_tried_in_turn() {
+        let (reach, listeners) = (
+            reach(),
+            [TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.2:0").await.unwrap()],
+        );
+        let [dead, alive] = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
+        let [gone, stays] = listeners;
+        drop(gone);
+        let (limit, to) = (Duration::from_secs(2), one(&reach).await);
+        let _open = reach.knock(&to, &[dead, alive], limit).await.ok().expect("the second answers");
+        stays.accept().await.unwrap();
+        let Err(Trouble::Again(why)) = reach.knock(&to, &[dead, dead], limit).await else { panic!("it is gone") };
+        assert_eq!(why.what, "one.lan:22: 127.0.0.1: connection refused; 127.0.0.1: connection refused");
+    }
+
+    #[test]
+    fn a_family_that_was_asked_for_is_kept_to() {
+        let found: Vec<SocketAddr> = vec!["127.0.0.1:22".parse().unwrap(), "[::1]:22".parse().unwrap()];
+        let kept = |family: Family| found.iter().filter(|one| family.has(one)).count();
+        assert_eq!([Family::Any, Family::Four, Family::Six].map(kept), [2, 1, 1]);
+    }
+}
