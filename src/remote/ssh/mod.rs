@@ -9,6 +9,7 @@
 //! | `client` | our answers to what a server says of its own accord |
 //! | `connection` | a login and its channels |
 //! | `exec`, `output` | one command on one channel |
+//! | `sudo` | how a command becomes another user's where sudo asks for a password |
 //! | `session` | all that is done with one host |
 //! | `dial` | connections from the host to somewhere else |
 
@@ -21,6 +22,7 @@ mod exec;
 mod hostkeys;
 mod output;
 mod session;
+mod sudo;
 mod tcp;
 mod trust;
 
@@ -36,6 +38,7 @@ use super::{Connect, Live, Session, Unreachable};
 use crate::inventory::Host;
 use crate::secret::Secret;
 use connect::Reach;
+use sudo::Sudo;
 use trust::Keeper;
 
 /// Answers what only a person can. Its methods block; they are called away from the runtime's own threads, one at a time.
@@ -79,6 +82,10 @@ pub struct Options {
     pub agent: Option<PathBuf>,
     /// Key files for hosts without an `identity_file`; those that do not exist are passed over.
     pub identities: Vec<PathBuf>,
+    /// The password to log in with, for hosts that have none of their own.
+    pub password: Option<Secret>,
+    /// What sudo's question is answered with, for hosts that have no password of their own for that.
+    pub become_password: Option<Secret>,
 }
 
 impl Default for Options {
@@ -90,6 +97,8 @@ impl Default for Options {
             known_hosts: vec![folder.join("known_hosts"), "/etc/ssh/ssh_known_hosts".into()],
             agent: env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from),
             identities: ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| folder.join(name)).into(),
+            password: None,
+            become_password: None,
         }
     }
 }
@@ -97,6 +106,7 @@ impl Default for Options {
 /// Opens sessions over SSH: one for a whole run, so that questions are asked once.
 pub struct Ssh {
     reach: Arc<Reach>,
+    become_password: Option<Secret>,
 }
 
 impl Ssh {
@@ -104,7 +114,8 @@ impl Ssh {
     pub fn new(options: Options) -> Self {
         let keys = auth::Keys::new(options.agent, options.identities, options.asker.clone());
         let keeper = Keeper::new(options.accept_new_host_keys, options.asker, options.known_hosts);
-        Self { reach: Arc::new(Reach::new(Arc::new(keeper), keys)) }
+        let become_password = options.become_password;
+        Self { reach: Arc::new(Reach::new(Arc::new(keeper), keys)), become_password }
     }
 }
 
@@ -118,7 +129,8 @@ impl Connect for Ssh {
 
     async fn connect(&self, host: &Host, wait: Duration, note: Live) -> Result<Arc<dyn Session>, Unreachable> {
         no_jump(host)?;
-        let session = session::Ssh::open(self.reach.clone(), host, wait, &note).await?;
+        let sudo = Sudo::new(host, &login(host), self.become_password.as_ref());
+        let session = session::Ssh::open(self.reach.clone(), host, sudo, wait, &note).await?;
         Ok(Arc::new(session))
     }
 }

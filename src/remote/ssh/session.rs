@@ -11,6 +11,7 @@ use tokio::time::{Duration, sleep, timeout};
 use super::connect::Reach;
 use super::connection::{Connection, Hold};
 use super::exec::{self, Job};
+use super::sudo::Sudo;
 use super::{dial, login};
 use crate::inventory::Host;
 use crate::remote::{Command, Dial, Exec, Live, Lost, Output, Session, Tunnel, Unreachable, User};
@@ -28,6 +29,7 @@ struct Shared {
     host: Host,
     login: String,
     mark: String,
+    sudo: Arc<Sudo>,
     reach: Arc<Reach>,
     main: Hold,
     idle: Mutex<Vec<Hold>>,
@@ -50,12 +52,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Ssh {
-    pub async fn open(reach: Arc<Reach>, host: &Host, wait: Duration, note: &Live) -> Result<Self, Unreachable> {
+    pub async fn open(
+        reach: Arc<Reach>,
+        host: &Host,
+        sudo: Sudo,
+        wait: Duration,
+        note: &Live,
+    ) -> Result<Self, Unreachable> {
         let main = reach.reach(host, wait, note).await?;
         Ok(Self(Arc::new(Shared {
             host: host.clone(),
             login: login(host),
             mark: format!("skep-{:032x}", rand::random::<u128>()),
+            sudo: Arc::new(sudo),
             reach,
             main,
             idle: Mutex::default(),
@@ -71,7 +80,7 @@ impl Session for Ssh {
     async fn exec(&self, exec: Exec<'_>) -> Result<Output, Lost> {
         let streams = exec.stdin.is_some() || exec.stdout.is_some();
         let deadline = exec.deadline;
-        let job = Job::new(exec, &self.0.login, &self.0.mark)?;
+        let job = Job::new(exec, &self.0.login, &self.0.mark, &self.0.sudo);
         if !streams {
             return self.0.run(&self.0.main, job, deadline).await;
         }
@@ -85,6 +94,10 @@ impl Session for Ssh {
 
     async fn dial(&self, address: &str, port: u16, within: Duration) -> Result<Box<dyn Tunnel>, Dial> {
         dial::dial(&self.0.main, address, port, within).await
+    }
+
+    fn answers_sudo(&self) -> bool {
+        self.0.sudo.has_password()
     }
 
     async fn interrupt(&self) {
@@ -167,7 +180,7 @@ impl Shared {
             return;
         }
         let command = Command::sh(ending(&sessions)).by(user);
-        let Ok(job) = Job::new(Exec::new(&command), &self.login, &self.mark) else { return };
+        let job = Job::new(Exec::new(&command), &self.login, &self.mark, &self.sudo).at_once();
         let ended = timeout(ENDING, async {
             let slot = self.main.extra_slot().await?;
             exec::run(slot, job, |_| {}).await
