@@ -107,10 +107,19 @@ async fn ask(world: &World, name: &str, session: &Arc<dyn Session>, reads: Vec<(
 /// Answers, and the connection's end where it is why they are unread.
 type Answers = (Vec<Answer>, Option<Lost>);
 
+/// With one command; where a sudo in its script would be asked for a password, with one for each user.
 async fn run(session: &dyn Session, reads: Vec<(User, Read)>) -> Answers {
-    if reads.is_empty() {
-        return (Vec::new(), None);
+    let mut groups: BTreeMap<Option<User>, Vec<(User, Read)>> = BTreeMap::new();
+    for (user, read) in reads {
+        groups.entry(session.answers_sudo().then(|| user.clone())).or_default().push((user, read));
     }
+    let answered = join_all(groups.into_values().map(|reads| run_one(session, reads))).await;
+    answered
+        .into_iter()
+        .fold((Vec::new(), None), |(answers, lost), (more, why)| ([answers, more].concat(), lost.or(why)))
+}
+
+async fn run_one(session: &dyn Session, reads: Vec<(User, Read)>) -> Answers {
     let batch = Batch::new(super::nonce(), reads.iter().cloned());
     let command = batch.command();
     match session.exec(Exec { cap: REPLY, deadline: Some(batch.deadline()), ..Exec::new(&command) }).await {

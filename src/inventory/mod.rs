@@ -15,6 +15,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::secret::Secret;
 use crate::yaml::Node;
 
 pub use pattern::{Pattern, PatternError};
@@ -72,6 +73,8 @@ pub struct Host {
     pub port: Option<u16>,
     /// Who logs in; the workstation's user where none is given.
     pub user: Option<String>,
+    /// The password to log in with.
+    pub password: Option<Secret>,
     /// The private key to offer, `~` expanded.
     pub identity_file: Option<PathBuf>,
     /// Hosts to go through, as `ssh -J` takes them: names of the inventory, or `user@host:port`; `none` for none.
@@ -82,6 +85,8 @@ pub struct Host {
     pub become_root: bool,
     /// Who sudo becomes; `root` where none is given.
     pub become_user: String,
+    /// What sudo's question for a password is answered with.
+    pub become_password: Option<Secret>,
     /// How the other nodes reach it, where the inventory says so.
     pub private_address: Option<Private>,
     /// The groups it is in, `all` left out, in the inventory's order.
@@ -98,11 +103,13 @@ impl Host {
             address: name.into(),
             port: None,
             user: None,
+            password: None,
             identity_file: None,
             jump: None,
             host_keys: Vec::new(),
             become_root: true,
             become_user: "root".into(),
+            become_password: None,
             private_address: None,
             groups: Vec::new(),
             vars: Vec::new(),

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::tree::{Tree, Var, put};
 use super::{Group, Host, Inventory, Private};
+use crate::secret::Secret;
 use crate::yaml::{Error, Errors, Node, from_node};
 
 /// Makes the inventory; all mistakes at once.
@@ -119,6 +120,16 @@ impl Keys<'_> {
         Some(expand_path(&text, &node.at.source.path))
     }
 
+    /// Digits are a password, too. It is sent as one line: more of them would be taken for more answers.
+    fn secret(&mut self, key: &str) -> Option<Secret> {
+        let node = self.node(key)?;
+        let text = node.scalar_text().filter(|text| !text.contains(['\n', '\r', '\0']));
+        if text.is_none() {
+            self.errors.push(Error::at(&node.at, format!("`{key}` is one line of text")));
+        }
+        text.map(Secret::new)
+    }
+
     fn host_keys(&mut self) -> Vec<String> {
         match self.node("host_key") {
             None => Vec::new(),
@@ -144,11 +155,13 @@ fn host(name: &str, vars: Vec<Var>, groups: Vec<String>, errors: &mut Vec<Error>
         address: keys.take("address").unwrap_or_else(|| name.to_owned()),
         port: keys.port(),
         user: keys.take("user"),
+        password: keys.secret("password"),
         identity_file: keys.identity_file(),
         jump: keys.take("jump"),
         host_keys: keys.host_keys(),
         become_root: keys.take("become").unwrap_or(true),
         become_user: keys.take("become_user").unwrap_or_else(|| "root".to_owned()),
+        become_password: keys.secret("become_password"),
         private_address: keys.private(),
         groups,
         vars: keys.vars,

@@ -68,6 +68,97 @@ fn hosts_lie_over_groups_and_children_over_parents() {
 }
 
 #[test]
+fn passwords_are_taken_out_of_the_variables_and_shown_nowhere() {
+    let text = "
+all:
+  vars: {ansible_become_pass: s3cret-all, rack: a}
+  hosts:
+    a: {password: s3cret-login}
+    b: {become_password: 007, ansible_ssh_pass: 's3cret: b'}
+";
+    let tree = tree(text);
+    let of = |host: &Host| [&host.password, &host.become_password].map(|s| s.as_ref().map(|s| s.expose().to_owned()));
+    assert_eq!(of(&tree.hosts[0]), [Some("s3cret-login".into()), Some("s3cret-all".into())]);
+    assert_eq!(of(&tree.hosts[1]), [Some("s3cret: b".into()), Some("007".into())]);
+    assert!(tree.hosts.iter().all(|host| host.vars.len() == 1), "{tree:?}");
+    assert!(!format!("{tree:?}").contains("s3cret"), "{tree:?}");
+}
+
+#[test]
+fn a_mistake_beside_a_password_does_not_show_it() {
+    let text = "
+all:
+  vars: {become_pasword: s3cret-0, becom: true}
+  hosts:
+    a: {become_password: s3cret-1, port: 70000}
+    b: {become_password: [s3cret-2]}
+    c: {password: \"s3cret\\n3\"}
+    d: {adress: x, ansible_password: s3cret-4}
+    e: {password: s3cret-5}
+  children:
+    web: {hosts: {e: {password: s3cret-6}}}
+";
+    assert_snapshot!(mistakes(text), @r"
+    error: unknown key `become_pasword`
+     --> inventory/lab.yml:3:10
+      |
+    3 |   vars: {become_pasword: ********, becom: true}
+      |          ^^^^^^^^^^^^^^
+
+    hint: did you mean `become_password`? A variable needs a name that cannot be taken for it
+
+    error: unknown key `becom`
+     --> inventory/lab.yml:3:36
+      |
+    3 |   vars: {become_pasword: ********, becom: true}
+      |                                    ^^^^^
+
+    hint: did you mean `become`? A variable needs a name that cannot be taken for it
+
+    error: expected a whole number from 0 to 65535, found `70000`
+     --> inventory/lab.yml:5:42
+      |
+    5 |     a: {become_password: ********, port: 70000}
+      |                                          ^^^^^
+
+    error: `become_password` is one line of text
+     --> inventory/lab.yml:6:26
+      |
+    6 |     b: {become_password: ***********
+      |                          ^^^^^^^^^^
+
+    error: `password` is one line of text
+     --> inventory/lab.yml:7:19
+      |
+    7 |     c: {password: ***********}
+      |                   ^^^^^^^^^^^
+
+    error: unknown key `adress`
+     --> inventory/lab.yml:8:9
+      |
+    8 |     d: {adress: x, ansible_password: ********}
+      |         ^^^^^^
+
+    hint: did you mean `address`? A variable needs a name that cannot be taken for it
+
+    error: `password` of this host was given differently before
+      --> inventory/lab.yml:11:33
+       |
+     9 |     e: {password: ********}
+       |                   -------- first given here
+    10 |   children:
+    11 |     web: {hosts: {e: {password: ********}}}
+       |                                 ^^^^^^^^
+
+    hint: say it in one place; in the other groups the host's name is enough
+    ");
+    for text in ["all:\n  vars: {password: s3cret-7\n", "all:\n  vars: {password: 's3cret-8}\n"] {
+        let told = mistakes(text);
+        assert!(told.contains("vars") && !told.contains("s3cret"), "{told}");
+    }
+}
+
+#[test]
 fn patterns_choose_in_the_inventorys_order() {
     for (pattern, hosts) in [
         ("all", "node1 node2 node3"),

@@ -5,15 +5,17 @@ use crate::yaml::{Error, Node, Value};
 use super::range::expand;
 
 /// What a key of a host, a group or `vars` is called here, and by Ansible.
-const CONNECTION: [(&str, &[&str]); 9] = [
+const CONNECTION: [(&str, &[&str]); 11] = [
     ("address", &["ansible_host", "ansible_ssh_host"]),
     ("port", &["ansible_port", "ansible_ssh_port"]),
     ("user", &["ansible_user", "ansible_ssh_user"]),
+    ("password", &["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"]),
     ("identity_file", &["ansible_ssh_private_key_file", "ansible_private_key_file"]),
     ("jump", &[]),
     ("host_key", &[]),
     ("become", &["ansible_become"]),
     ("become_user", &["ansible_become_user"]),
+    ("become_password", &["ansible_become_password", "ansible_become_pass"]),
     ("private_address", &["advertise"]),
 ];
 

@@ -11,7 +11,7 @@ pub enum User {
     /// The user that logged in.
     #[default]
     Login,
-    /// Root, or another, through `sudo -n`; nothing is put in front where that user logged in.
+    /// Root, or another, through sudo; nothing is put in front where that user logged in.
     Sudo(String),
 }
 

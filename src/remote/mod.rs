@@ -147,6 +147,12 @@ pub trait Session: Send + Sync {
     /// [`Dial`] says whether the port is closed, silent, or forbidden to try.
     async fn dial(&self, address: &str, port: u16, within: Duration) -> Result<Box<dyn Tunnel>, Dial>;
 
+    /// Whether there is an answer for a sudo that asks. It is given to [`Session::exec`]'s own only: then no script should call
+    /// sudo itself.
+    fn answers_sudo(&self) -> bool {
+        false
+    }
+
     /// Ends what still runs (the process groups of the commands under way), for Ctrl-C. The session stays usable.
     async fn interrupt(&self);
 

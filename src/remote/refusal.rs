@@ -14,31 +14,60 @@ pub fn parted(message: &str) -> (&str, Option<&str>) {
 pub fn explain(user: &User, login: &str, code: i32, said: &str) -> String {
     let said = if said.is_empty() { format!("it exited with {code} and said nothing") } else { said.to_owned() };
     match user {
-        User::Sudo(name) if name != login => sudo(name, login, &said),
+        User::Sudo(name) if name != login => sudo(name, login, code, &said),
         _ => format!(
             "no command can be run as {login:?}: {said}{HINT}its login shell must run `sh`; see `getent passwd {login}` there"
         ),
     }
 }
 
-fn sudo(name: &str, login: &str, said: &str) -> String {
-    format!("sudo did not let {login:?} run commands as {name:?}: {said}{HINT}{}", remedy(name, login, said))
+/// Whether that is sudo's word for: I must ask, and was told not to. In English; there are several of it.
+pub fn wants_password(code: i32, said: &str) -> bool {
+    code == 1 && (said.contains("password is required") || said.contains("authentication is required"))
 }
 
-fn remedy(name: &str, login: &str, said: &str) -> String {
-    if said.contains("not found") {
-        return "install sudo on the host, or log in as root (user: root in the inventory)".into();
+/// Whether that is sudo's last word after a wrong password.
+pub fn was_wrong(said: &str) -> bool {
+    said.contains("incorrect password attempt") || said.contains("incorrect authentication attempt")
+}
+
+/// What to say where the password was wrong: the host's `own`, or the one that was asked for.
+pub fn password(login: &str, host: &str, own: bool) -> String {
+    let remedy = match own {
+        true => "correct its become_password in the inventory",
+        false => "what -K asked for is not it; a host's own password is its become_password in the inventory",
+    };
+    format!("sudo refused the password for {login} on {host}{HINT}{remedy}")
+}
+
+fn sudo(name: &str, login: &str, code: i32, said: &str) -> String {
+    // What shells and env(1) say of it is in the host's language, their exit status is not.
+    if code == 127 {
+        return format!(
+            "there is no sudo, by which {login:?} could run commands as {name:?}: {said}{HINT}install sudo on the host, \
+             log in as root (user: root in the inventory), or say become: false where no step needs it"
+        );
     }
+    format!("sudo did not let {login:?} run commands as {name:?}: {said}{HINT}{}", remedy(name, login, code, said))
+}
+
+fn remedy(name: &str, login: &str, code: i32, said: &str) -> String {
     if said.contains("unknown user") {
         return format!("there is no user {name:?} on the host: correct become_user");
     }
     if said.contains("tty") || said.contains("terminal") && !said.contains("password") {
         return format!("its sudoers wants a terminal; allow this user to do without: Defaults:{login} !requiretty");
     }
-    format!(
+    let without = format!(
         "as an administrator of the host: echo '{login} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/90-{login} \
          (or become: false, where no step needs it)"
-    )
+    );
+    if wants_password(code, said) {
+        return format!(
+            "give the password: -K asks for it, become_password in the inventory holds it. Or let sudo do without, {without}"
+        );
+    }
+    without
 }
 
 #[cfg(test)]
@@ -53,12 +82,13 @@ mod tests {
             "{told}"
         );
         let hint = parted(&told).1.expect("a remedy");
-        assert!(hint.starts_with("as an administrator of the host: echo 'ann ALL=(ALL) NOPASSWD: ALL'"), "{hint}");
+        assert!(hint.contains("as an administrator of the host: echo 'ann ALL=(ALL) NOPASSWD: ALL'"), "{hint}");
+        assert!(hint.contains("-K") && hint.contains("become_password"), "{hint}");
     }
 
     #[test]
     fn other_refusals_have_their_own_remedies() {
-        assert!(explain(&User::root(), "ann", 127, "sh: 1: sudo: not found").contains("hint: install sudo"));
+        assert!(explain(&User::root(), "ann", 127, "env: 'sudo': No such file").contains("hint: install sudo"));
         assert!(
             explain(&User::root(), "ann", 1, "sudo: sorry, you must have a tty to run sudo").contains("!requiretty")
         );

@@ -5,11 +5,13 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::hide::hidden;
 use super::{At, Source};
 
 /// A mistake in what was read.
 ///
-/// `Display` shows it as rustc would, without colour: the message, the place, the line with a caret, and the hint.
+/// `Display` shows it as rustc would, without colour: the message, the place, the line with a caret, and the hint. What looks
+/// like a password in that line is hidden.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Error {
     /// What is wrong, in one sentence without a full stop.
@@ -89,7 +91,7 @@ impl Error {
 }
 
 fn snippet(source: &Source) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
-    Snippet::source(source.text.as_str()).path(source.path.to_string_lossy().into_owned())
+    Snippet::source(hidden(&source.text)).path(source.path.to_string_lossy().into_owned())
 }
 
 /// The part of a place that is on its first line: a caret under twenty lines helps nobody.

@@ -12,6 +12,7 @@ mod compose;
 mod de;
 mod error;
 mod fault;
+mod hide;
 mod holes;
 mod node;
 mod scalar;

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use skep::inventory::Host;
 use skep::remote::ssh::{Options, Ssh};
-use skep::remote::{Command, Connect, Dial, Exec, Live, Lost, Output, Session, Unreachable};
+use skep::remote::{Command, Connect, Dial, Exec, Live, Lost, Output, Session, Unreachable, User};
 
 use crate::support::sshd::Sshd;
 
 mod commands;
 mod doors;
+mod sudo;
 mod users;
 
 const SHORT: Duration = Duration::from_secs(5);
@@ -29,5 +30,10 @@ async fn session(sshd: &Sshd) -> Arc<dyn Session> {
 
 async fn run(session: &dyn Session, line: &str) -> Result<Output, Lost> {
     let command = Command::sh(line);
+    session.exec(Exec::new(&command)).await
+}
+
+async fn by(session: &dyn Session, user: User, line: &str) -> Result<Output, Lost> {
+    let command = Command::sh(line).by(user);
     session.exec(Exec::new(&command)).await
 }

@@ -9,6 +9,7 @@ use super::config::{Answer, Asked, Evaluator, Said};
 use super::destination::{Destination, From, Setting, Strict, Way, unhonoured};
 use crate::inventory::Host;
 use crate::remote::Unreachable;
+use crate::secret::Secret;
 
 /// A longer chain of hosts leads back to itself.
 const LONGEST_WAY: usize = 16;
@@ -18,6 +19,7 @@ pub(super) struct Book {
     /// What holds where there is no `ssh` to ask.
     bare: Answer,
     accept_new: bool,
+    password: Option<Secret>,
     hosts: Vec<Arc<Host>>,
     found: Mutex<HashMap<String, Arc<Destination>>>,
     told: Mutex<BTreeSet<(&'static str, String)>>,
@@ -32,6 +34,7 @@ impl Book {
             evaluator: Evaluator::new(options.config.clone()),
             bare: Answer { said: said.clone(), usual: said },
             accept_new: options.accept_new_host_keys,
+            password: options.password.clone(),
             hosts: options.hosts.clone(),
             found: Mutex::default(),
             told: Mutex::default(),
@@ -60,6 +63,9 @@ impl Book {
             let answer = self.evaluator.ask(asked).await?.unwrap_or_else(|| self.bare.clone());
             let mut destination = Destination::of(&host, &answer);
             self.name_unhonoured(&mut destination, &answer)?;
+            // What was asked for is for the hosts that are meant, and not for those on the way to them.
+            let asked_for = self.password.clone().filter(|_| depth == 0);
+            destination.password = host.password.clone().or(asked_for);
             if self.accept_new && destination.known.strict != Strict::Accept {
                 destination.known.strict = Strict::Accept;
                 destination.set("StrictHostKeyChecking", "accept-new", From::Option);

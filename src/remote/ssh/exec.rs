@@ -3,6 +3,9 @@
 //! What is requested is always the same short line; the script comes on standard input, ahead of the command's own input.
 //! So neither the login shell's syntax (fish, csh), nor the kernel's limit for arguments, nor who reads `ps` matters.
 
+use std::mem::take;
+use std::sync::Arc;
+
 use futures::FutureExt;
 use russh::{ChannelMsg, Sig};
 use tokio::io::{AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
@@ -12,6 +15,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 
 use super::connection::Slot;
 use super::output::{Lines, Preface, Tail};
+use super::sudo::{Sudo, Way};
 use crate::remote::{Command, Exec, Live, Lost, Output, Sink, Source, User, refusal};
 
 /// A command that has ended may leave a child that holds its output: after this long without a word from it, we go.
@@ -22,9 +26,12 @@ const LONGEST_LINGER: Duration = Duration::from_secs(10);
 /// A command, ready to be sent.
 pub(super) struct Job {
     pub user: User,
+    sudo: Arc<Sudo>,
+    way: Way,
     login: String,
-    line: String,
-    input: Vec<u8>,
+    /// The script and the command's own input. It is sent again where sudo must be answered.
+    input: Arc<Vec<u8>>,
+    script: usize,
     mark: String,
     stdin: Option<Source>,
     stdout: Option<Sink>,
@@ -34,33 +41,20 @@ pub(super) struct Job {
 
 impl Job {
     /// `login` is who logged in; `mark` is a line that no command writes.
-    pub fn new(exec: Exec<'_>, login: &str, mark: &str) -> Result<Self, Lost> {
-        let script = script(exec.command, mark);
-        let line = request(exec.command.user(), login, script.len())?;
-        let mut input = script.into_bytes();
+    pub fn new(exec: Exec<'_>, login: &str, mark: &str, sudo: &Arc<Sudo>) -> Self {
+        let mut input = script(exec.command, mark).into_bytes();
+        let script = input.len();
         input.extend_from_slice(exec.command.input());
         let (user, login, mark) = (exec.command.user().clone(), login.to_owned(), mark.to_owned());
         let Exec { stdin, stdout, live, cap, .. } = exec;
-        Ok(Self { user, login, line, input, mark, stdin, stdout, live, cap })
+        let (sudo, way, input) = (sudo.clone(), sudo.way(&user, stdin.is_some()), Arc::new(input));
+        Self { user, sudo, way, login, input, script, mark, stdin, stdout, live, cap }
     }
-}
 
-/// The line for the login shell. `head -c` takes no byte more than the script from the input.
-fn request(user: &User, login: &str, length: usize) -> Result<String, Lost> {
-    let shell = format!("sh -c 'eval \"$(head -c {length})\"'");
-    match user {
-        User::Sudo(name) if name != login => Ok(format!("sudo -n -H -u {} -- {shell}", plain(name)?)),
-        _ => Ok(shell),
+    /// The same where there is no time for a refusal.
+    pub fn at_once(self) -> Self {
+        Self { way: self.sudo.way(&self.user, true), ..self }
     }
-}
-
-/// The login shell may be one that does not know our quoting.
-fn plain(user: &str) -> Result<&str, Lost> {
-    let fine = |c: char| c.is_ascii_alphanumeric() || "_-.#".contains(c);
-    if !user.is_empty() && !user.starts_with('-') && user.chars().all(fine) {
-        return Ok(user);
-    }
-    Err(Lost::Refused(format!("{user:?} is no user's name\n\nhint: correct become_user")))
 }
 
 /// Says on both outputs that it has started, and in which process session (proc(5), field 6 of `stat`), which is how it can be
@@ -75,24 +69,19 @@ fn script(command: &Command, mark: &str) -> String {
 }
 
 /// Runs `job` on `slot` to its end. `started` is told the process session.
-pub(super) async fn run(slot: Slot, mut job: Job, started: impl FnOnce(u32) + Send) -> Result<Output, Lost> {
-    for (name, value) in slot.connection.facts.environment() {
-        // Which of them it sets is the host's to say (`AcceptEnv`), and it is not waited for.
-        let _ = slot.write.set_env(false, name, value).await;
+pub(super) async fn run(slot: Slot, job: Job, started: impl FnOnce(u32) + Send) -> Result<Output, Lost> {
+    let mut follow = Follow::new(slot, job, Some(started));
+    let result = follow.run().await;
+    if !follow.must_answer() {
+        return result;
     }
-    if slot.write.exec(true, job.line.as_bytes()).await.is_err() {
-        return Err(slot.connection.lost().unsent());
-    }
-    let (feeder, trouble) = feed(&slot, &mut job);
-    let result = Follow::new(slot, job, started).follow(trouble).await;
-    feeder.abort();
-    result
+    follow.again().await?.run().await
 }
 
 /// Sends the input from a task of its own, while the output is drained. An input that breaks off must not look like its end.
 fn feed(slot: &Slot, job: &mut Job) -> (JoinHandle<()>, oneshot::Receiver<std::io::Error>) {
     let (tell, trouble) = oneshot::channel();
-    let (input, source) = (std::mem::take(&mut job.input), job.stdin.take());
+    let (input, source) = (job.input.clone(), job.stdin.take());
     let mut to = Box::pin(slot.write.make_writer());
     let feeder = tokio::spawn(async move {
         // Where the command takes no more, its exit status says the rest.
@@ -159,12 +148,74 @@ enum Next {
 }
 
 impl<F: FnOnce(u32)> Follow<F> {
-    fn new(slot: Slot, job: Job, started: F) -> Self {
+    fn new(slot: Slot, job: Job, started: Option<F>) -> Self {
         let (out, err) = (Stream::new(&job), Stream::new(&job));
-        Self { slot, job, started: Some(started), out, err, code: None, ended: None, heard: Instant::now() }
+        Self { slot, job, started, out, err, code: None, ended: None, heard: Instant::now() }
     }
 
-    async fn follow(mut self, trouble: oneshot::Receiver<std::io::Error>) -> Result<Output, Lost> {
+    async fn run(&mut self) -> Result<Output, Lost> {
+        let line = self.job.sudo.request(&self.job.user, self.job.way, self.job.script)?;
+        let sudo = self.job.sudo.clone();
+        let turn = if self.job.way == Way::Asked { sudo.turn().await? } else { None };
+        for (name, value) in self.slot.connection.facts.environment() {
+            // Which of them it sets is the host's to say (`AcceptEnv`), and it is not waited for.
+            let _ = self.slot.write.set_env(false, name, value).await;
+        }
+        if self.slot.write.exec(true, line.into_bytes()).await.is_err() {
+            return Err(self.slot.connection.lost().unsent());
+        }
+        if self.job.way == Way::Asked && !self.let_in(&sudo).await? {
+            return self.result();
+        }
+        drop(turn);
+        let (feeder, trouble) = feed(&self.slot, &mut self.job);
+        let result = self.follow(trouble).await;
+        feeder.abort();
+        result
+    }
+
+    /// Waits until sudo has let the command in, and answers once. To be asked again is to be refused. There is no way out of
+    /// that question that sudo does not count (pam_faillock has two then), but none that it counts less than a second answer.
+    async fn let_in(&mut self, sudo: &Sudo) -> Result<bool, Lost> {
+        let mut answered = false;
+        while let Some(message) = self.slot.read.wait().await {
+            let next = self.take(message).await?;
+            if self.err.preface.cut(sudo.lets()) {
+                if answered {
+                    sudo.took();
+                }
+                return Ok(true);
+            }
+            if self.err.preface.cut(sudo.asks()) {
+                if answered {
+                    return Err(sudo.refused());
+                }
+                answered = true;
+                self.slot.write.data(sudo.answer().as_bytes()).await.map_err(|_| self.slot.connection.lost())?;
+            }
+            if matches!(next, Next::Done) {
+                break;
+            }
+        }
+        // Where sudo lets nobody try twice it does not ask again.
+        if answered && refusal::was_wrong(&self.said()) { Err(sudo.refused()) } else { Ok(false) }
+    }
+
+    /// Whether sudo was told not to ask, but must, and there is an answer.
+    fn must_answer(&self) -> bool {
+        let unheard = self.err.preface.found.is_none();
+        let refused = self.code.is_some_and(|code| refusal::wants_password(code, &self.said()));
+        self.job.way == Way::Unasked && self.job.sudo.has_password() && unheard && refused
+    }
+
+    /// The same with an answer. Nothing of it was done, for not even its script was read.
+    async fn again(self) -> Result<Self, Lost> {
+        self.job.sudo.asked_for(&self.job.user);
+        let slot = self.slot.connection.slot().await.map_err(Lost::unsent)?;
+        Ok(Self::new(slot, self.job.at_once(), self.started))
+    }
+
+    async fn follow(&mut self, trouble: oneshot::Receiver<std::io::Error>) -> Result<Output, Lost> {
         let mut trouble = trouble.fuse();
         loop {
             let patience = self.patience();
@@ -262,14 +313,14 @@ impl<F: FnOnce(u32)> Follow<F> {
         }
     }
 
-    fn result(mut self) -> Result<Output, Lost> {
+    fn result(&mut self) -> Result<Output, Lost> {
         self.out.lines.tell();
         self.err.lines.tell();
         let Some(code) = self.code else { return Err(self.cut()) };
         if self.err.preface.found.is_none() {
             return Err(self.never_started(code));
         }
-        Ok(Output { code, stdout: self.out.tail.finish(), stderr: self.err.tail.finish() })
+        Ok(Output { code, stdout: take(&mut self.out.tail).finish(), stderr: take(&mut self.err.tail).finish() })
     }
 
     /// No exit status is never a success.
@@ -281,8 +332,12 @@ impl<F: FnOnce(u32)> Follow<F> {
     }
 
     fn never_started(&self, code: i32) -> Lost {
-        let said = [self.err.preface.before(), self.out.preface.before()].join("\n");
-        Lost::Refused(refusal::explain(&self.job.user, &self.job.login, code, said.trim()))
+        Lost::Refused(refusal::explain(&self.job.user, &self.job.login, code, &self.said()))
+    }
+
+    /// What was said before the command.
+    fn said(&self) -> String {
+        [self.err.preface.before(), self.out.preface.before()].join("\n").trim().to_owned()
     }
 }
 

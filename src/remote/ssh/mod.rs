@@ -12,6 +12,7 @@
 //! | `client` | our answers to what a server says of its own accord |
 //! | `connection` | a login and its channels |
 //! | `exec`, `output` | one command on one channel |
+//! | `sudo` | how a command becomes another user's where sudo asks for a password |
 //! | `session` | all that is done with one host |
 //! | `dial` | connections from the host to somewhere else |
 
@@ -28,6 +29,7 @@ mod held;
 mod hostkeys;
 mod output;
 mod session;
+mod sudo;
 mod tcp;
 mod trust;
 mod way;
@@ -47,6 +49,7 @@ pub use config::{Config, KEYWORDS, Keyword, Standing};
 use connect::Reach;
 use destination::{Destination, Way};
 pub use destination::{From, Setting};
+use sudo::Sudo;
 
 /// Answers what only a person can. Its methods block; they are called away from the runtime's own threads, one at a time.
 pub trait Asker: Send + Sync {
@@ -96,6 +99,10 @@ pub struct Options {
     pub agent: Option<PathBuf>,
     /// Without a configuration: key files for hosts without an `identity_file`; those that do not exist are passed over.
     pub identities: Vec<PathBuf>,
+    /// The password to log in with, for hosts that have none of their own.
+    pub password: Option<Secret>,
+    /// What sudo's question is answered with, for hosts that have no password of their own for that.
+    pub become_password: Option<Secret>,
 }
 
 impl Default for Options {
@@ -109,6 +116,8 @@ impl Default for Options {
             known_hosts: vec![folder.join("known_hosts"), "/etc/ssh/ssh_known_hosts".into()],
             agent: env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from),
             identities: ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| folder.join(name)).into(),
+            password: None,
+            become_password: None,
         }
     }
 }
@@ -116,12 +125,13 @@ impl Default for Options {
 /// Opens sessions over SSH: one for a whole run, so that questions are asked once.
 pub struct Ssh {
     reach: Arc<Reach>,
+    become_password: Option<Secret>,
 }
 
 impl Ssh {
     /// Nothing is contacted yet.
     pub fn new(options: Options) -> Self {
-        Self { reach: Arc::new(Reach::new(&options)) }
+        Self { reach: Arc::new(Reach::new(&options)), become_password: options.become_password }
     }
 
     /// Where and how `host` is reached: each value, and who says so. Contacts nobody.
@@ -148,7 +158,8 @@ impl Connect for Ssh {
 
     async fn connect(&self, host: &Host, wait: Duration, note: Live) -> Result<Arc<dyn Session>, Unreachable> {
         let to = self.reach.book.find(host).await?;
-        let session = session::Ssh::open(self.reach.clone(), to, wait, &note).await?;
+        let sudo = Sudo::new(host, &to.user, self.become_password.as_ref());
+        let session = session::Ssh::open(self.reach.clone(), to, sudo, wait, &note).await?;
         Ok(Arc::new(session))
     }
 }

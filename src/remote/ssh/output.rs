@@ -114,6 +114,12 @@ impl Preface {
         Some((start, line, after + length + 1))
     }
 
+    /// Takes `words` out of what came before the mark; says whether they were there.
+    pub fn cut(&mut self, words: &str) -> bool {
+        let found = self.before.windows(words.len()).position(|window| window == words.as_bytes());
+        found.map(|start| self.before.drain(start..start + words.len())).is_some()
+    }
+
     /// What came before the mark.
     pub fn before(&self) -> String {
         String::from_utf8_lossy(&self.before).trim().to_owned()
@@ -157,5 +163,15 @@ mod tests {
             assert_eq!(own, b"out\nMARK 7\n", "in pieces of {size}");
             assert_eq!((preface.found.as_deref(), preface.before().as_str()), (Some("42"), "Welcome!"));
         }
+    }
+
+    #[test]
+    fn words_are_cut_from_a_preface_once_each_and_when_they_are_whole() {
+        let mut preface = Preface::new("MARK");
+        preface.pass(b"lecture ask");
+        assert!(!preface.cut("asks:"));
+        preface.pass(b"s:asks:");
+        assert_eq!([preface.cut("asks:"), preface.cut("asks:"), preface.cut("asks:")], [true, true, false]);
+        assert_eq!((preface.pass(b"MARK 7\nown").into_owned(), preface.before()), (b"own".to_vec(), "lecture".into()));
     }
 }

@@ -13,6 +13,7 @@ use super::connection::{Connection, Hold};
 use super::destination::Destination;
 use super::dial;
 use super::exec::{self, Job};
+use super::sudo::Sudo;
 use crate::remote::{Command, Dial, Exec, Live, Lost, Output, Session, Tunnel, Unreachable, User};
 
 /// How long a second connection to a host that answered before may take.
@@ -27,6 +28,7 @@ pub(super) struct Ssh(Arc<Shared>);
 struct Shared {
     to: Arc<Destination>,
     mark: String,
+    sudo: Arc<Sudo>,
     reach: Arc<Reach>,
     main: Hold,
     idle: Mutex<Vec<Hold>>,
@@ -52,6 +54,7 @@ impl Ssh {
     pub async fn open(
         reach: Arc<Reach>,
         to: Arc<Destination>,
+        sudo: Sudo,
         wait: Duration,
         note: &Live,
     ) -> Result<Self, Unreachable> {
@@ -60,6 +63,7 @@ impl Ssh {
         Ok(Self(Arc::new(Shared {
             to,
             mark: format!("skep-{:032x}", rand::random::<u128>()),
+            sudo: Arc::new(sudo),
             reach,
             main,
             idle: Mutex::default(),
@@ -75,7 +79,7 @@ impl Session for Ssh {
     async fn exec(&self, exec: Exec<'_>) -> Result<Output, Lost> {
         let streams = exec.stdin.is_some() || exec.stdout.is_some();
         let deadline = exec.deadline;
-        let job = Job::new(exec, &self.0.to.user, &self.0.mark)?;
+        let job = Job::new(exec, &self.0.to.user, &self.0.mark, &self.0.sudo);
         if !streams {
             return self.0.run(&self.0.main, job, deadline).await;
         }
@@ -89,6 +93,10 @@ impl Session for Ssh {
 
     async fn dial(&self, address: &str, port: u16, within: Duration) -> Result<Box<dyn Tunnel>, Dial> {
         dial::dial(&self.0.main, address, port, within).await
+    }
+
+    fn answers_sudo(&self) -> bool {
+        self.0.sudo.has_password()
     }
 
     async fn interrupt(&self) {
@@ -171,7 +179,7 @@ impl Shared {
             return;
         }
         let command = Command::sh(ending(&sessions)).by(user);
-        let Ok(job) = Job::new(Exec::new(&command), &self.to.user, &self.mark) else { return };
+        let job = Job::new(Exec::new(&command), &self.to.user, &self.mark, &self.sudo).at_once();
         let ended = timeout(ENDING, async {
             let slot = self.main.extra_slot().await?;
             exec::run(slot, job, |_| {}).await

@@ -1,14 +1,7 @@
 //! Login shells and sudo, with real users of this machine: made for a test, and removed after it.
 
-use skep::remote::User;
-
 use super::*;
 use crate::support::somebody::Somebody;
-
-async fn by(session: &dyn Session, user: User, line: &str) -> Result<Output, Lost> {
-    let command = Command::sh(line).by(user);
-    session.exec(Exec::new(&command)).await
-}
 
 #[tokio::test]
 async fn any_login_shell_will_do() {
@@ -56,6 +49,7 @@ async fn a_refused_sudo_says_what_to_do() {
     for why in whys {
         let Lost::Refused(why) = why else { panic!("{why:?}") };
         assert!(why.contains("a password is required") && why.contains("NOPASSWD: ALL"), "{why}");
+        assert!(why.contains("hint: give the password: -K asks for it, become_password in the inventory"), "{why}");
     }
     assert!(run(&*session, "true").await.unwrap().ok(), "the rest goes on");
 }

@@ -1,5 +1,8 @@
 //! Real users of this machine: made for a test, and removed after it.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
 use skep::inventory::Host;
 
 use super::sshd::{Sshd, must};
@@ -28,11 +31,31 @@ impl Somebody {
 
     /// Sudo gives its commands a terminal of their own.
     pub fn with_terminals(&self) {
+        self.with("use_pty");
+    }
+
+    /// More of what sudo does for it, as `Defaults` of sudoers say it.
+    pub fn with(&self, defaults: &str) {
         let file = self.sudoers();
         let rules = std::fs::read_to_string(&file).unwrap();
         must("chmod", &["640", &file]);
-        std::fs::write(&file, format!("{rules}Defaults:{} use_pty\n", self.name)).unwrap();
+        std::fs::write(&file, format!("{rules}Defaults:{} {defaults}\n", self.name)).unwrap();
         must("chmod", &["440", &file]);
+    }
+
+    /// Sets its password, which sudo asks for.
+    pub fn has(&self, password: &str) {
+        let mut chpasswd = Command::new("chpasswd").stdin(Stdio::piped()).spawn().unwrap();
+        writeln!(chpasswd.stdin.take().unwrap(), "{}:{password}", self.name).unwrap();
+        assert!(chpasswd.wait().unwrap().success());
+    }
+
+    /// May do everything, with a password.
+    pub fn with_password(password: &str) -> Self {
+        let somebody = Self::with_shell("/bin/bash");
+        somebody.has(password);
+        somebody.may("ALL=(ALL) ALL");
+        somebody
     }
 
     fn sudoers(&self) -> String {
@@ -50,8 +73,8 @@ impl Drop for Somebody {
         let _ = std::fs::remove_file(self.sudoers());
         // Whoever still runs something cannot be removed, and dying takes a moment.
         for _ in 0..20 {
-            let _ = std::process::Command::new("pkill").args(["-KILL", "-u", &self.name]).output();
-            let removed = std::process::Command::new("userdel").arg(&self.name).output();
+            let _ = Command::new("pkill").args(["-KILL", "-u", &self.name]).output();
+            let removed = Command::new("userdel").arg(&self.name).output();
             if removed.is_ok_and(|output| output.status.success()) {
                 return;
             }
