@@ -11,8 +11,11 @@ use crate::support::sshd::Sshd;
 
 mod commands;
 mod doors;
+mod judged;
+mod logins;
 mod sudo;
 mod users;
+mod ways;
 
 const SHORT: Duration = Duration::from_secs(5);
 

@@ -1,5 +1,6 @@
 //! What the tests share.
 
+pub mod agent;
 pub mod cluster;
 pub mod lab;
 pub mod somebody;

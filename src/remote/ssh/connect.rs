@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Duration, Instant, sleep};
 
 use super::Options;
-use super::auth::{Keys, Offer};
+use super::auth::{Keys, Offers};
 use super::book::Book;
 use super::client::{Client, Facts, Refusal};
 use super::connection::Hold;
@@ -148,7 +148,13 @@ impl Reach {
         let (stream, words) = Overheard::new(stream);
         let handshake = client::connect_stream(Arc::new(config(host, keys)), stream, Client(facts.clone()));
         tokio::select! {
-            shaken = handshake => shaken.map_err(|error| self.unshaken(host, keys, facts, &said(&words, complaint), &error)),
+            shaken = handshake => match shaken {
+                Ok(handle) => Ok(handle),
+                Err(error) => {
+                    let said = said(&words, complaint).await;
+                    Err(self.unshaken(host, keys, facts, said, &error))
+                }
+            },
             () = expire(facts, limit) => {
                 let what = format!("it took the connection but said no word of SSH within {limit:.0?}");
                 Err(unanswered(host, &what))
@@ -161,7 +167,7 @@ impl Reach {
         host: &Destination,
         keys: &HostKeys,
         facts: &Facts,
-        said: &Option<String>,
+        said: Option<String>,
         error: &Error,
     ) -> Trouble {
         match (facts.refusal(), error) {
@@ -171,7 +177,7 @@ impl Reach {
                 Trouble::Final(self.keeper.other_type(host, keys, theirs))
             }
             (None, Error::Disconnect | Error::HUP | Error::Version | Error::IO(_)) => {
-                let said = said.as_ref().map(|said| format!("it refuses: {said:?}"));
+                let said = said.map(|said| format!("it refuses: {said:?}"));
                 unanswered(host, &said.unwrap_or_else(|| format!("it hung up during the handshake ({error})")))
             }
             (None, error) => Trouble::Final(Unreachable {
@@ -185,13 +191,16 @@ impl Reach {
         &self,
         host: &Destination,
         handle: &mut Handle<Client>,
-        offers: &[Offer],
+        offers: &Offers,
         facts: &Facts,
         limit: Duration,
     ) -> Result<(), Trouble> {
         tokio::select! {
             done = self.keys.login(handle, host, offers, facts) => {
-                done.map_err(|denied| Trouble::Denied(denied.tell(host, facts.gone().as_deref())))
+                done.map_err(|denied| {
+                    let why = denied.tell(host, facts.gone().as_deref());
+                    if denied.secret { Trouble::Final(why) } else { Trouble::Denied(why) }
+                })
             }
             () = expire(facts, limit) => {
                 Err(unanswered(host, &format!("it did not finish the login within {limit:.0?}")))
@@ -235,8 +244,11 @@ async fn accepted(mut answer: Answer, no: Unreachable) -> Result<(), Unreachable
 }
 
 /// What came instead of SSH: the host's own words, or those of the program that leads to it.
-fn said(words: &Words, complaint: &Complaint) -> Option<String> {
-    words.refusal().or_else(|| complaint.last())
+async fn said(words: &Words, complaint: &Complaint) -> Option<String> {
+    match words.refusal() {
+        Some(words) => Some(words),
+        None => complaint.last().await,
+    }
 }
 
 pub(super) fn unanswered(host: &Destination, what: &str) -> Trouble {

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt, join};
 use tokio::net::lookup_host;
-use tokio::process::Command;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::process::{Child, Command};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{Duration, Instant, timeout};
 
 use super::connect::{Reach, SHORTEST_STAGE, Trouble, unanswered};
@@ -24,6 +24,9 @@ use crate::remote::{Dial, Tunnel, Unreachable};
 const MOST_AT_ONE_DOOR: usize = 8;
 /// What is kept of the words of a program that makes the connection.
 const LONGEST_COMPLAINT: usize = 4 << 10;
+
+/// How long the last words of such a program may take, after its standard output has ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Where those who have not logged in wait: each sshd, or each program that leads to some, is a door of its own.
 #[derive(Default)]
@@ -85,7 +88,7 @@ impl Reach {
         for address in addresses {
             let place = self.doors.enter(address.to_string()).await;
             let why = match timeout(limit, tcp::connect(*address)).await {
-                Ok(Ok(stream)) => return Ok(Open { stream: Box::new(stream), place, complaint: Complaint::default() }),
+                Ok(Ok(stream)) => return Ok(Open { stream: Box::new(stream), place, complaint: Complaint::none() }),
                 Ok(Err(error)) => words_for(&error),
                 Err(_) => format!("no answer within {limit:.0?}; packets are swallowed on the way"),
             };
@@ -106,7 +109,7 @@ impl Reach {
         let place = self.doors.enter(format!("{} {}", hop.key(), to.endpoint())).await;
         let stream = dial::dial(&bastion, &to.address, to.port, limit).await;
         let stream = stream.map_err(|why| undialled(to, hop, why))?;
-        Ok(Open { stream, place, complaint: Complaint::default() })
+        Ok(Open { stream, place, complaint: Complaint::none() })
     }
 
     /// The connection to a host on the way. Who waited for a login that failed has his answer.
@@ -149,13 +152,24 @@ fn undialled(to: &Destination, hop: &Destination, why: Dial) -> Trouble {
 }
 
 /// What a program wrote on its standard error.
-#[derive(Clone, Default)]
-pub(super) struct Complaint(Arc<Mutex<Vec<u8>>>);
+#[derive(Clone)]
+pub(super) struct Complaint {
+    said: Arc<Mutex<Vec<u8>>>,
+    /// Whether that was all.
+    whole: watch::Sender<bool>,
+}
 
 impl Complaint {
-    /// The last line of it.
-    pub fn last(&self) -> Option<String> {
-        let said = lock(&self.0);
+    /// There is no program.
+    fn none() -> Self {
+        Self { said: Arc::default(), whole: watch::Sender::new(true) }
+    }
+
+    /// The last line of it, once it has ended, which is not waited for long.
+    pub async fn last(&self) -> Option<String> {
+        let mut whole = self.whole.subscribe();
+        let _ = timeout(LAST_WORDS, whole.wait_for(|whole| *whole)).await;
+        let said = lock(&self.said);
         let text = String::from_utf8_lossy(&said);
         text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
     }
@@ -168,21 +182,32 @@ fn speak(command: &str) -> io::Result<(Box<dyn Tunnel>, Complaint)> {
     let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let missing = || io::Error::other("it has no standard input and output");
     let (stdin, stdout) = child.stdin.take().zip(child.stdout.take()).ok_or_else(missing)?;
-    let complaint = Complaint::default();
+    let complaint = Complaint { whole: watch::Sender::new(false), ..Complaint::none() };
     if let Some(stderr) = child.stderr.take() {
         tokio::spawn(listen(stderr, complaint.clone()));
     }
-    Ok((Box::new(Held::new(join(stdout, stdin), child)), complaint))
+    let (held, dropped) = oneshot::channel();
+    tokio::spawn(outlive(child, dropped));
+    Ok((Box::new(Held::new(join(stdout, stdin), held)), complaint))
+}
+
+/// A program whose connection has ended may have a last word to say; then it is ended.
+async fn outlive(mut child: Child, dropped: oneshot::Receiver<()>) {
+    let _ = dropped.await;
+    if timeout(LAST_WORDS, child.wait()).await.is_err() {
+        let _ = child.kill().await;
+    }
 }
 
 async fn listen(mut from: tokio::process::ChildStderr, to: Complaint) {
     let mut bytes = [0; 1024];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        let mut said = lock(&to.0);
+        let mut said = lock(&to.said);
         said.extend_from_slice(&bytes[..count]);
         let excess = said.len().saturating_sub(LONGEST_COMPLAINT);
         said.drain(..excess);
     }
+    to.whole.send_replace(true);
 }
 
 async fn resolve(to: &Destination, limit: Duration) -> Result<Vec<SocketAddr>, Trouble> {

@@ -7,15 +7,29 @@ use skep::remote::ssh::{Asker, NewKey, check};
 use skep::secret::Secret;
 
 use super::*;
+use crate::support::agent::Agent;
 use crate::support::sshd::{keygen, must};
 
 /// Answers everything in the same way, and counts.
 #[derive(Default)]
-struct Says {
-    yes: bool,
-    phrase: Option<&'static str>,
-    tables: std::sync::Mutex<Vec<usize>>,
-    questions: std::sync::Mutex<Vec<String>>,
+pub struct Says {
+    pub yes: bool,
+    pub phrase: Option<&'static str>,
+    pub tables: std::sync::Mutex<Vec<usize>>,
+    pub phrases: std::sync::atomic::AtomicUsize,
+    pub questions: std::sync::Mutex<Vec<String>>,
+}
+
+impl Says {
+    /// How often a passphrase was asked for.
+    pub fn phrases(&self) -> usize {
+        self.phrases.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    /// What hosts asked, and whether the answer is seen.
+    pub fn asked(&self) -> Vec<String> {
+        self.questions.lock().unwrap().clone()
+    }
 }
 
 impl Asker for Says {
@@ -25,6 +39,7 @@ impl Asker for Says {
     }
 
     fn passphrase(&self, _: &Path) -> Option<Secret> {
+        self.phrases.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         self.phrase.map(Secret::new)
     }
 
@@ -227,22 +242,13 @@ async fn an_encrypted_key_is_unlocked_by_its_passphrase() {
 #[tokio::test]
 async fn the_agent_signs_for_keys_that_it_holds() {
     let sshd = Sshd::start();
-    let socket = sshd.path("agent").display().to_string();
-    let mut agent = std::process::Command::new("ssh-agent").args(["-D", "-a", &socket]).spawn().unwrap();
     keygen(&sshd.path("locked"), "rsa", "");
     fs::copy(sshd.path("locked.pub"), sshd.path("authorized_keys")).unwrap();
-    while !sshd.path("agent").exists() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let added =
-        std::process::Command::new("ssh-add").arg(sshd.path("locked")).env("SSH_AUTH_SOCK", &socket).output().unwrap();
-    assert!(added.status.success());
+    let agent = Agent::start(&sshd, &[&sshd.path("locked")]);
     must("ssh-keygen", &["-q", "-p", "-N", "secret", "-f", &sshd.path("locked").display().to_string()]);
-    let options = Options { agent: Some(socket.into()), ..sshd.options() };
+    let options = Options { agent: Some(agent.socket.clone()), ..sshd.options() };
     let named = connect(options.clone(), &Host { identity_file: Some(sshd.path("locked")), ..sshd.host("one") }).await;
     let unnamed = connect(options, &Host { identity_file: None, ..sshd.host("one") }).await;
-    let _ = agent.kill();
-    let _ = agent.wait();
     named.map(drop).unwrap();
     unnamed.map(drop).unwrap();
 }

@@ -68,6 +68,19 @@ impl Sshd {
         let _ = self.server.wait();
     }
 
+    /// Ends it, and every connection to it.
+    pub fn cut(&mut self) {
+        let own = self.server.id().to_string();
+        // OpenSSH's connections are children of the server, and later ones theirs.
+        let _ = Command::new("sh")
+            .args([
+                "-c",
+                &format!("kids() {{ for k in $(pgrep -P $1); do kids $k; kill -KILL $k; done; }}; kids {own}"),
+            ])
+            .output();
+        self.stop();
+    }
+
     /// A file in its folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -16,6 +16,10 @@ pub(in super::super) struct Denied {
     pub partly: bool,
     /// The host was let ask its questions.
     pub asked: bool,
+    /// A password was wrong: the same one would be again, and hosts lock out who tries too often.
+    pub secret: bool,
+    /// Keys of the agent that were not offered: hosts hang up on who offers too many.
+    pub left_out: usize,
 }
 
 impl Denied {
@@ -28,6 +32,9 @@ impl Denied {
         }
         what += &self.offered.iter().map(|offer| format!("\n  offered: {offer}")).collect::<String>();
         what += &self.problems.iter().map(|problem| format!("\n  {problem}")).collect::<String>();
+        if self.left_out > 0 {
+            what += &format!("\n  of the agent's keys, not offered: {}", self.left_out);
+        }
         if !self.methods.is_empty() {
             let further = if self.partly { "further wants" } else { "would take" };
             what += &format!("\n  the host {further}: {}", self.methods.join(", "));
@@ -41,6 +48,10 @@ impl Denied {
             self.methods.iter().any(|method| method == "password" || method == "keyboard-interactive");
         if takes_passwords && !self.methods.iter().any(|method| method == "publickey") && to.password.is_none() {
             return "log in with a password: --ask-pass, or `password` in the inventory".into();
+        }
+        if self.left_out > 0 {
+            return "say which of the agent's keys it is: identity_file in the inventory, its public half will do"
+                .into();
         }
         format!(
             "is {user:?} the right user (clouds make ubuntu, debian, admin or root), and is that key in its \

@@ -12,7 +12,7 @@ use russh::keys::{Certificate, Error as KeyError, PrivateKey, PublicKey, decode_
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 
-use super::offer::Offer;
+use super::offer::{Offer, Offers};
 use crate::remote::Unreachable;
 use crate::remote::ssh::Asker;
 use crate::remote::ssh::destination::{Destination, Identity};
@@ -33,7 +33,7 @@ enum Content {
 pub(in super::super) struct Keys {
     pub(super) asker: Option<Arc<dyn Asker>>,
     unlocked: Mutex<HashMap<PathBuf, Arc<PrivateKey>>>,
-    offered: Mutex<HashMap<Identity, Arc<Vec<Offer>>>>,
+    offered: Mutex<HashMap<Identity, Arc<Offers>>>,
 }
 
 /// Says whether a private key file can be used at all: it may be missing, unreadable, or no key.
@@ -78,7 +78,7 @@ impl Keys {
     }
 
     /// What to offer to a host, best first: found once for all hosts with the same files. Nobody is contacted.
-    pub async fn offers(&self, to: &Destination) -> Result<Arc<Vec<Offer>>, Unreachable> {
+    pub async fn offers(&self, to: &Destination) -> Result<Arc<Offers>, Unreachable> {
         if !to.methods.contains(&MethodKind::PublicKey) {
             return Ok(Arc::default());
         }
@@ -87,13 +87,13 @@ impl Keys {
             return Ok(offers.clone());
         }
         let offers = self.find(&to.identity).await?;
-        if offers.is_empty() && to.password.is_none() && self.asker.is_none() {
+        if offers.list.is_empty() && to.password.is_none() && self.asker.is_none() {
             return Err(nothing(to));
         }
         Ok(offered.entry(to.identity.clone()).or_insert(Arc::new(offers)).clone())
     }
 
-    async fn find(&self, identity: &Identity) -> Result<Vec<Offer>, Unreachable> {
+    async fn find(&self, identity: &Identity) -> Result<Offers, Unreachable> {
         let held = held(identity.agent.as_deref()).await;
         let agent = identity.agent.clone().unwrap_or_default();
         let mut offers = Vec::new();
@@ -147,10 +147,12 @@ impl Keys {
 }
 
 /// What was named comes first; else the agent's keys before the files that happen to be there.
-fn ordered(identity: &Identity, own: Vec<Offer>, others: Vec<Offer>) -> Vec<Offer> {
+fn ordered(identity: &Identity, own: Vec<Offer>, others: Vec<Offer>) -> Offers {
     let room = MOST_OFFERS.saturating_sub(own.len());
+    let left_out = others.len().saturating_sub(room);
     let others = others.into_iter().take(room);
-    if identity.named { own.into_iter().chain(others).collect() } else { others.chain(own).collect() }
+    let list = if identity.named { own.into_iter().chain(others).collect() } else { others.chain(own).collect() };
+    Offers { list, left_out }
 }
 
 /// What the agent holds; nothing where there is none.

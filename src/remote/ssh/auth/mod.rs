@@ -14,7 +14,7 @@ use super::destination::Destination;
 use crate::secret::Secret;
 pub(super) use denied::Denied;
 pub(super) use keys::{Keys, check_identity};
-pub(super) use offer::Offer;
+pub(super) use offer::{Offer, Offers};
 
 /// How often a host may ask further questions in one login.
 const MOST_QUESTIONS: usize = 10;
@@ -70,10 +70,11 @@ impl Keys {
         &self,
         handle: &mut Handle<Client>,
         to: &Destination,
-        offers: &[Offer],
+        offers: &Offers,
         facts: &Facts,
     ) -> Result<(), Denied> {
-        let (asker, denied) = (self.asker.clone(), Denied::default());
+        let (asker, denied) = (self.asker.clone(), Denied { left_out: offers.left_out, ..Denied::default() });
+        let offers = &offers.list;
         Login { handle, to, facts, asker, offers, made: 0, password_sent: false, takes: None, denied }.run().await
     }
 }
@@ -146,6 +147,7 @@ impl Login<'_> {
 
     async fn password(&mut self) -> Step {
         self.password_sent = true;
+        self.denied.secret = true;
         let Some(password) = &self.to.password else { return Step::Cut };
         self.denied.offered.push("the password".into());
         let sent = self.handle.authenticate_password(&self.to.user, password.expose()).await;
@@ -153,7 +155,7 @@ impl Login<'_> {
     }
 
     async fn interactive(&mut self) -> Step {
-        self.denied.asked = true;
+        (self.denied.asked, self.denied.secret) = (true, true);
         let mut reply = self.handle.authenticate_keyboard_interactive_start(&self.to.user, None).await;
         for _ in 0..MOST_QUESTIONS {
             match reply {

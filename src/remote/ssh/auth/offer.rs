@@ -16,7 +16,7 @@ use crate::remote::ssh::client::Client;
 use crate::remote::ssh::trust::fingerprint;
 
 /// One way to prove who we are.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(in super::super) enum Offer {
     /// A key from a file.
     Key(PathBuf, Arc<PrivateKey>),
@@ -26,8 +26,16 @@ pub(in super::super) enum Offer {
     Certificate(PathBuf, Box<Certificate>, Signer),
 }
 
+/// What to offer, best first.
+#[derive(Debug, Default)]
+pub(in super::super) struct Offers {
+    pub list: Vec<Offer>,
+    /// How many keys of the agent have no room among them.
+    pub left_out: usize,
+}
+
 /// What signs for a certificate: certificates hold no private key, and agents do not know those that lie in files.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(in super::super) enum Signer {
     Key(Arc<PrivateKey>),
     Agent(PathBuf, Box<AgentIdentity>),
