@@ -8,14 +8,16 @@ use serde_json::{Value, json};
 
 use super::args::Global;
 use super::show::Show;
-use super::world;
-use crate::inventory::{Host, Private};
+use super::{Failure, world};
+use crate::inventory::{Host, Inventory, Private};
+use crate::remote::ssh::{Options, Setting, Ssh};
 use crate::report::Paint;
 
 const EXAMPLES: &str = "\
 Examples:
   skep hosts
   skep hosts 'workers:!node3'
+  skep hosts --ssh node1
   skep hosts --json | jq -r '.[].address'";
 
 /// Show the inventory, resolved
@@ -28,30 +30,73 @@ pub struct Hosts {
     /// As JSON
     #[arg(long)]
     json: bool,
+    /// How each is reached: every value, and whether the inventory, ssh_config or nobody says so
+    #[arg(long)]
+    ssh: bool,
 }
 
 const COLUMNS: [&str; 6] = ["host", "address", "user", "groups", "private address", "through"];
 
 impl Hosts {
-    /// Prints them.
+    /// Prints them. Contacts nobody.
     ///
     /// # Errors
     /// Bad input, or standard output is gone.
-    pub fn run(&self, global: &Global) -> anyhow::Result<()> {
+    pub async fn run(&self, global: &Global) -> anyhow::Result<()> {
         let inventory = world::inventory(global)?;
         let hosts = world::select(&inventory, &self.pattern)?;
-        let mut out = io::stdout().lock();
+        let settings = if self.ssh { settings(global, &inventory, &hosts).await? } else { Vec::new() };
+        let (mut out, paint) = (io::stdout().lock(), Show::of(global).paint);
         if self.json {
-            let hosts: Vec<Value> = hosts.iter().map(|host| as_json(host)).collect();
+            let settings = settings.iter().map(Some).chain(std::iter::repeat(None));
+            let hosts: Vec<Value> =
+                hosts.iter().zip(settings).map(|(host, settings)| as_json(host, settings)).collect();
             writeln!(out, "{:#}", Value::Array(hosts))?;
+        } else if self.ssh {
+            hosts.iter().zip(&settings).try_for_each(|(host, settings)| told(&mut out, host, settings, paint))?;
         } else {
-            table(&mut out, &hosts, Show::of(global).paint)?;
+            table(&mut out, &hosts, paint)?;
         }
         Ok(())
     }
 }
 
-fn as_json(host: &Host) -> Value {
+async fn settings(global: &Global, inventory: &Inventory, hosts: &[Arc<Host>]) -> anyhow::Result<Vec<Vec<Setting>>> {
+    let ssh = Ssh::new(Options {
+        config: global.config(),
+        accept_new_host_keys: global.accept_new_host_keys,
+        hosts: inventory.hosts.clone(),
+        ..Options::default()
+    });
+    let mut all = Vec::new();
+    for host in hosts {
+        let mut settings = ssh.settings(host).await.map_err(Failure::unusable)?;
+        settings.sort_by_key(|setting| setting.keyword.to_lowercase());
+        all.push(settings);
+    }
+    Ok(all)
+}
+
+/// The host, and a setting a line below it.
+fn told(out: &mut impl Write, host: &Host, settings: &[Setting], paint: Paint) -> io::Result<()> {
+    let width = |cell: fn(&Setting) -> usize| settings.iter().map(cell).max().unwrap_or(0);
+    let (keyword, value) = (width(|setting| setting.keyword.len()), width(|setting| setting.value.len()).min(50));
+    writeln!(out, "{}", paint.strong(&host.name))?;
+    settings.iter().try_for_each(|setting| {
+        writeln!(out, "  {:keyword$}  {:value$}  {}", setting.keyword, setting.value, setting.from)
+    })
+}
+
+fn as_json(host: &Host, settings: Option<&Vec<Setting>>) -> Value {
+    let mut json = plain_json(host);
+    if let Some(settings) = settings {
+        let one = |setting: &Setting| json!({"keyword": setting.keyword, "value": setting.value, "from": setting.from.to_string()});
+        json["ssh"] = settings.iter().map(one).collect();
+    }
+    json
+}
+
+fn plain_json(host: &Host) -> Value {
     json!({
         "name": host.name,
         "address": host.address,

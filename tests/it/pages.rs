@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 use skep::actions::{Kind, TABLE};
+use skep::remote::ssh::{KEYWORDS, Standing};
 
 const HEAD: &str = "\
 <!-- Made from the doc comments of src/actions; SKEP_WRITE_PAGES=1 cargo nextest run pages:: makes it anew. -->
@@ -15,15 +16,37 @@ A step has exactly one of these keys. Parameters without \"required\" may be lef
 
 #[test]
 fn the_page_of_the_actions_is_what_the_code_says() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/actions.md");
-    let page = page();
+    is_written("docs/actions.md", |_| page());
+}
+
+/// The table is behind the mark; what stands before it is written by hand.
+#[test]
+fn the_table_of_sshs_keywords_is_what_the_code_says() {
+    is_written("docs/ssh.md", |there| {
+        let (by_hand, _) = there.split_once("-->\n").expect("a mark");
+        let rows = KEYWORDS.iter().map(|keyword| {
+            let standing = match keyword.standing {
+                Standing::Honoured => "honoured",
+                Standing::Idle => "no bearing",
+                Standing::Named => "named",
+                Standing::Refused => "refused",
+            };
+            format!("| {} | {standing} | {} |\n", keyword.name, keyword.note)
+        });
+        format!("{by_hand}-->\n\n| keyword | is | |\n|---|---|---|\n{}", rows.collect::<String>())
+    });
+}
+
+fn is_written(name: &str, page: impl Fn(&str) -> String) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let read = || std::fs::read_to_string(&file).unwrap_or_default();
     if std::env::var_os("SKEP_WRITE_PAGES").is_some() {
-        std::fs::write(&file, &page).unwrap();
+        std::fs::write(&file, page(&read())).unwrap();
     }
-    let there = std::fs::read_to_string(&file).unwrap_or_default();
+    let there = read();
     assert!(
-        there == page,
-        "docs/actions.md is not what the code says.\n\nhint: SKEP_WRITE_PAGES=1 cargo nextest run pages::"
+        there == page(&there),
+        "{name} is not what the code says.\n\nhint: SKEP_WRITE_PAGES=1 cargo nextest run pages::"
     );
 }
 

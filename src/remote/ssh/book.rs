@@ -22,7 +22,7 @@ pub(super) struct Book {
     password: Option<Secret>,
     hosts: Vec<Arc<Host>>,
     found: Mutex<HashMap<String, Arc<Destination>>>,
-    told: Mutex<BTreeSet<(&'static str, String)>>,
+    told: Mutex<BTreeSet<(String, String)>>,
 }
 
 type Finding<'a> = Pin<Box<dyn Future<Output = Result<Destination, Unreachable>> + Send + 'a>>;
@@ -122,7 +122,7 @@ impl Book {
                     hint: Some("it would be less safe to go on without it; docs/ssh.md says what can be done".into()),
                 });
             }
-            if lock(&self.told).insert((keyword, value.clone())) {
+            if lock(&self.told).insert((keyword.to_string(), value.clone())) {
                 tracing::warn!("ssh_config sets {keyword} ({value}) for {}; skep does not honour it", to.name);
             }
             to.settings.push(Setting { keyword, value, from: From::Ignored });
@@ -172,6 +172,7 @@ mod tests {
     use super::super::destination::{Family, Identity};
     use super::*;
     use crate::remote::ssh::Config;
+    use crate::remote::ssh::config::{KEYWORDS, Standing, keyword};
 
     fn book(config: &str, hosts: &[Host]) -> (tempfile::TempDir, Book) {
         let folder = tempfile::tempdir().unwrap();
@@ -269,5 +270,60 @@ mod tests {
         assert_eq!(found.family, Family::Six);
         assert_eq!(found.environment, [("A".into(), "b".into()), ("C".into(), "d e".into())]);
         assert_eq!(found.methods, [MethodKind::KeyboardInteractive, MethodKind::PublicKey]);
+    }
+
+    /// A value for each keyword that is not a matter of `ssh` alone, other than the usual one.
+    fn sample(keyword: &str) -> &'static str {
+        match keyword {
+            "AddressFamily" => "inet",
+            "BindAddress" => "127.0.0.1",
+            "BindInterface" => "lo",
+            "CASignatureAlgorithms"
+            | "HostbasedAcceptedAlgorithms"
+            | "HostKeyAlgorithms"
+            | "PubkeyAcceptedAlgorithms" => "ssh-ed25519",
+            "Ciphers" => "aes256-ctr",
+            "ConnectionAttempts" | "ConnectTimeout" | "Port" | "ServerAliveCountMax" | "ServerAliveInterval" => "7",
+            "GlobalKnownHostsFile" | "UserKnownHostsFile" | "IdentityFile" | "CertificateFile" => "/x",
+            "IdentityAgent" | "PKCS11Provider" | "RevokedHostKeys" | "SecurityKeyProvider" => "/x",
+            "HostKeyAlias" | "Hostname" | "User" | "KbdInteractiveDevices" => "farm",
+            "KexAlgorithms" => "curve25519-sha256",
+            "KnownHostsCommand" | "ProxyCommand" => "/bin/true",
+            "MACs" => "hmac-sha2-256",
+            "PreferredAuthentications" => "publickey",
+            "ProxyJump" => "gate",
+            "RefuseConnection" => "\"closed on Sundays\"",
+            "RequiredRSASize" => "2048",
+            "SendEnv" => "FARM",
+            "SetEnv" => "FARM=x",
+            "StrictHostKeyChecking" => "accept-new",
+            "KbdInteractiveAuthentication" | "PasswordAuthentication" | "PubkeyAuthentication" => "no",
+            _ => "yes",
+        }
+    }
+
+    #[tokio::test]
+    async fn each_keyword_is_treated_as_the_table_says() {
+        for keyword in KEYWORDS.iter().filter(|keyword| !keyword.note.starts_with("by `ssh`")) {
+            let (name, value) = (keyword.name, sample(keyword.name));
+            // What this machine's ssh does not know yet shows nothing.
+            let (_folder, book) = book(&format!("Host one\n IgnoreUnknown {name}\n {name} {value}\n"), &[]);
+            let found = book.find(&Host::named("one")).await;
+            let from = found.as_ref().ok().and_then(|found| found.settings.iter().find(|s| s.keyword == name));
+            match (keyword.standing, from.map(|setting| setting.from)) {
+                (Standing::Honoured, Some(From::Config)) | (Standing::Named, Some(From::Ignored)) => {}
+                (Standing::Refused, _) if found.is_err() || name == "RefuseConnection" => {}
+                (Standing::Idle, None) => {}
+                (standing, from) => panic!("{name} is {standing:?}, and here {from:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_keyword_that_ssh_knows_has_a_row() {
+        let output = std::process::Command::new("ssh").args(["-G", "-F", "/dev/null", "one"]).output().unwrap();
+        let said = Said::parse(&String::from_utf8_lossy(&output.stdout));
+        let unknown: Vec<_> = said.keywords().filter(|word| keyword(word).is_none()).collect();
+        assert!(unknown.is_empty() && said.keywords().count() > 50, "{unknown:?}");
     }
 }

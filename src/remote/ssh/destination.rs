@@ -1,5 +1,6 @@
 //! Where and how a host is reached: what the inventory says, over what ssh's configuration says of it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -126,7 +127,7 @@ pub(super) struct Patience {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The keyword of ssh_config(5) that says the same.
-    pub keyword: &'static str,
+    pub keyword: Cow<'static, str>,
     /// The value, as a line of that file would have it.
     pub value: String,
     /// Who says so.
@@ -181,7 +182,7 @@ impl Destination {
     /// Says where a value comes from.
     pub fn set(&mut self, keyword: &'static str, value: &str, from: From) {
         self.settings.retain(|setting| setting.keyword != keyword);
-        self.settings.push(Setting { keyword, value: value.to_owned(), from });
+        self.settings.push(Setting { keyword: keyword.into(), value: value.to_owned(), from });
     }
 
     /// What tells apart the connections to it.
@@ -231,7 +232,7 @@ struct Layers<'a> {
 
 impl Layers<'_> {
     fn tell(&mut self, keyword: &'static str, value: &str, from: From) {
-        self.settings.push(Setting { keyword, value: value.into(), from });
+        self.settings.push(Setting { keyword: keyword.into(), value: value.into(), from });
     }
 
     fn source(&self, keyword: &str) -> From {
@@ -363,14 +364,17 @@ impl Layers<'_> {
     }
 }
 
-/// What is set and would matter, with whether it is too grave to go on.
-pub(super) fn unhonoured(answer: &Answer) -> Vec<(&'static str, String, bool)> {
+/// What is set and would matter, with whether it is too grave to go on. A keyword of a newer OpenSSH may matter.
+pub(super) fn unhonoured(answer: &Answer) -> Vec<(Cow<'static, str>, String, bool)> {
     let set = answer.said.keywords().filter(|word| answer.said.all(word) != answer.usual.all(word));
     let standing = set.filter_map(|word| {
-        let known = keyword(word)?;
-        let grave = known.standing == Standing::Refused;
-        let counts = grave || known.standing == Standing::Named;
-        counts.then(|| (known.name, answer.said.all(word).join(" "), grave))
+        let value = answer.said.all(word).join(" ");
+        match keyword(word).map(|known| (known.name, known.standing)) {
+            None => Some((word.to_owned().into(), value, false)),
+            Some((name, Standing::Named)) => Some((name.into(), value, false)),
+            Some((name, Standing::Refused)) => Some((name.into(), value, true)),
+            Some((_, Standing::Honoured | Standing::Idle)) => None,
+        }
     });
     standing.collect()
 }

@@ -164,10 +164,12 @@ impl Connect for Ssh {
     }
 }
 
-/// Whether the inventory says of `host` what can be used, as far as that shows from files alone: its key file.
+/// Whether the inventory says of `host` what can be used, as far as that shows from files alone: its pinned keys, its key
+/// file.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn check(host: &Host) -> Result<(), Unreachable> {
+    trust::pinned(&host.name, &host.host_keys)?;
     host.identity_file.as_deref().map_or(Ok(()), auth::check_identity)
 }

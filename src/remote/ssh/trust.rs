@@ -55,7 +55,7 @@ impl Keeper {
     pub fn keys(&self, to: &Destination) -> Result<HostKeys, Unreachable> {
         let known = &to.known;
         let mut keys = HostKeys::read(known.files(), &known.host, &known.place).map_err(|error| unreadable(&error))?;
-        let pins = pinned(to)?;
+        let pins = pinned(&to.name, &known.pinned)?;
         if !pins.is_empty() {
             keys.pin(pins);
         }
@@ -182,8 +182,8 @@ fn record(file: &Path, at: &Known, key: &PublicKey) -> io::Result<()> {
 }
 
 /// The keys that the inventory pins.
-pub(super) fn pinned(to: &Destination) -> Result<Vec<Pin>, Unreachable> {
-    to.known.pinned.iter().map(|line| pin(line).map_err(|why| no_pin(to, line, &why))).collect()
+pub(super) fn pinned(host: &str, lines: &[String]) -> Result<Vec<Pin>, Unreachable> {
+    lines.iter().map(|line| pin(line).map_err(|why| no_pin(host, line, &why))).collect()
 }
 
 /// A key, `SHA256:…`, or that behind the key's type.
@@ -197,9 +197,9 @@ fn pin(line: &str) -> Result<Pin, String> {
     print.trim().parse().map(|print| Pin::Fingerprint(kind, print)).map_err(|error| error.to_string())
 }
 
-fn no_pin(to: &Destination, line: &str, why: &str) -> Unreachable {
+fn no_pin(host: &str, line: &str, why: &str) -> Unreachable {
     Unreachable {
-        what: format!("the host_key of {} in the inventory is no public key: {why}: {line:?}", to.name),
+        what: format!("the host_key of {host} in the inventory is no public key: {why}: {line:?}"),
         hint: Some(
             "it is a line of known_hosts without its first field, ssh-ed25519 AAAA…, or a fingerprint: ssh-ed25519 SHA256:…"
                 .into(),

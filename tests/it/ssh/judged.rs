@@ -25,7 +25,7 @@ impl Case {
     fn filled(&self, text: &str) -> String {
         let key = |name: &str| fs::read_to_string(self.sshd.path(name)).unwrap().trim().to_owned();
         text.replace("@PORT", &self.sshd.port.to_string())
-            .replace("@DIR", &self.sshd.path("").display().to_string().trim_end_matches('/'))
+            .replace("@DIR", self.sshd.path("").display().to_string().trim_end_matches('/'))
             .replace("@KEY", &key("host_ed25519.pub"))
             .replace("@ECDSA", &key("host_ecdsa.pub"))
             .replace("@OTHER", &key("other.pub"))
