@@ -17,6 +17,9 @@ use crate::remote::Unreachable;
 /// How long a connection is held open while the user reads: sshd's `LoginGraceTime` is two minutes.
 const HOLD: Duration = Duration::from_secs(60);
 
+/// Longer legal notices are cut.
+const LONGEST_BANNER: usize = 4 << 10;
+
 /// Why a host's key was turned down.
 pub(super) enum Refusal {
     /// For good.
@@ -36,6 +39,7 @@ pub(super) struct Facts {
     pub room: Mutex<Option<OwnedSemaphorePermit>>,
     refusal: Mutex<Option<Refusal>>,
     gone: Mutex<Option<String>>,
+    banner: Mutex<String>,
     undialled: Mutex<Vec<String>>,
     /// Rung when [`Facts::undialled`] grows.
     pub failure: Notify,
@@ -51,6 +55,7 @@ impl Facts {
             room: Mutex::default(),
             refusal: Mutex::default(),
             gone: Mutex::default(),
+            banner: Mutex::default(),
             undialled: Mutex::default(),
             failure: Notify::new(),
         }
@@ -64,6 +69,11 @@ impl Facts {
     /// Why the connection ended, if it has and it is known.
     pub fn gone(&self) -> Option<String> {
         lock(&self.gone).clone()
+    }
+
+    /// What the host said before the login (RFC 4252 section 5.4).
+    pub fn banner(&self) -> String {
+        lock(&self.banner).clone()
     }
 
     /// The reasons given for forwarded connections that could not be opened, since last asked.
@@ -126,6 +136,12 @@ impl Handler for Client {
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
         Ok(self.0.trusts(shown).await)
+    }
+
+    async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), russh::Error> {
+        let shown = |c: &char| *c == '\n' || !c.is_control();
+        lock(&self.0.banner).extend(banner.chars().filter(shown).take(LONGEST_BANNER));
+        Ok(())
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<russh::Error>) -> Result<(), russh::Error> {

@@ -86,7 +86,7 @@ impl Reach {
         let limit = (limit / addresses.len().max(1) as u32).max(SHORTEST_STAGE);
         let mut whys = Vec::new();
         for address in addresses {
-            let place = self.doors.enter(address.to_string()).await;
+            let place = self.doors.enter(door(*address)).await;
             let why = match timeout(limit, tcp::connect(*address)).await {
                 Ok(Ok(stream)) => return Ok(Open { stream: Box::new(stream), place, complaint: Complaint::none() }),
                 Ok(Err(error)) => words_for(&error),
@@ -134,6 +134,11 @@ impl Reach {
             }
         }
     }
+}
+
+/// Behind all loopback addresses is the same machine.
+fn door(address: SocketAddr) -> String {
+    if address.ip().is_loopback() { format!("localhost:{}", address.port()) } else { address.to_string() }
 }
 
 fn undialled(to: &Destination, hop: &Destination, why: Dial) -> Trouble {

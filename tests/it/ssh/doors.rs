@@ -315,3 +315,49 @@ async fn the_words_of_a_refusal_are_shown() {
     let why = Ssh::new(sshd.options()).connect(&host, Duration::from_secs(1), quiet()).await.err().unwrap();
     assert!(why.what.contains("Not allowed at this time"), "{}", why.what);
 }
+
+#[tokio::test]
+async fn sshds_own_refusals_are_shown_and_outlived() {
+    let sshd = Sshd::with("MaxStartups 1:100:1\n");
+    let held = std::net::TcpStream::connect(("127.0.0.1", sshd.port)).unwrap();
+    let (ssh, host) = (Ssh::new(sshd.options()), sshd.host("one"));
+    let why = ssh.connect(&host, Duration::from_secs(1), quiet()).await.err().unwrap();
+    assert!(why.what.contains("it refuses: \"Exceeded MaxStartups\""), "{}", why.what);
+    drop(held);
+    ssh.connect(&host, SHORT, quiet()).await.map(drop).unwrap();
+}
+
+#[tokio::test]
+async fn who_offers_too_many_keys_is_told_so_in_the_hosts_words() {
+    let sshd = Sshd::with("MaxAuthTries 2\nBanner /etc/hostname\n");
+    let keys = ["a", "b", "c"].map(|name| sshd.path(name));
+    keys.iter().for_each(|key| keygen(key, "ed25519", ""));
+    let agent = Agent::start(&sshd, &keys.each_ref().map(std::path::PathBuf::as_path));
+    let options = Options { agent: Some(agent.socket.clone()), ..sshd.options() };
+    let why = refused(options, &Host { identity_file: None, ..sshd.host("one") }).await;
+    assert!(why.what.contains("Too many authentication failures"), "{}", why.what);
+    let banner = fs::read_to_string("/etc/hostname").unwrap();
+    assert!(why.what.contains(&format!("\n  | {}", banner.trim())), "what it says to everybody: {}", why.what);
+    assert!(why.hint.unwrap().contains("identity_file"));
+}
+
+#[tokio::test]
+async fn addresses_of_both_families_and_names_are_reached() {
+    let sshd = Sshd::with("ListenAddress ::1\n");
+    for address in ["::1", "127.0.0.1", "localhost"] {
+        let session = connect(sshd.options(), &Host { address: address.into(), ..sshd.host("one") }).await;
+        let session = session.unwrap_or_else(|why| panic!("{address}: {why}"));
+        assert_eq!(run(&*session, "echo in").await.unwrap().text(), "in");
+    }
+}
+
+#[tokio::test]
+async fn what_is_agreed_on_is_fast_and_strict() {
+    let sshd = Sshd::with("LogLevel DEBUG3\n");
+    connect(sshd.options(), &sshd.host("one")).await.unwrap();
+    let log = sshd.log();
+    let aes = fs::read_to_string("/proc/cpuinfo").unwrap().split_whitespace().any(|flag| flag == "aes");
+    let cipher = if aes { "cipher: aes256-gcm@openssh.com" } else { "cipher: chacha20-poly1305@openssh.com" };
+    assert!(log.contains(cipher), "{log}");
+    assert!(log.contains("will use strict KEX ordering"), "Terrapin: {log}");
+}

@@ -23,8 +23,8 @@ pub(in super::super) struct Denied {
 }
 
 impl Denied {
-    /// For people; `reason` is what the server said when it hung up.
-    pub fn tell(&self, to: &Destination, reason: Option<&str>) -> Unreachable {
+    /// For people; `reason` is what the host said when it hung up, `banner` what it says to everybody.
+    pub fn tell(&self, to: &Destination, reason: Option<&str>, banner: &str) -> Unreachable {
         let user = &to.user;
         let mut what = format!("{}: permission denied for the user {user:?}", to.endpoint());
         if let Some(reason) = reason.filter(|_| self.cut) {
@@ -39,19 +39,21 @@ impl Denied {
             let further = if self.partly { "further wants" } else { "would take" };
             what += &format!("\n  the host {further}: {}", self.methods.join(", "));
         }
-        Unreachable { what, hint: Some(self.hint(to)) }
+        let lines = banner.lines().filter(|line| !line.trim().is_empty());
+        what += &lines.map(|line| format!("\n  | {line}")).collect::<String>();
+        Unreachable { what, hint: Some(self.hint(to, reason.unwrap_or_default())) }
     }
 
-    fn hint(&self, to: &Destination) -> String {
+    fn hint(&self, to: &Destination, reason: &str) -> String {
         let user = &to.user;
+        if self.left_out > 0 || reason.contains("Too many authentication failures") {
+            return "say which key it is: identity_file in the inventory; of a key of the agent the public half will do"
+                .into();
+        }
         let takes_passwords =
             self.methods.iter().any(|method| method == "password" || method == "keyboard-interactive");
         if takes_passwords && !self.methods.iter().any(|method| method == "publickey") && to.password.is_none() {
             return "log in with a password: --ask-pass, or `password` in the inventory".into();
-        }
-        if self.left_out > 0 {
-            return "say which of the agent's keys it is: identity_file in the inventory, its public half will do"
-                .into();
         }
         format!(
             "is {user:?} the right user (clouds make ubuntu, debian, admin or root), and is that key in its \
