@@ -73,6 +73,12 @@ pub struct Global {
     /// Trust hosts whose key is not known yet, and remember it; a changed key is refused all the same
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub accept_new_host_keys: bool,
+    /// Ask for the password to log in with; a host's `password` in the inventory goes before
+    #[arg(short = 'k', long, global = true, help_heading = "Everywhere")]
+    pub ask_pass: bool,
+    /// Ask for the password that sudo wants; a host's `become_password` in the inventory goes before
+    #[arg(short = 'K', long, global = true, help_heading = "Everywhere")]
+    pub ask_become_pass: bool,
     /// How many hosts to connect to at once
     #[arg(long, global = true, value_name = "N", default_value = "50", value_parser = forks, help_heading = "Everywhere")]
     pub forks: usize,
@@ -80,6 +86,16 @@ pub struct Global {
     /// 12 s, 24 s, and so on [default: 30s, for `up` 10m]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration, help_heading = "Everywhere")]
     pub wait: Option<Duration>,
+}
+
+impl Global {
+    /// Which passwords to ask for, in the words of the command line.
+    pub fn asking(&self) -> impl Iterator<Item = &'static str> {
+        [("-k", self.ask_pass), ("-K", self.ask_become_pass)]
+            .into_iter()
+            .filter(|(_, said)| *said)
+            .map(|(flag, _)| flag)
+    }
 }
 
 /// A form of output.

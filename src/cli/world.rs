@@ -37,10 +37,10 @@ pub struct World {
 }
 
 impl World {
-    /// Reads the inventory and listens to signals; nobody is contacted yet.
+    /// Reads the inventory, listens to signals and asks for passwords; nobody is contacted yet.
     ///
     /// # Errors
-    /// The inventory is missing or wrong.
+    /// The inventory is missing or wrong, or a password was not given.
     pub fn open(global: &Global) -> anyhow::Result<Self> {
         Self::waiting(global, WAIT)
     }
@@ -56,7 +56,9 @@ impl World {
         let person = Person::new(terminal.clone(), cancel.clone());
         let accept_new_host_keys = global.accept_new_host_keys;
         let asker = can_ask().then(|| Arc::new(person.clone()) as Arc<dyn Asker>);
-        let connect = Ssh::new(Options { accept_new_host_keys, asker, ..Options::default() });
+        let (password, become_password) = person.passwords(global)?;
+        let options = Options { accept_new_host_keys, asker, password, become_password, ..Options::default() };
+        let connect = Ssh::new(options);
         let connect = UntilCancelled { connect, cancel: cancel.clone() };
         Ok(Self {
             show,
