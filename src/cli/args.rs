@@ -78,6 +78,12 @@ pub struct Global {
     /// [default: ~/.ssh/config and /etc/ssh/ssh_config]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
     pub ssh_config: Option<PathBuf>,
+    /// Ask for the password to log in with; a host's `password` in the inventory goes before
+    #[arg(short = 'k', long, global = true, help_heading = "Everywhere")]
+    pub ask_pass: bool,
+    /// Ask for the password that sudo wants; a host's `become_password` in the inventory goes before
+    #[arg(short = 'K', long, global = true, help_heading = "Everywhere")]
+    pub ask_become_pass: bool,
     /// How many hosts to connect to at once
     #[arg(long, global = true, value_name = "N", default_value = "50", value_parser = forks, help_heading = "Everywhere")]
     pub forks: usize,
@@ -95,6 +101,14 @@ impl Global {
             Some(file) if file.as_os_str() == "none" => Config::None,
             Some(file) => Config::File(file.clone()),
         }
+    }
+
+    /// Which passwords to ask for, in the words of the command line.
+    pub fn asking(&self) -> impl Iterator<Item = &'static str> {
+        [("-k", self.ask_pass), ("-K", self.ask_become_pass)]
+            .into_iter()
+            .filter(|(_, said)| *said)
+            .map(|(flag, _)| flag)
     }
 }
 

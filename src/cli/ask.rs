@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Failure;
-use super::args::Form;
+use super::args::{Form, Global};
 use super::show::can_ask;
 use super::signals::Cancel;
 use super::terminal::Terminal;
@@ -40,6 +40,36 @@ impl Person {
     pub fn removes(&self, removals: &[String]) -> bool {
         let lines: String = removals.iter().map(|removal| format!("  {removal}\n")).collect();
         self.agrees(&lines, "Remove or replace this?")
+    }
+
+    /// Asks for the passwords that the options name: the one to log in with, and sudo's.
+    ///
+    /// # Errors
+    /// There is no terminal to ask on, nothing was answered, or Ctrl-C was.
+    pub fn passwords(&self, global: &Global) -> Result<(Option<Secret>, Option<Secret>), Failure> {
+        if global.asking().next().is_some() && !can_ask() {
+            let failure = Failure::bad_input("there is no terminal to ask for a password on");
+            return Err(failure.hint(
+                "say it in the inventory: password, become_password; the inventory may be a program that \
+                takes them from where they are kept",
+            ));
+        }
+        let login = global.ask_pass.then(|| self.password("Password to log in with: ", None)).transpose()?;
+        let same = login.as_ref().map_or("", |_| ", if it is another one");
+        let sudo = || self.password(&format!("Password for sudo{same}: "), login.as_ref());
+        Ok((login.clone(), global.ask_become_pass.then(sudo).transpose()?))
+    }
+
+    /// Asks for a password without showing it. An empty answer means the `usual` one.
+    fn password(&self, question: &str, usual: Option<&Secret>) -> Result<Secret, Failure> {
+        let question = question.to_owned();
+        let answer = self.terminal.suspend(|| self.awaited(move || Some(rpassword::prompt_password(question))));
+        match answer {
+            Some(Ok(text)) if !text.is_empty() => Ok(Secret::new(text)),
+            Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => Err(Failure::interrupted()),
+            Some(_) => usual.cloned().ok_or_else(|| Failure::bad_input("no password was given")),
+            None => Err(Failure::interrupted()),
+        }
     }
 
     fn answered(&self, lines: &str, question: &str) -> bool {

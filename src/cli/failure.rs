@@ -24,6 +24,11 @@ impl Failure {
         Self { message: message.into(), hint: None, code: Code::BadInput }
     }
 
+    /// Ctrl-C came instead of an answer.
+    pub fn interrupted() -> Self {
+        Self { message: "interrupted".into(), hint: None, code: Code::Interrupted }
+    }
+
     /// What was given to log in with cannot be used.
     pub fn unusable(what: Unreachable) -> Self {
         Self { message: what.what, hint: what.hint, code: Code::BadInput }

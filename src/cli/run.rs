@@ -157,7 +157,7 @@ impl Doing {
         extra.iter().for_each(|(key, _)| option("-e", format!("{key}=…")));
         let flags = [("--accept-new-host-keys", global.accept_new_host_keys), ("--fail-fast", self.fail_fast)];
         let flags = flags.into_iter().chain([("--yes", self.yes)]).filter(|(_, said)| *said);
-        words.extend(flags.map(|(flag, _)| flag.to_owned()));
+        words.extend(flags.map(|(flag, _)| flag).chain(global.asking()).map(str::to_owned));
         words
     }
 }

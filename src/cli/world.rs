@@ -37,10 +37,10 @@ pub struct World {
 }
 
 impl World {
-    /// Reads the inventory and listens to signals; nobody is contacted yet.
+    /// Reads the inventory, listens to signals and asks for passwords; nobody is contacted yet.
     ///
     /// # Errors
-    /// The inventory is missing or wrong.
+    /// The inventory is missing or wrong, or a password was not given.
     pub fn open(global: &Global) -> anyhow::Result<Self> {
         Self::waiting(global, WAIT)
     }
@@ -57,7 +57,10 @@ impl World {
         let accept_new_host_keys = global.accept_new_host_keys;
         let asker = can_ask().then(|| Arc::new(person.clone()) as Arc<dyn Asker>);
         let (config, hosts) = (global.config(), inventory.hosts.clone());
-        let connect = Ssh::new(Options { accept_new_host_keys, asker, config, hosts, ..Options::default() });
+        let (password, become_password) = person.passwords(global)?;
+        let options =
+            Options { accept_new_host_keys, asker, config, hosts, password, become_password, ..Options::default() };
+        let connect = Ssh::new(options);
         let connect = UntilCancelled { connect, cancel: cancel.clone() };
         Ok(Self {
             show,

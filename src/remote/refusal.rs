@@ -1,5 +1,7 @@
 //! Why a command was never started, in words that help.
 
+use std::time::Duration;
+
 use super::User;
 
 /// Begins the remedy at the end of a message.
@@ -38,6 +40,16 @@ pub fn password(login: &str, host: &str, own: bool) -> String {
         false => "what -K asked for is not it; a host's own password is its become_password in the inventory",
     };
     format!("sudo refused the password for {login} on {host}{HINT}{remedy}")
+}
+
+/// What to say where sudo neither asks for a password nor goes on.
+pub fn silent(user: &User, login: &str, after: Duration, said: &str) -> String {
+    let said = if said.is_empty() { "it says nothing" } else { said };
+    let name = if let User::Sudo(name) = user { name } else { login };
+    format!(
+        "sudo did not ask for a password within {after:?}, nor let {login:?} run commands as {name:?}: {said}{HINT}see there \
+         what it waits for: sudo -u {name} true"
+    )
 }
 
 fn sudo(name: &str, login: &str, code: i32, said: &str) -> String {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::support::somebody::Somebody;
 use crate::support::sshd::{Sshd, keygen};
 
+mod become_root;
 mod fleet;
 mod interrupt;
 
@@ -276,12 +277,17 @@ fn what_cannot_log_in_is_2_and_nobody_is_contacted() {
 
 /// An inventory with one host, on which this user logs in and is to become root.
 fn logs_in(ground: &Ground, name: &str) {
+    logs_in_with(ground, name, "");
+}
+
+/// The same with further keys for that host.
+fn logs_in_with(ground: &Ground, name: &str, keys: &str) {
     let server = &ground.servers[0];
     let key = server.host_key();
     let key = key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
     let (port, file) = (server.port, server.identity().display().to_string());
     let host = format!("address: 127.0.0.1, port: {port}, user: {name}, host_key: \"{key}\", identity_file: {file}");
-    ground.write("inventory/hosts.yml", &format!("all:\n  hosts:\n    alpha: {{ {host}, root: /tmp }}\n"));
+    ground.write("inventory/hosts.yml", &format!("all:\n  hosts:\n    alpha: {{ {host}, root: /tmp, {keys} }}\n"));
 }
 
 #[test]

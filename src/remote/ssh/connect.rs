@@ -141,13 +141,13 @@ impl Reach {
         let longest = to.patience.connect.unwrap_or(STAGE);
         let left = || deadline.saturating_duration_since(Instant::now()).max(SHORTEST_STAGE);
         let stage = || left().min(longest);
-        let Open { stream, place: _place, complaint } = self.open(to, stage(), deadline).await?;
+        let Open { stream, place, complaint } = self.open(to, stage(), deadline).await?;
         let facts = Arc::new(Facts::new(to.clone(), keys.clone(), self.keeper.clone()));
         *facts.room.lock().unwrap_or_else(PoisonError::into_inner) = self.hall.clone().acquire_owned().await.ok();
         let mut handle = self.shake_hands(to, &keys, stream, &complaint, &facts, stage()).await?;
         self.log_in(to, &mut handle, &offers, &facts, stage()).await?;
         facts.is_in();
-        Ok(Hold::new(handle, facts))
+        Ok(Hold::new(handle, facts, place))
     }
 
     async fn shake_hands(

@@ -26,6 +26,9 @@ pub(super) struct Connection {
     open: AtomicUsize,
     /// How many channels the server seems to allow.
     places: AtomicUsize,
+    /// A place among those who have not logged in: sshd's parent takes note of a login a moment after we do, and before the
+    /// first channel.
+    place: Mutex<Option<OwnedSemaphorePermit>>,
     /// Held by a dial that must be the only one to fail.
     pub alone: tokio::sync::Mutex<()>,
     /// A channel that was opened ahead, so that the next command costs one round trip and not two.
@@ -37,13 +40,14 @@ pub(super) struct Connection {
 pub(super) struct Hold(Arc<Connection>);
 
 impl Hold {
-    pub fn new(handle: Handle<Client>, facts: Arc<Facts>) -> Self {
+    pub fn new(handle: Handle<Client>, facts: Arc<Facts>, place: Option<OwnedSemaphorePermit>) -> Self {
         Self(Arc::new(Connection {
             handle,
             facts,
             permits: Arc::new(Semaphore::new(MOST_CHANNELS)),
             open: AtomicUsize::new(0),
             places: AtomicUsize::new(MOST_CHANNELS),
+            place: Mutex::new(place),
             alone: tokio::sync::Mutex::default(),
             spare: Mutex::default(),
         }))
@@ -148,13 +152,20 @@ impl Connection {
         self.places.fetch_update(Ordering::AcqRel, Ordering::Acquire, less).is_ok()
     }
 
+    /// The first channel was opened, or will not be.
+    pub fn is_in(&self) {
+        drop(self.place.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
     fn hand_out(self: &Arc<Self>, channel: Channel<Msg>, permit: Option<OwnedSemaphorePermit>) -> Slot {
+        self.is_in();
         self.open.fetch_add(1, Ordering::AcqRel);
         let (read, write) = channel.split();
         Slot { read, write: Arc::new(write), connection: self.clone(), permit }
     }
 
     fn why(&self, error: &Error) -> Lost {
+        self.is_in();
         match error {
             Error::ChannelOpenFailure(why) => Lost::Refused(format!("the host's sshd opens no session: {why:?}")),
             _ => self.lost(),

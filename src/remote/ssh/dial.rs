@@ -70,6 +70,7 @@ fn open(connection: Arc<Connection>, address: String, port: u16) -> oneshot::Rec
     let (tell, opened) = oneshot::channel();
     tokio::spawn(async move {
         let result = connection.handle.channel_open_direct_tcpip(address, port.into(), "127.0.0.1", 0).await;
+        connection.is_in();
         if let Err(Ok(late)) = tell.send(result) {
             let _ = late.close().await;
         }

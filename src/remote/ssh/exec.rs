@@ -11,7 +11,7 @@ use russh::{ChannelMsg, Sig};
 use tokio::io::{AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Duration, Instant, sleep_until};
+use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use super::connection::Slot;
 use super::output::{Lines, Preface, Tail};
@@ -22,6 +22,9 @@ use crate::remote::{Command, Exec, Live, Lost, Output, Sink, Source, User, refus
 const LINGER: Duration = Duration::from_secs(1);
 /// However much such a child has to say.
 const LONGEST_LINGER: Duration = Duration::from_secs(10);
+
+/// How long sudo may take to ask or to let a command in: what it asks elsewhere may be slow, and a person has to nod.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// A command, ready to be sent.
 pub(super) struct Job {
@@ -155,49 +158,58 @@ impl<F: FnOnce(u32)> Follow<F> {
 
     async fn run(&mut self) -> Result<Output, Lost> {
         let line = self.job.sudo.request(&self.job.user, self.job.way, self.job.script)?;
-        let sudo = self.job.sudo.clone();
-        let turn = if self.job.way == Way::Asked { sudo.turn().await? } else { None };
-        for (name, value) in self.slot.connection.facts.environment() {
-            // Which of them it sets is the host's to say (`AcceptEnv`), and it is not waited for.
-            let _ = self.slot.write.set_env(false, name, value).await;
+        if self.job.way == Way::Asked {
+            if !self.ask(line).await? {
+                return self.result();
+            }
+        } else {
+            self.request(line).await?;
         }
-        if self.slot.write.exec(true, line.into_bytes()).await.is_err() {
-            return Err(self.slot.connection.lost().unsent());
-        }
-        if self.job.way == Way::Asked && !self.let_in(&sudo).await? {
-            return self.result();
-        }
-        drop(turn);
         let (feeder, trouble) = feed(&self.slot, &mut self.job);
         let result = self.follow(trouble).await;
         feeder.abort();
         result
     }
 
-    /// Waits until sudo has let the command in, and answers once. To be asked again is to be refused. There is no way out of
-    /// that question that sudo does not count (pam_faillock has two then), but none that it counts less than a second answer.
+    async fn request(&mut self, line: String) -> Result<(), Lost> {
+        for (name, value) in self.slot.connection.facts.environment() {
+            // Which of them it sets is the host's to say (`AcceptEnv`), and it is not waited for.
+            let _ = self.slot.write.set_env(false, name, value).await;
+        }
+        let sent = self.slot.write.exec(true, line.into_bytes()).await;
+        sent.map_err(|_| self.slot.connection.lost().unsent())
+    }
+
+    /// Whether a sudo that may ask has let the command in.
+    async fn ask(&mut self, line: String) -> Result<bool, Lost> {
+        let sudo = self.job.sudo.clone();
+        let _turn = sudo.turn().await?;
+        self.request(line).await?;
+        match timeout(ANSWER, self.let_in(&sudo)).await {
+            Ok(let_in) => let_in,
+            Err(_) => Err(Lost::Refused(refusal::silent(&self.job.user, &self.job.login, ANSWER, &self.said()))),
+        }
+    }
+
+    /// Answers once. To be asked again is to be refused: then the question is left, for hosts count answers, and lock.
+    /// (pam_faillock counts the question that is left, too; sudo offers no other way out.)
     async fn let_in(&mut self, sudo: &Sudo) -> Result<bool, Lost> {
         let mut answered = false;
         while let Some(message) = self.slot.read.wait().await {
             let next = self.take(message).await?;
             if self.err.preface.cut(sudo.lets()) {
-                if answered {
-                    sudo.took();
-                }
+                sudo.let_in(answered);
                 return Ok(true);
-            }
-            if self.err.preface.cut(sudo.asks()) {
-                if answered {
+            } else if self.err.preface.cut(sudo.asks()) {
+                if std::mem::replace(&mut answered, true) {
                     return Err(sudo.refused());
                 }
-                answered = true;
                 self.slot.write.data(sudo.answer().as_bytes()).await.map_err(|_| self.slot.connection.lost())?;
-            }
-            if matches!(next, Next::Done) {
+            } else if matches!(next, Next::Done) {
                 break;
             }
         }
-        // Where sudo lets nobody try twice it does not ask again.
+        // Where nobody may try twice it does not ask again.
         if answered && refusal::was_wrong(&self.said()) { Err(sudo.refused()) } else { Ok(false) }
     }
 
@@ -250,7 +262,7 @@ impl<F: FnOnce(u32)> Follow<F> {
             return Err(self.slot.connection.lost());
         }
         let before = self.heard;
-        while let Ok(Some(message)) = tokio::time::timeout(Duration::ZERO, self.slot.read.wait()).await {
+        while let Ok(Some(message)) = timeout(Duration::ZERO, self.slot.read.wait()).await {
             if matches!(self.take(message).await?, Next::Done) {
                 return Ok(Next::Done);
             }

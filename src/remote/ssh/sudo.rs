@@ -126,9 +126,10 @@ impl Sudo {
         }
     }
 
-    /// The password was right.
-    pub fn took(&self) {
-        self.known().taken = Some(true);
+    /// A command was let in; where sudo was `answered`, the password is right.
+    pub fn let_in(&self, answered: bool) {
+        let mut known = self.known();
+        known.taken = if answered { Some(true) } else { known.taken };
     }
 
     /// The password was wrong.

@@ -164,20 +164,30 @@ impl OnTerminal {
         Self { script: script.spawn().expect("script(1), of bsdutils"), out }
     }
 
-    fn told(&self) -> String {
+    pub fn told(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.out).unwrap()).into_owned()
     }
 
     /// Presses Ctrl-C once `what` is on the terminal, and gives the exit code and how long that took.
     pub fn interrupted_at(&mut self, what: &str) -> (Option<i32>, Duration) {
-        assert!(within(20, || self.told().contains(what)), "{}", self.told());
+        self.types_at(what, "\x03");
         let began = Instant::now();
-        self.script.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
-        let until = began + Duration::from_secs(15);
+        (self.code(), began.elapsed())
+    }
+
+    /// Types something once `what` is on the terminal.
+    pub fn types_at(&mut self, what: &str, keys: &str) {
+        assert!(within(20, || self.told().contains(what)), "{}", self.told());
+        self.script.stdin.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// The exit code, if it ends soon.
+    pub fn code(&mut self) -> Option<i32> {
+        let until = Instant::now() + Duration::from_secs(15);
         while Instant::now() < until && self.script.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(20));
         }
-        (self.script.try_wait().unwrap().and_then(|status| status.code()), began.elapsed())
+        self.script.try_wait().unwrap().and_then(|status| status.code())
     }
 }
 

@@ -118,6 +118,13 @@ async fn a_wrong_password_is_tried_once_however_many_commands_wait_for_it() {
             format!("sudo refused the password for {} on one\n\nhint: correct its become_password", somebody.name);
         assert!(why.starts_with(&told), "{why}");
     }
+    // Sudo logs once it has found that its question is left.
+    for _ in 0..100 {
+        if log().contains("incorrect password") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     tokio::time::sleep(Duration::from_secs(1)).await;
     let tries: Vec<_> = log().lines().filter(|line| line.contains("incorrect password")).map(str::to_owned).collect();
     assert!(tries.len() == 1 && tries[0].contains(": 1 incorrect password attempt"), "{}", log());
