@@ -15,16 +15,58 @@ const LONGEST_REFUSAL: usize = 512;
 /// How long sent bytes may stay unacknowledged: russh's keepalives rest while it waits for room to write.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
 
+/// So many reads belong to a login.
+const LOGIN: u32 = 64;
+
 /// Connects, and sets what makes small packets go at once: 140 ms a command at a round trip of 100 ms.
-pub(super) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+pub(super) async fn connect(address: SocketAddr) -> io::Result<Prompt> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     #[cfg(target_os = "linux")]
-    {
-        stream.set_quickack(true)?;
-        socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    let prompt = Prompt { stream, reads: 0 };
+    prompt.acknowledge();
+    Ok(prompt)
+}
+
+/// A stream that acknowledges at once what it reads, as long as it is young: sshd waits for that before it sends the second of
+/// two small packets, and a kernel left to itself takes 40 ms.
+pub(super) struct Prompt {
+    stream: TcpStream,
+    reads: u32,
+}
+
+impl Prompt {
+    /// The kernel falls back into waiting as soon as something is sent.
+    fn acknowledge(&self) {
+        #[cfg(target_os = "linux")]
+        let _ = self.stream.set_quickack(true);
     }
-    Ok(stream)
+}
+
+impl AsyncRead for Prompt {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if self.reads < LOGIN {
+            self.reads += u32::from(polled.is_ready());
+            self.acknowledge();
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Prompt {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
 }
 
 /// The first words of a host.
@@ -86,6 +128,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Overheard<S> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -93,9 +136,25 @@ mod tests {
     #[tokio::test]
     async fn small_packets_go_at_once() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = connect(listener.local_addr().unwrap()).await.unwrap();
+        let stream = connect(listener.local_addr().unwrap()).await.unwrap().stream;
         assert!(stream.nodelay().unwrap());
         assert_eq!(socket2::SockRef::from(&stream).tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_comes_during_a_login_is_acknowledged_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut near = connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut far, _) = listener.accept().await.unwrap();
+        let mut byte = [0];
+        for _ in 0..LOGIN - 1 {
+            near.write_all(b"x").await.unwrap();
+            far.read_exact(&mut byte).await.unwrap();
+            far.write_all(b"x").await.unwrap();
+            near.read_exact(&mut byte).await.unwrap();
+            assert!(near.stream.quickack().unwrap());
+        }
     }
 
     #[test]
