@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod lab;
+pub mod relay;
 pub mod somebody;
 pub mod sshd;
 pub mod watch;

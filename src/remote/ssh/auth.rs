@@ -253,6 +253,11 @@ pub(super) struct Denied {
 }
 
 impl Denied {
+    /// Whether the host said no.
+    pub fn was_told(&self) -> bool {
+        !self.methods.is_empty()
+    }
+
     /// For people; `reason` is what the server said when it hung up.
     pub fn tell(&self, host: &Host, user: &str, reason: Option<&str>) -> Unreachable {
         let mut what = format!("{}: permission denied for the user {user:?}", endpoint(host));

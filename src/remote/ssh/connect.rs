@@ -193,10 +193,24 @@ impl Reach {
         let user = login(host);
         match timeout(limit, self.keys.login(handle, &user, offers)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(denied)) => Err(Trouble::Denied(denied.tell(host, &user, facts.gone().as_deref()))),
+            Ok(Err(denied)) => match broken(handle, facts).await.filter(|_| !denied.was_told()) {
+                Some(why) => Err(unanswered(host, &format!("the connection was lost during the login: {why}"))),
+                None => Err(Trouble::Denied(denied.tell(host, &user, facts.gone().as_deref()))),
+            },
             Err(_) => Err(unanswered(host, &format!("it did not finish the login within {limit:.0?}"))),
         }
     }
+}
+
+/// Why the connection broke, if it did. A server that turns somebody away says so before it hangs up.
+async fn broken(handle: &mut Handle<Client>, facts: &Facts) -> Option<String> {
+    if !handle.is_closed() {
+        return None;
+    }
+    // The reason is there once its task has ended.
+    let _ = timeout(SHORTEST_STAGE, handle).await;
+    let why = facts.gone().unwrap_or_else(|| "the host hung up".into());
+    (!facts.goodbye.load(Ordering::Acquire)).then_some(why)
 }
 
 fn config(keys: &HostKeys) -> client::Config {
