@@ -157,11 +157,11 @@ impl<'a> At<'a> {
 
     fn live(&self) -> Live {
         let (emit, step, host) = (self.world.emit.clone(), self.job.manner.step.clone(), self.job.owner.name.clone());
-        Arc::new(move |line| {
+        Arc::new(move |text| {
             let (step, host) = (step.clone(), host.clone());
-            match line.strip_prefix(lock::WAITING) {
+            match lock::holder(text) {
                 Some(whom) => emit(Event::JobWaiting { step, host, waiting: format!("the lock held by {whom}") }),
-                None => emit(Event::Line { step, host, line: line.to_owned() }),
+                None => emit(Event::Output { step, host, text: text.to_owned() }),
             }
         })
     }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::support::somebody::Somebody;
 use crate::support::sshd::{Sshd, keygen};
 
+mod faults;
 mod fleet;
 mod interrupt;
 
@@ -98,6 +99,13 @@ impl Ground {
         let text = String::from_utf8(output.stdout).unwrap();
         let events = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")));
         (output.status.code().unwrap(), events.collect())
+    }
+
+    /// What the only run so far left in its journal (`jsonl`) or log (`log`).
+    fn kept(&self, extension: &str) -> String {
+        let mut all = fs::read_dir(self.path(".skep/runs")).unwrap().flatten().map(|entry| entry.path());
+        let path = all.find(|path| path.extension().is_some_and(|own| own == extension));
+        String::from_utf8_lossy(&fs::read(path.unwrap()).unwrap()).into_owned()
     }
 
     /// What is told on standard error by a run that only waits a moment for hosts.
@@ -328,8 +336,8 @@ fn a_join_token_is_in_no_event() {
     let steps = [step("read", "\n    changes: false"), step("change", ""), step("fails", "; exit 1")];
     ground.write("playbook.yml", &format!("plays:\n- hosts: all\n  steps:\n{}", steps.concat()));
     let (code, events) = ground.run(&["--verbose"]);
-    let journal = fs::read_dir(ground.path(".skep/runs")).unwrap().flatten().next().unwrap();
-    let told = format!("{events:?}{}", fs::read_to_string(journal.path()).unwrap());
+    assert!(ground.kept("log").contains("alpha: fails"), "{}", ground.kept("log"));
+    let told = format!("{events:?}{}{}", ground.kept("jsonl"), ground.kept("log"));
     assert!(code == 1 && told.contains("fails") && !told.contains("SWMTKN"), "{code}: {told}");
 }
 
