@@ -108,6 +108,15 @@ pub enum Event {
         /// Milliseconds it took on the hosts.
         ms: u64,
     },
+    /// What a command under way printed: for the log, which has all of it. Displays are told the lines, as far as they keep up.
+    Output {
+        /// The step's id.
+        step: String,
+        /// The host.
+        host: String,
+        /// Whole lines with their ends, or a part of a very long one; masked.
+        text: String,
+    },
     /// A line of output from a command under way.
     Line {
         /// The step's id.
@@ -166,6 +175,7 @@ impl Event {
             Self::HostLost { why, hint, .. } => [why].into_iter().chain(hint).collect(),
             Self::JobStarted { item, .. } => item.iter_mut().collect(),
             Self::JobWaiting { waiting, .. } => vec![waiting],
+            Self::Output { text, .. } => vec![text],
             Self::Line { line, .. } => vec![line],
             Self::Change { why, command, differs, .. } => {
                 let fields = differs.iter_mut().flat_map(|one| [&mut one.field, &mut one.is, &mut one.asked]);

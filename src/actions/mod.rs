@@ -14,6 +14,7 @@ mod network;
 mod peers;
 pub mod put;
 mod ready;
+mod reboot;
 mod shell;
 mod swarm;
 #[cfg(test)]
@@ -276,15 +277,17 @@ pub enum Does {
         /// `user` or `user:group`, names or numbers.
         owner: Option<String>,
     },
-    /// Logs in anew: a group was joined, a machine restarted.
+    /// Logs in anew: a group was joined.
     Reconnect,
+    /// Runs a command that restarts the machine, and waits until it answers with another boot than before.
+    Restart(Command),
 }
 
 impl Does {
     /// What is done, as people may see it.
     pub fn masked(&self) -> String {
         match self {
-            Self::Run(command) => command.masked(),
+            Self::Run(command) | Self::Restart(command) => command.masked(),
             Self::Put(put) => format!("write {} ({})", put.path, put.content),
             Self::Send { parcel, to } => format!("{} <{parcel}", to.masked()),
             Self::Pipe { from, source, to } => format!("[{from}] {} | {}", source.masked(), to.masked()),
@@ -356,6 +359,7 @@ pub const TABLE: &[Kind] = &[
     row::<docker_engine::DockerEngine>("docker_engine"),
     row::<file::File>("file"),
     row::<ready::Ready>("ready"),
+    row::<reboot::Reboot>("reboot"),
     line_row::<shell::Shell>("shell"),
     row::<swarm::Swarm>("swarm"),
     row::<wait_for::WaitFor>("wait_for"),

@@ -164,6 +164,7 @@ fn does_told(does: &Does) -> String {
             format!("generate {path}, {bytes} bytes, mode {mode} owner {}", or_dash(owner.as_ref()))
         }
         Does::Reconnect => "reconnect".into(),
+        Does::Restart(command) => format!("restart by $ {command}"),
     }
 }
 

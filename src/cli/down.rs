@@ -25,7 +25,7 @@ use crate::inventory::Host;
 use crate::remote::refusal::parted;
 use crate::remote::who::who;
 use crate::remote::{Command, Exec, Live, Lost, Output, Session};
-use crate::report::{GoOn, Journal, Json, Many, Paint, Plan};
+use crate::report::{GoOn, Journal, Json, Log, Many, Paint, Plan};
 use remains::{Remains, Removal, STAGES};
 
 /// How long one removal may take.
@@ -157,7 +157,9 @@ impl Down {
         let journal = Journal::new(".");
         panics::watch(&world.terminal, &journal.place());
         let go_on = GoOn { command: self.again(global), journal: journal.place(), chosen: true, from: None };
-        let telling = Telling::start(world.show.reporters(false, go_on, &world.terminal), journal);
+        let log = Log::beside(journal.place());
+        let kept = Many::default().with(journal).with(log);
+        let telling = Telling::start(world.show.reporters(false, go_on, &world.terminal), kept);
         let (mut code, lost) = before;
         let (started, sessions) = (Instant::now(), seen.iter().map(|seen| seen.session.clone()).collect());
         let mut work =
@@ -300,11 +302,11 @@ impl Work<'_> {
 
     fn live(&self, step: &str, host: &str) -> Live {
         let (emit, step, host) = (self.emit.clone(), step.to_owned(), host.to_owned());
-        Arc::new(move |line| {
+        Arc::new(move |text| {
             let (step, host) = (step.clone(), host.clone());
-            emit(match line.strip_prefix(lock::WAITING) {
+            emit(match lock::holder(text) {
                 Some(whom) => Event::JobWaiting { step, host, waiting: format!("the lock held by {whom}") },
-                None => Event::Line { step, host, line: line.to_owned() },
+                None => Event::Output { step, host, text: text.to_owned() },
             });
         })
     }

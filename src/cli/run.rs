@@ -16,7 +16,7 @@ use crate::engine::{self, Options, Order};
 use crate::event::Code;
 use crate::playbook::{self, Playbook, Selection as Steps, Vars};
 use crate::remote::who::who;
-use crate::report::{GoOn, Journal};
+use crate::report::{GoOn, Journal, Log, Many};
 use crate::yaml;
 
 const EXAMPLES: &str = "\
@@ -109,7 +109,9 @@ impl Doing {
         panics::watch(&world.terminal, &journal.place());
         let (from, chosen) = (self.selection.from.clone(), !self.selection.step.is_empty());
         let go_on = GoOn { command: self.again(global), journal: journal.place(), from, chosen };
-        let telling = Telling::start(world.show.reporters(self.plan, go_on, &world.terminal), journal);
+        let log = Log::beside(journal.place());
+        let kept = Many::default().with(journal).with(log);
+        let telling = Telling::start(world.show.reporters(self.plan, go_on, &world.terminal), kept);
         let code = engine::run(&order, world.connect.clone(), options, telling.emit(), world.cancel()).await;
         telling.finish(world.show.paint);
         world.terminal.restore();

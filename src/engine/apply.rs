@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::job::{Failure, Job, Mishap};
-use super::{World, doing, lock};
+use super::{World, doing, lock, restart};
 use crate::actions::{self, Change, Does, Parcel};
 use crate::event::Event;
 use crate::inventory::Host;
@@ -73,6 +73,7 @@ async fn make(world: &World, job: &Job, change: &Change) -> Result<Output, Misha
             world.crew.renew(&at.host.name).await;
             Ok(Output::default())
         }
+        Does::Restart(command) => restart::restart(&at, command).await,
     }
 }
 
@@ -93,11 +94,11 @@ async fn pipe(at: &At<'_>, from: &str, source: &Command, to: &Command) -> Result
 }
 
 /// Where a change is made, and for whom.
-struct At<'a> {
-    world: &'a World,
-    job: &'a Job,
+pub(super) struct At<'a> {
+    pub(super) world: &'a World,
+    pub(super) job: &'a Job,
     change: &'a Change,
-    host: Arc<Host>,
+    pub(super) host: Arc<Host>,
     /// What only gives (the source of a pipe) takes no lock and shows no lines.
     quiet: bool,
 }
@@ -126,7 +127,7 @@ impl<'a> At<'a> {
     }
 
     /// The login there is now; Ctrl-C does not wait for one that is under way.
-    async fn session(&self) -> Result<Arc<dyn Session>, Mishap> {
+    pub(super) async fn session(&self) -> Result<Arc<dyn Session>, Mishap> {
         let session = tokio::select! {
             biased;
             () = self.world.cancellation() => return Err(Mishap::Interrupted),
@@ -136,7 +137,7 @@ impl<'a> At<'a> {
     }
 
     /// How long it may take: what is left of the step's time, where the step says how much it has.
-    fn time(&self) -> Result<Duration, Mishap> {
+    pub(super) fn time(&self) -> Result<Duration, Mishap> {
         match self.job.time_left() {
             Some(Duration::ZERO) => Err(self.overdue("the step's time was over before it could begin")),
             left => Ok(left.unwrap_or(self.change.deadline)),
@@ -144,7 +145,7 @@ impl<'a> At<'a> {
     }
 
     /// As the step's user, under the host's lock.
-    fn dressed(&self, command: Command) -> Command {
+    pub(super) fn dressed(&self, command: Command) -> Command {
         let command = match command.user() {
             User::Login => command.by(self.job.user(&self.host.name)),
             User::Sudo(_) => command,
@@ -155,18 +156,18 @@ impl<'a> At<'a> {
         }
     }
 
-    fn live(&self) -> Live {
+    pub(super) fn live(&self) -> Live {
         let (emit, step, host) = (self.world.emit.clone(), self.job.manner.step.clone(), self.job.owner.name.clone());
-        Arc::new(move |line| {
+        Arc::new(move |text| {
             let (step, host) = (step.clone(), host.clone());
-            match line.strip_prefix(lock::WAITING) {
+            match lock::holder(text) {
                 Some(whom) => emit(Event::JobWaiting { step, host, waiting: format!("the lock held by {whom}") }),
-                None => emit(Event::Line { step, host, line: line.to_owned() }),
+                None => emit(Event::Output { step, host, text: text.to_owned() }),
             }
         })
     }
 
-    fn ended(&self, output: Output) -> Result<Output, Mishap> {
+    pub(super) fn ended(&self, output: Output) -> Result<Output, Mishap> {
         if output.ok() {
             return Ok(output);
         }
@@ -183,7 +184,7 @@ impl<'a> At<'a> {
         Err(Mishap::Failed(Box::new(Failure { stderr, output: Some(output), ..failure })))
     }
 
-    async fn lost(&self, session: &Arc<dyn Session>, lost: Lost) -> Mishap {
+    pub(super) async fn lost(&self, session: &Arc<dyn Session>, lost: Lost) -> Mishap {
         let (what, begun) = (lost.to_string(), !matches!(lost, Lost::Unsent(_)));
         if lost.is_cut() {
             self.world.crew.cut(&self.host.name, session, &what).await;
@@ -202,12 +203,12 @@ impl<'a> At<'a> {
         }
     }
 
-    fn overdue(&self, what: &str) -> Mishap {
+    pub(super) fn overdue(&self, what: &str) -> Mishap {
         let hint = Some("give the step a longer `timeout:` if it only needs more time".to_owned());
         Mishap::Failed(Box::new(Failure { hint, ..self.failure(&self.change.does.masked(), what) }))
     }
 
-    fn failed(&self, command: &str, what: &str) -> Mishap {
+    pub(super) fn failed(&self, command: &str, what: &str) -> Mishap {
         Mishap::Failed(Box::new(self.failure(command, what)))
     }
 

@@ -114,6 +114,19 @@ impl Crew {
         }
     }
 
+    /// A login in place of the one there was, on a machine that restarts: it has `wait` to come up again.
+    ///
+    /// # Errors
+    /// Why it could not be reached. The next to ask tries once more.
+    pub async fn anew(&self, host: &Host, wait: Duration, note: Live) -> Result<Arc<dyn Session>, Unreachable> {
+        let Some(login) = self.logins.get(&host.name) else { return Err(unknown(host)) };
+        let mut login = login.lock().await;
+        login.state = State::Cut("it was restarted".to_owned());
+        let session = self.connect.connect(host, wait, note).await?;
+        login.state = State::Up(session.clone());
+        Ok(session)
+    }
+
     /// Ends what runs on every host, for Ctrl-C.
     pub async fn interrupt(&self) {
         let up = self.up();

@@ -48,6 +48,8 @@ pub struct Job {
     pub waiting: Option<String>,
     /// The changes it has made, to know one that does not help.
     pub made: Vec<Vec<Change>>,
+    /// Whether one was cut off on its way: what became of it nobody knows.
+    pub cut: bool,
     /// What went wrong in the last changes; the state decides whether it matters.
     pub failure: Option<Failure>,
     /// The commands that failed, masked.
@@ -157,6 +159,7 @@ impl Job {
             started: Instant::now(),
             waiting: None,
             made: Vec::new(),
+            cut: false,
             failure: None,
             failures: Vec::new(),
             tries,

@@ -13,7 +13,7 @@ use crate::remote::{Command, Output, quote};
 const FOLDER: &str = "/run";
 
 /// Starts the line that tells whom a change waits for.
-pub const WAITING: &str = "skep: waiting for ";
+const WAITING: &str = "skep: waiting for ";
 
 /// Exit status of a change that was not started because another run held the lock (`EX_TEMPFAIL` of sysexits.h).
 const LOOK_AGAIN: i32 = 75;
@@ -39,6 +39,11 @@ pub fn under(command: Command, who: &str) -> Command {
         who = quote(who)
     );
     command.within(before, "\n} 9>&-".to_owned())
+}
+
+/// Whom a change waits for, if that is what its output says.
+pub fn holder(text: &str) -> Option<&str> {
+    text.strip_prefix(WAITING)?.lines().next()
 }
 
 /// Whether a command was not started for the lock's sake.

@@ -21,6 +21,7 @@
 //! | `waits` | what a job waits for, and when waiting is over |
 //! | `approve` | asks before something is removed or replaced |
 //! | `apply`, `doing` | makes changes; the scripts behind those that are no plain command |
+//! | `restart` | waits for the next boot of a machine |
 //! | `lock` | two runs at once on one host |
 //! | `mask` | what a command prints may hold a secret |
 //! | `crew` | the logins |
@@ -41,6 +42,7 @@ mod look;
 mod mask;
 mod placing;
 mod preview;
+mod restart;
 mod rounds;
 mod run;
 mod tally;

@@ -93,7 +93,8 @@ fn decide(world: &World, job: &mut Job, parts: &Parts) {
         (job.plan(&store), job.shows(&store))
     };
     match plan {
-        Plan::Settled => job.end(Ended::settled(!job.made.is_empty(), shown)),
+        // What is as asked after a cut was made so on the way, as far as anybody can tell.
+        Plan::Settled => job.end(Ended::settled(!job.made.is_empty() || job.cut, shown)),
         Plan::Change(changes) => change(job, changes),
         Plan::Always(changes) => job.state = State::Planned { changes, always: true },
         Plan::Wait(wait) => waits::wait(world, job, wait, parts),
@@ -142,6 +143,7 @@ async fn act(world: &World, job: &mut Job) {
         Err(Mishap::Interrupted) => interrupted(job),
         Err(Mishap::Locked) => {}
         Err(Mishap::Cut { host, begun }) => {
+            job.cut |= begun;
             reach(world, job, &host).await;
             if always && begun && job.open() {
                 failed(world, job, unknown(&host, &changes)).await;

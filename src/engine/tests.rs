@@ -3,6 +3,7 @@
 mod changes;
 mod equivalence;
 mod placing;
+mod restart;
 mod rules;
 
 use std::fs::Permissions;

@@ -22,7 +22,7 @@ pub type Sink = Box<dyn AsyncWrite + Send + Unpin>;
 pub trait Tunnel: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Tunnel for T {}
 
-/// Is told each line of output as it comes, for the display. Must not block.
+/// Is told what happens as it happens: of an output whole lines, with their ends. While it runs, the output waits.
 pub type Live = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// One command to run in a session.
@@ -33,7 +33,7 @@ pub struct Exec<'a> {
     pub stdin: Option<Source>,
     /// Takes its standard output; kept (up to `cap`) in [`Output::stdout`] where there is none.
     pub stdout: Option<Sink>,
-    /// Told each line of standard output and standard error.
+    /// Told all of standard output and standard error.
     pub live: Option<Live>,
     /// Bytes kept of each of the two outputs: the last ones of a longer stream.
     pub cap: usize,

@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 
 /// `ann@desk`.
 pub fn who() -> String {
@@ -17,29 +18,43 @@ pub fn who() -> String {
 pub fn user() -> String {
     let said = ["LOGNAME", "USER"].into_iter().filter_map(|name| env::var(name).ok()).find(|name| !name.is_empty());
     said.unwrap_or_else(|| {
-        // The owner of our own entry in /proc is who we are.
-        let uid = fs::metadata("/proc/self").map(|own| own.uid()).unwrap_or_default();
-        let known = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        named(&known, uid).unwrap_or_else(|| format!("uid {uid}"))
+        let uid = uid();
+        field(&passwd(), uid, 0).unwrap_or_else(|| format!("uid {uid}"))
     })
 }
 
-/// The name of a user, in the form of passwd(5).
-fn named(passwd: &str, uid: u32) -> Option<String> {
+/// The number of who calls: the owner of our own entry in /proc.
+pub fn uid() -> u32 {
+    fs::metadata("/proc/self").map(|own| own.uid()).unwrap_or_default()
+}
+
+/// The folder of who calls, where the system's own list has him.
+pub fn home() -> Option<PathBuf> {
+    field(&passwd(), uid(), 5).map(PathBuf::from)
+}
+
+fn passwd() -> String {
+    fs::read_to_string("/etc/passwd").unwrap_or_default()
+}
+
+/// A field of a user's line, in the form of passwd(5).
+fn field(passwd: &str, uid: u32, at: usize) -> Option<String> {
     let entries = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let ours = |entry: &Vec<&str>| entry.get(2).and_then(|id| id.parse().ok()) == Some(uid) && !entry[0].is_empty();
-    entries.into_iter().find(ours).map(|entry| entry[0].to_owned())
+    let entry = entries.into_iter().find(ours)?;
+    entry.get(at).filter(|field| !field.is_empty()).map(|field| (*field).to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::named;
+    use super::field;
 
     #[test]
     fn a_user_is_found_by_number() {
         let passwd = "root:x:0:0:root:/root:/bin/bash\n+::::::\nann:x:1000:1000::/home/ann:/bin/sh\n:x:7:7:::\n";
-        assert_eq!(named(passwd, 0).as_deref(), Some("root"));
-        assert_eq!(named(passwd, 1000).as_deref(), Some("ann"));
-        assert_eq!((named(passwd, 100), named(passwd, 7)), (None, None));
+        let named = |uid, at| field(passwd, uid, at);
+        assert_eq!((named(0, 0).as_deref(), named(0, 5).as_deref()), (Some("root"), Some("/root")));
+        assert_eq!(named(1000, 0).as_deref(), Some("ann"));
+        assert_eq!((named(100, 0), named(7, 0)), (None, None));
     }
 }

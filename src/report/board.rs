@@ -78,7 +78,11 @@ impl Board {
                 self.set(host, Doing::Ended(*outcome));
             }
             Event::ChangeFinished { host, .. } => self.busy(host, now, "looking again"),
-            Event::Looked { .. } | Event::StepFinished { .. } | Event::Interrupted | Event::RunFinished { .. } => {}
+            Event::Output { .. }
+            | Event::Looked { .. }
+            | Event::StepFinished { .. }
+            | Event::Interrupted
+            | Event::RunFinished { .. } => {}
         }
     }
 

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
+use super::log;
 use crate::event::{Event, Reporter};
 
 /// How many journals are kept.
@@ -63,7 +64,8 @@ impl Reporter for Journal {
         if let Event::RunStarted { run, .. } = event {
             self.begin(run)?;
         }
-        let Some(file) = &mut self.file else { return Ok(()) };
+        // Outputs have a file of their own: see `Log`.
+        let Some(file) = self.file.as_mut().filter(|_| !matches!(event, Event::Output { .. })) else { return Ok(()) };
         let at = OffsetDateTime::now_utc().format(&Rfc3339).map_err(io::Error::other)?;
         let mut line = serde_json::to_vec(&Entry { at, event })?;
         line.push(b'\n');
@@ -96,7 +98,13 @@ fn prune(runs: &Path) -> io::Result<()> {
     old.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
     old.sort();
     let surplus = old.len().saturating_sub(KEPT);
-    old[..surplus].iter().try_for_each(fs::remove_file)
+    for path in &old[..surplus] {
+        fs::remove_file(path)?;
+        // Where nothing was printed there is none.
+        let _ = fs::remove_file(path.with_extension(log::EXTENSION));
+    }
+    log::prune(&old[surplus..]);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -142,6 +150,7 @@ mod tests {
         fs::create_dir_all(&runs).unwrap();
         (0..60).for_each(|n| fs::write(runs.join(format!("20200101T0000{n:02}Z-x.jsonl")), "").unwrap());
         fs::write(runs.join("notes.txt"), "mine").unwrap();
+        fs::write(runs.join("20200101T000010Z-x.log"), "").unwrap();
         let (_, path) = begun(folder.path());
         assert_eq!(fs::read_dir(&runs).unwrap().count(), KEPT + 1);
         assert!(path.exists() && runs.join("notes.txt").exists());

@@ -97,7 +97,10 @@ impl Lines {
             Event::Interrupted => {
                 vec![self.verb(Outcome::Failed, "interrupted") + "  nothing new starts, what runs is ended"]
             }
-            Event::JobStarted { .. } | Event::HostConnecting { .. } | Event::ChangeFinished { .. } => vec![],
+            Event::JobStarted { .. }
+            | Event::HostConnecting { .. }
+            | Event::ChangeFinished { .. }
+            | Event::Output { .. } => vec![],
         }
     }
 

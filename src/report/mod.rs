@@ -6,6 +6,7 @@
 //! | [`Plain`] | pipes and CI: one line each |
 //! | [`Json`] | programs: one event a line |
 //! | [`Journal`] | afterwards: `.skep/runs/<time>-<run>.jsonl` |
+//! | [`Log`] | beside it, `….log`: all that commands printed |
 //! | [`Plan`] | `skep plan`: what would be done, and why |
 //! | [`Summary`] | the end: a table per host, the failures again, what to type to go on |
 
@@ -14,6 +15,7 @@ mod fold;
 mod journal;
 mod json;
 mod lines;
+mod log;
 mod many;
 mod plain;
 mod plan;
@@ -27,6 +29,7 @@ pub use fold::fold;
 pub use journal::{Journal, Place, hidden};
 pub use json::Json;
 pub use lines::Detail;
+pub use log::Log;
 pub use many::Many;
 pub use plain::Plain;
 pub use plan::Plan;

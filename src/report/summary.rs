@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::fold::fold;
 use super::journal::Place;
 use super::lines::{Detail, Job, Told, grouped};
+use super::log;
 use super::plural;
 use super::style::{Paint, elapsed};
 use crate::event::{Event, Outcome, Reporter, Tally};
@@ -116,10 +117,10 @@ impl<W: Write> Summary<W> {
         let from = from.or(self.go_on.from.clone()).filter(|_| !self.go_on.chosen);
         command.extend(from.into_iter().flat_map(|step| ["--from".to_owned(), step]));
         writeln!(self.out, "{}: {}", self.paint.hint("To go on"), command.join(" "))?;
-        match self.go_on.journal.get() {
-            Some(path) => writeln!(self.out, "{}", self.paint.quiet(&format!("Journal:  {}", path.display()))),
-            None => Ok(()),
-        }
+        let journal = self.go_on.journal.get().map(|path| format!("Journal:  {}", path.display()));
+        let log = self.go_on.journal.get().and_then(|path| log::of(path));
+        let log = log.map(|path| format!("Printed:  {}", path.display()));
+        journal.iter().chain(&log).try_for_each(|line| writeln!(self.out, "{}", self.paint.quiet(line)))
     }
 }
 

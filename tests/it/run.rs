@@ -13,6 +13,7 @@ use crate::support::somebody::Somebody;
 use crate::support::sshd::{Sshd, keygen};
 
 mod become_root;
+mod faults;
 mod fleet;
 mod interrupt;
 
@@ -89,7 +90,11 @@ impl Ground {
 
     fn skep(&self, arguments: &[&str]) -> Output {
         let mut skep = Command::cargo_bin("skep").unwrap();
-        skep.current_dir(self.folder.path()).env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
+        skep.current_dir(self.folder.path())
+            .env_clear()
+            .env("SKEP_SSH_CONFIG", "none")
+            .env("HOME", self.folder.path())
+            .env("PATH", "/usr/bin:/bin");
         skep.args(arguments).output().unwrap()
     }
 
@@ -99,6 +104,13 @@ impl Ground {
         let text = String::from_utf8(output.stdout).unwrap();
         let events = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")));
         (output.status.code().unwrap(), events.collect())
+    }
+
+    /// What the only run so far left in its journal (`jsonl`) or log (`log`).
+    fn kept(&self, extension: &str) -> String {
+        let mut all = fs::read_dir(self.path(".skep/runs")).unwrap().flatten().map(|entry| entry.path());
+        let path = all.find(|path| path.extension().is_some_and(|own| own == extension));
+        String::from_utf8_lossy(&fs::read(path.unwrap()).unwrap()).into_owned()
     }
 
     /// What is told on standard error by a run that only waits a moment for hosts.
@@ -262,7 +274,8 @@ fn what_cannot_log_in_is_2_and_nobody_is_contacted() {
         (format!("identity_file: {}", ground.path("locked").display()), "needs a passphrase or its agent"),
         ("become: false".to_owned(), "there is no key to log in with"),
         (format!("host_key: ssh-ed25519 what, {good}"), "is no public key"),
-        (format!("jump: bastion, {good}"), "jump hosts are not supported"),
+        (format!("jump: bastion, {good}"), "bastion:22: there is no key to log in with"),
+        (format!("jump: '@', {good}"), "says no hosts to go through"),
     ] {
         let port = |nth: usize| format!("port: {}, ", ground.servers[nth].port);
         ground.inventory(&[("alpha", port(0) + &good), ("beta", port(1) + &keys)]);
@@ -334,8 +347,8 @@ fn a_join_token_is_in_no_event() {
     let steps = [step("read", "\n    changes: false"), step("change", ""), step("fails", "; exit 1")];
     ground.write("playbook.yml", &format!("plays:\n- hosts: all\n  steps:\n{}", steps.concat()));
     let (code, events) = ground.run(&["--verbose"]);
-    let journal = fs::read_dir(ground.path(".skep/runs")).unwrap().flatten().next().unwrap();
-    let told = format!("{events:?}{}", fs::read_to_string(journal.path()).unwrap());
+    assert!(ground.kept("log").contains("alpha: fails"), "{}", ground.kept("log"));
+    let told = format!("{events:?}{}{}", ground.kept("jsonl"), ground.kept("log"));
     assert!(code == 1 && told.contains("fails") && !told.contains("SWMTKN"), "{code}: {told}");
 }
 
@@ -343,9 +356,10 @@ fn a_join_token_is_in_no_event() {
 fn the_journal_tells_the_whole_run() {
     let ground = Ground::new(&["alpha"]);
     assert_eq!(ground.run(&[]).0, 0);
-    let journals: Vec<_> = fs::read_dir(ground.path(".skep/runs")).unwrap().flatten().collect();
+    let files = fs::read_dir(ground.path(".skep/runs")).unwrap().flatten().map(|file| file.path());
+    let journals: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "jsonl")).collect();
     assert_eq!(journals.len(), 1);
-    let text = fs::read_to_string(journals[0].path()).unwrap();
+    let text = fs::read_to_string(&journals[0]).unwrap();
     let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     assert_eq!((last["event"].as_str(), last["code"].as_u64()), (Some("run_finished"), Some(0)));
     assert_eq!(fs::read_to_string(ground.path(".skep/.gitignore")).unwrap().trim(), "*");

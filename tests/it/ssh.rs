@@ -11,6 +11,7 @@ use crate::support::sshd::Sshd;
 
 mod commands;
 mod doors;
+mod faults;
 mod judged;
 mod logins;
 mod sudo;

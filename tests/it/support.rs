@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod cluster;
 pub mod lab;
+pub mod relay;
 pub mod somebody;
 pub mod sshd;
 pub mod watch;

@@ -40,6 +40,8 @@ pub(super) struct Facts {
     refusal: Mutex<Option<Refusal>>,
     gone: Mutex<Option<String>>,
     banner: Mutex<String>,
+    /// Set where the host said itself that it hangs up.
+    pub goodbye: AtomicBool,
     undialled: Mutex<Vec<String>>,
     /// Rung when [`Facts::undialled`] grows.
     pub failure: Notify,
@@ -56,6 +58,7 @@ impl Facts {
             refusal: Mutex::default(),
             gone: Mutex::default(),
             banner: Mutex::default(),
+            goodbye: AtomicBool::new(false),
             undialled: Mutex::default(),
             failure: Notify::new(),
         }
@@ -128,6 +131,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn words_for(error: &russh::Error) -> String {
+    match error {
+        russh::Error::IO(why) if why.kind() == std::io::ErrorKind::UnexpectedEof => "the host hung up".into(),
+        error => error.to_string(),
+    }
+}
+
 /// The handler of one connection.
 pub(super) struct Client(pub Arc<Facts>);
 
@@ -146,11 +156,14 @@ impl Handler for Client {
 
     async fn disconnected(&mut self, reason: DisconnectReason<russh::Error>) -> Result<(), russh::Error> {
         let (told, result) = match reason {
-            DisconnectReason::ReceivedDisconnect(info) => (info.message, Ok(())),
+            DisconnectReason::ReceivedDisconnect(info) => {
+                self.0.goodbye.store(true, Ordering::Release);
+                (info.message, Ok(()))
+            }
             DisconnectReason::Error(russh::Error::KeepaliveTimeout) => {
                 ("the host does not answer any more".into(), Ok(()))
             }
-            DisconnectReason::Error(error) => (error.to_string(), Err(error)),
+            DisconnectReason::Error(error) => (words_for(&error), Err(error)),
         };
         lock(&self.0.gone).get_or_insert(told);
         result

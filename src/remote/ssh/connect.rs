@@ -7,10 +7,10 @@ use std::sync::{Arc, PoisonError};
 use russh::client::{self, Handle};
 use russh::{AlgorithmKind, Error, Preferred, cipher};
 use tokio::sync::Semaphore;
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::{Duration, Instant, sleep, timeout};
 
 use super::Options;
-use super::auth::{Keys, Offers};
+use super::auth::{Denied, Keys, Offers};
 use super::book::Book;
 use super::client::{Client, Facts, Refusal};
 use super::connection::Hold;
@@ -210,17 +210,35 @@ impl Reach {
         limit: Duration,
     ) -> Result<(), Trouble> {
         tokio::select! {
-            done = self.keys.login(handle, host, offers, facts) => {
-                done.map_err(|denied| {
-                    let why = denied.tell(host, facts.gone().as_deref(), &facts.banner());
-                    if denied.secret { Trouble::Final(why) } else { Trouble::Denied(why) }
-                })
-            }
+            done = self.keys.login(handle, host, offers, facts) => match done {
+                Ok(()) => Ok(()),
+                Err(denied) => Err(turned_away(host, handle, denied, facts).await),
+            },
             () = expire(facts, limit) => {
                 Err(unanswered(host, &format!("it did not finish the login within {limit:.0?}")))
             }
         }
     }
+}
+
+/// A connection that broke is no denial.
+async fn turned_away(host: &Destination, handle: &mut Handle<Client>, denied: Denied, facts: &Facts) -> Trouble {
+    if let Some(why) = broken(handle, facts).await.filter(|_| !denied.was_told()) {
+        return unanswered(host, &format!("the connection was lost during the login: {why}"));
+    }
+    let why = denied.tell(host, facts.gone().as_deref(), &facts.banner());
+    if denied.secret { Trouble::Final(why) } else { Trouble::Denied(why) }
+}
+
+/// Why the connection broke, if it did. A server that turns somebody away says so before it hangs up.
+async fn broken(handle: &mut Handle<Client>, facts: &Facts) -> Option<String> {
+    if !handle.is_closed() {
+        return None;
+    }
+    // The reason is there once its task has ended.
+    let _ = timeout(SHORTEST_STAGE, handle).await;
+    let why = facts.gone().unwrap_or_else(|| "the host hung up".into());
+    (!facts.goodbye.load(Ordering::Acquire)).then_some(why)
 }
 
 fn config(to: &Destination, keys: &HostKeys) -> client::Config {

@@ -130,6 +130,8 @@ struct Follow<F> {
     code: Option<i32>,
     ended: Option<Instant>,
     heard: Instant,
+    /// Whether its output is all there: its end has come, or nobody says any more.
+    whole: bool,
 }
 
 /// One of its two outputs.
@@ -153,7 +155,7 @@ enum Next {
 impl<F: FnOnce(u32)> Follow<F> {
     fn new(slot: Slot, job: Job, started: Option<F>) -> Self {
         let (out, err) = (Stream::new(&job), Stream::new(&job));
-        Self { slot, job, started, out, err, code: None, ended: None, heard: Instant::now() }
+        Self { slot, job, started, out, err, code: None, ended: None, heard: Instant::now(), whole: false }
     }
 
     async fn run(&mut self) -> Result<Output, Lost> {
@@ -268,7 +270,8 @@ impl<F: FnOnce(u32)> Follow<F> {
             }
         }
         let overdue = self.ended.is_some_and(|ended| ended.elapsed() >= LONGEST_LINGER) && self.job.stdout.is_none();
-        Ok(if before == self.heard || overdue { Next::Done } else { Next::More })
+        self.whole |= before == self.heard || overdue;
+        Ok(if self.whole { Next::Done } else { Next::More })
     }
 
     async fn take(&mut self, message: ChannelMsg) -> Result<Next, Lost> {
@@ -280,7 +283,11 @@ impl<F: FnOnce(u32)> Follow<F> {
             ChannelMsg::Failure => {
                 return Err(Lost::Refused("the host's sshd runs no commands for this user".into()));
             }
-            ChannelMsg::Close => return Ok(Next::Done),
+            ChannelMsg::Eof => self.whole = true,
+            ChannelMsg::Close => {
+                self.whole = true;
+                return Ok(Next::Done);
+            }
             _ => {}
         }
         Ok(Next::More)
@@ -289,7 +296,9 @@ impl<F: FnOnce(u32)> Follow<F> {
     /// Tells the taker of the output that this was all.
     async fn deliver(&mut self) -> Result<(), Lost> {
         match &mut self.job.stdout {
-            Some(sink) if self.code.is_some() => sink.shutdown().await.map_err(|error| undelivered(&error)),
+            Some(sink) if self.whole && self.code.is_some() => {
+                sink.shutdown().await.map_err(|error| undelivered(&error))
+            }
             _ => Ok(()),
         }
     }
@@ -328,14 +337,14 @@ impl<F: FnOnce(u32)> Follow<F> {
     fn result(&mut self) -> Result<Output, Lost> {
         self.out.lines.tell();
         self.err.lines.tell();
-        let Some(code) = self.code else { return Err(self.cut()) };
+        let Some(code) = self.code.filter(|_| self.whole) else { return Err(self.cut()) };
         if self.err.preface.found.is_none() {
             return Err(self.never_started(code));
         }
         Ok(Output { code, stdout: take(&mut self.out.tail).finish(), stderr: take(&mut self.err.tail).finish() })
     }
 
-    /// No exit status is never a success.
+    /// No exit status is never a success; nor is one whose output may go on behind a cut.
     fn cut(&self) -> Lost {
         match self.slot.connection.facts.gone() {
             Some(why) => Lost::Connection(why),

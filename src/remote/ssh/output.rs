@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::remote::Live;
 
-/// A longer line is told in parts.
+/// A line that goes on beyond this is told in parts.
 const LONGEST_LINE: usize = 8 << 10;
 /// What may come before the mark (a login shell's start-up files, sudo's words) is kept up to this many bytes.
 const LONGEST_PREFACE: usize = 64 << 10;
@@ -39,7 +39,7 @@ impl Tail {
     }
 }
 
-/// Tells lines as they come; `\r` ends one too, so that progress bars are seen moving.
+/// Tells whole lines as they come; `\r` ends one too, so that progress bars are seen moving.
 pub(super) struct Lines {
     live: Option<Live>,
     rest: Vec<u8>,
@@ -50,29 +50,44 @@ impl Lines {
         Self { live, rest: Vec::new() }
     }
 
+    /// All lines of a packet are told at once: one that is told of each would be slower than who writes them.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.live.is_none() {
             return;
         }
-        for part in bytes.split_inclusive(|&byte| byte == b'\n' || byte == b'\r') {
-            self.rest.extend_from_slice(part);
-            if part.ends_with(b"\n") || part.ends_with(b"\r") || self.rest.len() > LONGEST_LINE {
-                self.tell();
-            }
+        let whole = bytes.iter().rposition(|&byte| ends_line(byte)).map_or(0, |last| last + 1);
+        self.rest.extend_from_slice(&bytes[..whole]);
+        if whole > 0 {
+            self.tell();
+        }
+        self.rest.extend_from_slice(&bytes[whole..]);
+        if self.rest.len() > LONGEST_LINE {
+            let more = self.rest.split_off(part(&self.rest));
+            self.tell();
+            self.rest = more;
         }
     }
 
-    /// Tells what is there; empty lines are nothing to see.
+    /// Tells what is there.
     pub fn tell(&mut self) {
-        let text = String::from_utf8_lossy(&self.rest);
-        let line = text.trim_end_matches(['\n', '\r']);
-        if let Some(live) = &self.live
-            && !line.is_empty()
-        {
-            live(line);
+        if let Some(live) = self.live.as_ref().filter(|_| !self.rest.is_empty()) {
+            live(&String::from_utf8_lossy(&self.rest));
         }
         self.rest.clear();
     }
+}
+
+fn ends_line(byte: u8) -> bool {
+    byte == b'\n' || byte == b'\r'
+}
+
+/// Where a line that is too long is parted: after a word, for whoever masks what comes must see a secret as a whole; where
+/// there is none, at least not in the middle of a character.
+fn part(line: &[u8]) -> usize {
+    let begins = |byte: u8| byte & 0b1100_0000 != 0b1000_0000;
+    let word = line.iter().rposition(u8::is_ascii_whitespace).map(|at| at + 1);
+    let character = || line.iter().rposition(|&byte| begins(byte)).filter(|at| line.len() - at < 4);
+    word.or_else(character).filter(|at| *at > 0).unwrap_or(line.len())
 }
 
 /// Splits what comes before our own mark (noise of start-up files, words of sudo) from what the command writes.
@@ -142,16 +157,30 @@ mod tests {
         assert_eq!(nothing.finish(), b"");
     }
 
-    #[test]
-    fn lines_end_at_newlines_and_carriage_returns_and_are_told_once_each() {
+    /// What is told of chunks.
+    fn told(chunks: &[&[u8]]) -> Vec<String> {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let to = seen.clone();
-        let mut lines = Lines::new(Some(Arc::new(move |line: &str| to.lock().unwrap().push(line.to_owned()))));
-        for chunk in [&b"one\ntw"[..], b"o\r\n10%\r20", b"%\r\xff", b""] {
-            lines.push(chunk);
-        }
+        let mut lines = Lines::new(Some(Arc::new(move |text: &str| to.lock().unwrap().push(text.to_owned()))));
+        chunks.iter().for_each(|chunk| lines.push(chunk));
         lines.tell();
-        assert_eq!(*seen.lock().unwrap(), ["one", "two", "10%", "20%", "\u{fffd}"]);
+        drop(lines);
+        Arc::into_inner(seen).unwrap().into_inner().unwrap()
+    }
+
+    #[test]
+    fn whole_lines_are_told_once_each_and_at_once() {
+        let chunks = [&b"one\ntwo\n\nth"[..], b"ree\r\n10%\r20", b"%\r\xff", b""];
+        assert_eq!(told(&chunks), ["one\ntwo\n\n", "three\r\n10%\r", "20%\r", "\u{fffd}"]);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_told_in_parts_that_break_no_word_and_no_character() {
+        let words = told(&[&b"word ".repeat(LONGEST_LINE / 5), b"sec", b"ret\n"]);
+        assert!(words.len() == 2 && words[1] == "secret\n", "{words:?}");
+        let characters = told(&["\u{e9}".repeat(LONGEST_LINE).as_bytes(), b"\xc3", b"\xa9"]);
+        assert!(characters.concat().chars().all(|c| c == '\u{e9}'), "{characters:?}");
+        assert_eq!(told(&[&[0xff; LONGEST_LINE + 1]]).concat().chars().count(), LONGEST_LINE + 1);
     }
 
     #[test]

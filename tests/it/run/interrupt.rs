@@ -22,7 +22,10 @@ impl Sleeper {
         let sleep = format!("sleep {seconds}");
         let (ground, somebody) = sleeps(&format!("{before}{sleep}"));
         let mut skep = Command::new(assert_cmd::cargo::cargo_bin("skep"));
-        skep.current_dir(ground.folder.path()).env_clear().env("HOME", ground.folder.path());
+        skep.current_dir(ground.folder.path())
+            .env_clear()
+            .env("SKEP_SSH_CONFIG", "none")
+            .env("HOME", ground.folder.path());
         skep.env("PATH", "/usr/bin:/bin").args(["run", "playbook.yml", "--output", "json"]);
         let out = fs::File::create(ground.path("out")).unwrap();
         let skep = skep.stdin(Stdio::null()).stdout(out).stderr(Stdio::null()).spawn().unwrap();
@@ -112,7 +115,11 @@ fn a_machine_that_does_not_answer_is_not_waited_for_any_more() {
     let (port, identity) = (dumb.local_addr().unwrap().port(), ground.servers[0].identity());
     ground.inventory(&[("alpha", format!("port: {port}, identity_file: {}", identity.display()))]);
     let mut skep = Command::new(assert_cmd::cargo::cargo_bin("skep"));
-    skep.current_dir(ground.folder.path()).env_clear().env("HOME", ground.folder.path()).env("PATH", "/usr/bin:/bin");
+    skep.current_dir(ground.folder.path())
+        .env_clear()
+        .env("SKEP_SSH_CONFIG", "none")
+        .env("HOME", ground.folder.path())
+        .env("PATH", "/usr/bin:/bin");
     let mut skep = skep.args(["run", "playbook.yml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     // Who has come in waits for the first word.
     let _line = dumb.accept().unwrap();
@@ -156,7 +163,11 @@ impl OnTerminal {
     pub fn start(ground: &Ground, arguments: &str) -> Self {
         let line = format!("exec {} {arguments}", assert_cmd::cargo::cargo_bin("skep").display());
         let mut script = Command::new("script");
-        script.current_dir(ground.folder.path()).env_clear().env("HOME", ground.folder.path());
+        script
+            .current_dir(ground.folder.path())
+            .env_clear()
+            .env("SKEP_SSH_CONFIG", "none")
+            .env("HOME", ground.folder.path());
         script.env("PATH", "/usr/bin:/bin").env("TERM", "xterm").env("SHELL", "/bin/sh");
         let out = ground.path("terminal");
         let told = fs::File::create(&out).unwrap();

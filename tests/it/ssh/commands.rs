@@ -34,7 +34,28 @@ async fn lines_are_told_as_they_come() {
     session.exec(Exec { live: Some(live), ..Exec::new(&command) }).await.unwrap();
     let mut seen = seen.lock().unwrap().clone();
     seen.sort();
-    assert_eq!(seen, ["10%", "20%", "oops"]);
+    assert_eq!(seen, ["10%\r20%\n", "oops\n"]);
+}
+
+#[tokio::test]
+async fn whatever_a_command_writes_its_end_is_kept() {
+    let sshd = Sshd::start();
+    let session = session(&sshd).await;
+    let endless = "head -c 20000000 /dev/zero | tr '\\0' x; echo end";
+    let (told, most) = (Arc::new(Mutex::new((0, 0))), 200 << 10);
+    let (seen, command) = (told.clone(), Command::sh(endless));
+    let live: Live = Arc::new(move |text: &str| {
+        let mut seen = seen.lock().unwrap();
+        *seen = (seen.0 + text.len(), text.len().max(seen.1));
+    });
+    let output = session.exec(Exec { live: Some(live), cap: 1000, ..Exec::new(&command) }).await.unwrap();
+    assert_eq!((output.stdout.len(), output.text().ends_with("xend")), (1000, true));
+    let (all, longest) = *told.lock().unwrap();
+    assert!(all == 20_000_004 && longest < most, "{all} {longest}");
+    let output = run(&*session, "printf 'a\\377\\376\\000b'").await.unwrap();
+    assert_eq!(output.stdout, b"a\xff\xfe\0b");
+    let output = run(&*session, "echo before; exec >&- 2>&-; sleep 0.3; exit 4").await.unwrap();
+    assert_eq!((output.code, output.text().as_str()), (4, "before"), "it closed its outputs and went on");
 }
 
 #[tokio::test]
@@ -72,9 +93,9 @@ async fn a_host_with_fewer_sessions_is_content_with_fewer() {
     assert_eq!(sshd.connections(), 1);
 }
 
-/// 50 MB that do not repeat soon.
+/// 64 MiB that do not repeat soon.
 fn bulk() -> Vec<u8> {
-    (0..50_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+    (0..64u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }
 
 fn digest(bytes: &[u8]) -> String {

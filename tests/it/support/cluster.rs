@@ -57,7 +57,11 @@ impl Cluster {
     pub fn skep(&self, arguments: &[&str]) -> Told {
         let began = Instant::now();
         let mut skep = Command::new(env!("CARGO_BIN_EXE_skep"));
-        skep.current_dir(&self.project).args(arguments).args(["--output", "json", "-i"]).arg(self.lab.inventory());
+        skep.current_dir(&self.project)
+            .env("SKEP_SSH_CONFIG", "none")
+            .args(arguments)
+            .args(["--output", "json", "-i"])
+            .arg(self.lab.inventory());
         let output = skep.output().expect("skep runs");
         let text = String::from_utf8_lossy(&output.stdout);
         let called = format!("skep {}", arguments.join(" "));

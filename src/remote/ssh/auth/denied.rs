@@ -23,6 +23,11 @@ pub(in super::super) struct Denied {
 }
 
 impl Denied {
+    /// Whether the host said no.
+    pub fn was_told(&self) -> bool {
+        !self.methods.is_empty()
+    }
+
     /// For people; `reason` is what the host said when it hung up, `banner` what it says to everybody.
     pub fn tell(&self, to: &Destination, reason: Option<&str>, banner: &str) -> Unreachable {
         let user = &to.user;

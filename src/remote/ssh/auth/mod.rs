@@ -26,6 +26,8 @@ enum Step {
     Further(MethodSet),
     /// It was not right; these may be.
     Not(MethodSet),
+    /// It could not be made.
+    Unmade,
     /// The host hung up.
     Cut,
 }
@@ -112,6 +114,7 @@ impl Login<'_> {
                 self.takes = Some(left);
             }
             Step::Not(left) => self.takes = Some(left),
+            Step::Unmade => self.denied.cut = self.handle.is_closed(),
             Step::Cut => self.denied.cut = true,
         }
         false
@@ -140,7 +143,7 @@ impl Login<'_> {
             Ok(result) => Step::of(result),
             Err(problem) => {
                 self.denied.problems.push(problem);
-                Step::Not(self.takes.clone().unwrap_or_else(MethodSet::client_supported))
+                Step::Unmade
             }
         }
     }

@@ -48,6 +48,12 @@ impl Said {
         said
     }
 
+    /// The same without the name that was asked about.
+    fn shared(mut self) -> Self {
+        self.0.remove("hostname");
+        self
+    }
+
     pub fn put(&mut self, keyword: &str, value: &str) {
         self.0.entry(keyword.to_lowercase()).or_default().push(value.to_owned());
     }
@@ -119,11 +125,11 @@ impl Evaluator {
         if let Some(said) = heard.get(&class) {
             return Ok(Some(Answer { said: said.clone(), usual }));
         }
-        let mut said = self.evaluate(self.option(), asked).await?;
-        if matches!(class, Class::Blocks(_)) {
-            // It is the name that was asked about, and not that of the next one.
-            said.0.remove("hostname");
-        }
+        let said = match class {
+            Class::One(..) => self.evaluate(self.option(), asked).await?,
+            // What is one host's own must not be told of the next one.
+            Class::Blocks(_) => self.evaluate(self.option(), Asked { user: None, port: None, ..asked }).await?.shared(),
+        };
         let said = heard.entry(class).or_insert(Arc::new(said)).clone();
         Ok(Some(Answer { said, usual }))
     }
@@ -134,10 +140,7 @@ impl Evaluator {
             return Ok(None);
         }
         let ask = async || match self.evaluate(Some(Path::new("/dev/null")), nobody()).await {
-            Ok(mut said) => {
-                said.0.remove("hostname");
-                Ok(Some(Arc::new(said)))
-            }
+            Ok(said) => Ok(Some(Arc::new(said.shared()))),
             Err(_) if !self.installed().await => self.without().map(|()| None),
             Err(why) => Err(why),
         };
@@ -243,6 +246,10 @@ mod tests {
             assert_eq!(said(&evaluator, host).await.one("hostname"), None, "each has its own");
         }
         assert_eq!(asked(), 2, "what is usual, and what is said");
+        let own = Asked { host: "own", user: Some("bob"), port: Some(2) };
+        let alone = Evaluator::new(evaluator.config.clone());
+        assert_eq!(alone.ask(own).await.unwrap().unwrap().said.one("user"), Some("ann"));
+        assert_eq!(said(&alone, "next").await.one("port"), Some("22"), "and not the last one's own");
         assert_eq!(said(&evaluator, "web1").await.one("port"), Some("2222"));
         assert_eq!(said(&evaluator, "web2").await.one("port"), Some("2222"));
         assert_eq!(asked(), 3);

@@ -1,7 +1,9 @@
 //! What `ssh -G` leaves in its answers as it was written: `~`, `%h` and `${NAME}`. See TOKENS in ssh_config(5).
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::remote::who;
 
 /// What tokens stand for.
 #[derive(Clone, Debug, Default)]
@@ -57,8 +59,8 @@ impl Tokens {
             'r' => self.user.clone(),
             'j' => self.jump.clone(),
             'd' => home()?.display().to_string(),
-            'u' => crate::remote::who::user(),
-            'i' => uid().to_string(),
+            'u' => who::user(),
+            'i' => who::uid().to_string(),
             'l' => here(),
             'L' => here().split('.').next().unwrap_or_default().to_owned(),
             _ => return None,
@@ -82,18 +84,16 @@ fn environment(text: &str) -> String {
     out + rest
 }
 
-/// The user's folder.
+/// The user's folder, as OpenSSH has it: what the system says, whatever `HOME` says.
 pub(in super::super) fn home() -> Option<PathBuf> {
-    env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
-}
-
-fn uid() -> u32 {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(Path::new("/proc/self")).map(|own| own.uid()).unwrap_or_default()
+    let said = || env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    who::home().or_else(said)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -116,7 +116,8 @@ mod tests {
             assert_eq!(tokens.expand(text), is, "{text}");
         }
         assert_eq!(tokens.path("~/.ssh/%h"), Path::new(&home).join(".ssh/h.lan"));
-        assert_eq!(tokens.path("${HOME}/x-${NO_SUCH_NAME}y"), Path::new(&home).join("x-y"));
-        assert_eq!(tokens.path("$HOME"), Path::new(&home));
+        let said = std::env::var("HOME").unwrap();
+        assert_eq!(tokens.path("${HOME}/x-${NO_SUCH_NAME}y"), Path::new(&said).join("x-y"));
+        assert_eq!(tokens.path("$HOME"), Path::new(&said));
     }
 }
