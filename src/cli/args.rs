@@ -76,7 +76,14 @@ pub struct Global {
     pub accept_new_host_keys: bool,
     /// What ssh's configuration says where the inventory says nothing: of this file, as for `ssh -F`; `none` for none
     /// [default: ~/.ssh/config and /etc/ssh/ssh_config]
-    #[arg(long, global = true, env = "SKEP_SSH_CONFIG", hide_env_values = true, value_name = "FILE", help_heading = "Everywhere")]
+    #[arg(
+        long,
+        global = true,
+        env = "SKEP_SSH_CONFIG",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Everywhere"
+    )]
     pub ssh_config: Option<PathBuf>,
     /// Ask for the password to log in with; a host's `password` in the inventory goes before
     #[arg(short = 'k', long, global = true, help_heading = "Everywhere")]

@@ -53,14 +53,7 @@ impl Ground {
         let folder = tempfile::tempdir().unwrap();
         let servers = names.iter().map(|name| Sshd::with(&lines(folder.path(), name))).collect();
         let ground = Self { folder, servers };
-        let hosts = names.iter().zip(&ground.servers).map(|(name, server)| {
-            let key = server.host_key();
-            let key = key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
-            (
-                *name,
-                format!("port: {}, host_key: \"{key}\", identity_file: {}", server.port, server.identity().display()),
-            )
-        });
+        let hosts = names.iter().zip(&ground.servers).map(|(name, server)| (*name, server.keys(server.port)));
         ground.inventory(&hosts.collect::<Vec<_>>());
         ground.write("playbook.yml", PLAYBOOK);
         ground
@@ -106,11 +99,11 @@ impl Ground {
         (output.status.code().unwrap(), events.collect())
     }
 
-    /// What the only run so far left in its journal (`jsonl`) or log (`log`).
+    /// What the only run so far left in its journal (`jsonl`) or log (`log`); nothing where there is none.
     fn kept(&self, extension: &str) -> String {
-        let mut all = fs::read_dir(self.path(".skep/runs")).unwrap().flatten().map(|entry| entry.path());
+        let mut all = fs::read_dir(self.path(".skep/runs")).into_iter().flatten().flatten().map(|entry| entry.path());
         let path = all.find(|path| path.extension().is_some_and(|own| own == extension));
-        String::from_utf8_lossy(&fs::read(path.unwrap()).unwrap()).into_owned()
+        path.map_or(String::new(), |path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned())
     }
 
     /// What is told on standard error by a run that only waits a moment for hosts.

@@ -1,8 +1,12 @@
 //! The lab itself: what the other tests take for granted of it.
 
 use std::collections::HashSet;
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::cluster::{Cluster, at};
 use crate::support::lab::Lab;
 
 /// What each host answers to a script.
@@ -71,4 +75,48 @@ fn two_labs_of_one_checkout_run_side_by_side() {
     assert_ne!(shared.inventory(), own.inventory());
     own.on("node1", "touch /root/only-here");
     assert!(!shared.try_on("node1", "test -e /root/only-here").status.success());
+}
+
+const REBOOT: &str = "
+plays:
+  - hosts: all
+    steps:
+      - { id: restart, reboot: {} }
+      - { id: next, shell: 'cut -d \" \" -f 22 /proc/1/stat >/root/next', creates: /root/next }
+";
+
+#[test]
+fn a_host_that_asks_for_a_restart_is_restarted_once_and_the_run_goes_on_there() {
+    let project = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("reboot");
+    fs::create_dir_all(&project).unwrap();
+    fs::write(project.join("reboot.yml"), REBOOT).unwrap();
+    let cluster = Cluster { lab: Lab::own("reboot", 1), project };
+    let lab = &cluster.lab;
+    // A container has its machine's kernel: when its first process was started tells one boot from another.
+    let boot = || lab.on("node1", "cut -d ' ' -f 22 /proc/1/stat");
+    let old = boot();
+    lab.on("node1", "echo linux-image-amd64 >/run/reboot-required.pkgs; touch /run/reboot-required");
+    let planned = cluster.skep(&["plan", "reboot.yml"]).ends(10);
+    let change = planned.of("change").next().expect("the restart");
+    assert_eq!(
+        (&change["command"], &change["why"]),
+        (&"systemctl reboot".into(), &"it asks for a restart, for linux-image-amd64".into())
+    );
+    let done = thread::scope(|scope| {
+        scope.spawn(|| power_on_again(lab, "node1"));
+        cluster.skep(&["run", "reboot.yml"]).ends(0)
+    });
+    assert!(done.ended("changed").contains(&at("restart", "node1")), "{}", done.text());
+    let new = boot();
+    assert!(new != old && lab.on("node1", "cat /root/next") == new, "{old} {new}");
+    cluster.skep(&["plan", "reboot.yml"]).ends(0);
+}
+
+/// A machine comes up again by itself; a lab host ends, and is powered on.
+fn power_on_again(lab: &Lab, host: &str) {
+    let until = Instant::now() + Duration::from_secs(120);
+    while lab.try_on(host, "true").status.success() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(200));
+    }
+    lab.start(host);
 }

@@ -1,9 +1,11 @@
 //! A run on bad days: the network between fails, a command prints without end, a machine restarts.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
 use super::interrupt::within;
 use super::*;
+use crate::support::relay::{Fault, Relay, Way};
 
 /// A run of the playbook, in the background; ended when dropped.
 struct Running(Option<Child>);
@@ -48,14 +50,16 @@ const MIB: usize = 1 << 20;
 
 #[test]
 fn an_output_of_256_mib_is_in_the_log_and_not_in_memory() {
-    let ground = Ground::new(&["alpha"]);
+    // It takes a while, and the lock of root on this machine is everybody's.
+    let (ground, somebody) = (Ground::new(&["alpha"]), Somebody::with_shell("/bin/sh"));
+    logs_in(&ground, &somebody.name);
     let lines = "yes 'a line like many others' | head -c 134217728";
     let no_line = "head -c 134217728 /dev/zero | tr '\\\\0' x";
     let steps = format!("  - id: lines\n    shell: \"{lines}\"\n  - id: one\n    shell: \"{no_line}\"\n");
-    ground.write("playbook.yml", &format!("plays:\n- hosts: all\n  steps:\n{steps}"));
+    ground.write("playbook.yml", &format!("plays:\n- hosts: all\n  become: false\n  steps:\n{steps}"));
     let running = Running::start(&ground, &[]);
     // What it tells is not read until all is done: a reader that is stuck holds nothing up, and makes nothing grow.
-    let done = || ground.path(".skep/runs").exists() && ground.kept("jsonl").contains("\"run_finished\"");
+    let done = || ground.kept("jsonl").contains("\"run_finished\"");
     let (done, most) = (within(100, done), running.most_memory().unwrap());
     assert!(running.end().0 == 0 && done);
     assert!(most < 100, "it took {most} MiB");
@@ -64,4 +68,165 @@ fn an_output_of_256_mib_is_in_the_log_and_not_in_memory() {
     assert!(parts.len() == 3 && parts[1].starts_with("lines <==\n") && parts[2].starts_with("one <==\n"));
     assert_eq!(parts[1].matches("a line like many others\n").count(), 128 * MIB / 24);
     assert_eq!(parts[2].matches('x').count(), 128 * MIB);
+}
+
+/// A host behind a relay.
+struct Behind {
+    ground: Ground,
+    relay: Relay,
+}
+
+impl Behind {
+    /// With a program of that name and text ahead of the host's own ones, for each of `programs`.
+    fn with(programs: &[(&str, &str)], playbook: &str) -> Self {
+        let path =
+            |folder: &Path, name: &str| format!("SetEnv HOME=/tmp PATH={}/{name}/bin:/usr/bin:/bin", folder.display());
+        let ground = Ground::with(&["alpha"], path);
+        let relay = Relay::before(ground.servers[0].port);
+        ground.inventory(&[("alpha", ground.servers[0].keys(relay.port))]);
+        for (name, text) in programs {
+            let path = format!("alpha/bin/{name}");
+            ground.write(&path, &format!("#!/bin/sh\ncd {} || exit\n{text}\n", ground.path("alpha").display()));
+            fs::set_permissions(ground.path(&path), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        ground.write("playbook.yml", playbook);
+        Self { ground, relay }
+    }
+
+    /// With one step: a line of shell in the host's folder. It makes the file `begun` and waits at `until_go` for the file `go`,
+    /// as long as the folder is there: whoever waited longer would hold the lock of this machine for ever.
+    fn with_line(line: &str, more: &str) -> Self {
+        let line = line.replace("until_go", "while [ -e begun ] && [ ! -e go ]; do sleep 0.05; done");
+        let step = format!("  - id: one\n    shell: \"cd {{{{ root }}}} && {line}\"\n{more}");
+        Self::with(&[], &format!("plays:\n- hosts: all\n  steps:\n{step}"))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.ground.path(&format!("alpha/{name}")).exists()
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.ground.path(&format!("alpha/{name}"))).unwrap_or_default()
+    }
+
+    /// Cuts the connection once that file is there; what runs there may go on then.
+    fn cut_at(&self, name: &str) {
+        assert!(within(30, || self.has(name)), "the command does not start");
+        self.relay.cut(Fault::Reset);
+        self.ground.write("alpha/go", "");
+    }
+}
+
+fn ended(events: &[Value]) -> &Value {
+    events.iter().find(|event| event["event"] == "job_finished").unwrap()
+}
+
+#[test]
+fn a_change_that_was_cut_off_after_it_took_effect_counts_and_is_not_made_again() {
+    let behind =
+        Behind::with_line("echo x >>count; touch done; touch begun; until_go", "    creates: \"{{ root }}/done\"\n");
+    let running = Running::start(&behind.ground, &[]);
+    behind.cut_at("begun");
+    let (code, events) = running.end();
+    assert_eq!((code, &ended(&events)["outcome"]), (0, &"changed".into()), "{events:#?}");
+    assert_eq!((behind.read("count").as_str(), behind.relay.connections()), ("x\n", 2));
+}
+
+#[test]
+fn a_change_that_was_cut_off_before_it_took_effect_is_made_again_once_the_first_has_ended() {
+    let line = "echo x >>count; if [ ! -e begun ]; then touch begun; until_go; sleep 1; echo 1 >>order; exit 1; fi; \
+                echo 2 >>order; touch done";
+    let behind = Behind::with_line(line, "    creates: \"{{ root }}/done\"\n");
+    let running = Running::start(&behind.ground, &[]);
+    behind.cut_at("begun");
+    let (code, events) = running.end();
+    assert_eq!((code, &ended(&events)["outcome"]), (0, &"changed".into()), "{events:#?}");
+    assert_eq!((behind.read("count").as_str(), behind.read("order").as_str()), ("x\nx\n", "1\n2\n"));
+    let waited = |event: &Value| event["waiting"].as_str().is_some_and(|what| what.starts_with("the lock held by"));
+    assert!(events.iter().any(waited), "{events:#?}");
+}
+
+#[test]
+fn a_line_that_no_state_speaks_for_is_not_run_twice_and_its_cut_is_a_failure() {
+    let behind = Behind::with_line("echo x >>count; touch begun; until_go", "");
+    let running = Running::start(&behind.ground, &[]);
+    behind.cut_at("begun");
+    let (code, events) = running.end();
+    let ended = ended(&events);
+    assert_eq!((code, &ended["outcome"]), (1, &"failed".into()), "{events:#?}");
+    let told = "alpha was cut off while it ran: nobody knows whether it was done";
+    assert_eq!((ended["message"].as_str(), ended["hint"].is_string()), (Some(told), true));
+    assert_eq!((behind.read("count").as_str(), behind.relay.connections()), ("x\n", 2), "it was looked at again");
+}
+
+#[test]
+fn a_server_that_is_restarted_under_a_change_is_waited_for() {
+    let line = "echo x >>count; touch begun; until_go; touch done";
+    let mut behind = Behind::with_line(line, "    creates: \"{{ root }}/done\"\n");
+    let running = Running::start(&behind.ground, &[]);
+    assert!(within(30, || behind.has("begun")));
+    behind.relay.refuse(true);
+    behind.ground.servers[0].stop();
+    behind.cut_at("begun");
+    assert!(within(30, || behind.has("done")));
+    behind.ground.servers[0].restart();
+    behind.relay.refuse(false);
+    let (code, events) = running.end();
+    assert_eq!((code, &ended(&events)["outcome"]), (0, &"changed".into()), "{events:#?}");
+    assert_eq!(behind.read("count"), "x\n");
+}
+
+#[test]
+fn a_host_that_is_cut_off_again_and_again_is_given_up() {
+    let line = "echo x >>count; head -c 1000000 /dev/zero | tr '\\\\0' x; exit 1";
+    let behind = Behind::with_line(line, "    creates: \"{{ root }}/done\"\n");
+    // Enough for a login and a look.
+    behind.relay.end_after(Way::Down, 100_000, Fault::Close);
+    let (code, events) = Running::start(&behind.ground, &[]).end();
+    let ended = ended(&events);
+    assert_eq!((code, &ended["outcome"]), (3, &"unreachable".into()), "{events:#?}");
+    assert!(ended["message"].as_str().unwrap().contains("alpha was cut off 3 times"), "{ended:#}");
+    assert_eq!(behind.read("count"), "x\nx\nx\n");
+}
+
+const REBOOT: &str = "
+plays:
+- hosts: all
+  steps:
+  - id: restart
+    reboot: { always: true }
+  - id: next
+    shell: cp {{ root }}/boot {{ root }}/next
+";
+
+#[test]
+fn a_machine_that_restarts_is_done_when_its_next_boot_answers() {
+    // What a machine does for which the server of this test cannot stand: it is told, and says which boot it is.
+    let systemctl = ("systemctl", "[ $1 != reboot ] || echo reboot >>told");
+    let cat = ("cat", "case $* in */boot_id*) echo x >>asked; exec /bin/cat boot ;; *) exec /bin/cat \"$@\" ;; esac");
+    let behind = Behind::with(&[systemctl, cat], REBOOT);
+    let boot = |id: u8| behind.ground.write("alpha/boot", &format!("{id}\n1 (systemd) S 0\n"));
+    boot(1);
+    let running = Running::start(&behind.ground, &[]);
+    assert!(within(30, || behind.has("told")), "it is not told");
+    // The old boot lets people in while it goes down.
+    let asked_again = |times: usize| {
+        let asked = behind.read("asked").len();
+        within(30, || behind.read("asked").len() > asked + 2 * times)
+    };
+    assert!(asked_again(1), "nobody looks");
+    behind.relay.cut(Fault::Close);
+    assert!(asked_again(2), "nobody looks again");
+    assert!(!behind.has("next"), "its old boot is taken for the next");
+    behind.relay.refuse(true);
+    behind.relay.cut(Fault::Reset);
+    std::thread::sleep(Duration::from_millis(700));
+    boot(2);
+    behind.relay.refuse(false);
+    let (code, events) = running.end();
+    assert_eq!(code, 0, "{events:#?}");
+    assert_eq!((behind.read("told").as_str(), &behind.read("next")[..1]), ("reboot\n", "2"));
+    let waits = |what: &str| events.iter().any(|event| event["waiting"].as_str().is_some_and(|w| w.contains(what)));
+    assert!(waits("the restart: it is still going down") && waits("connection refused, trying again"), "{events:#?}");
+    assert!(!events.iter().any(|event| event["event"] == "host_lost"), "{events:#?}");
 }

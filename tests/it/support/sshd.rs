@@ -116,6 +116,13 @@ impl Sshd {
         }
     }
 
+    /// What the inventory has to say of it beside its address, where it is reached at `port`.
+    pub fn keys(&self, port: u16) -> String {
+        let key = self.host_key();
+        let key = key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+        format!("port: {port}, host_key: \"{key}\", identity_file: {}", self.identity().display())
+    }
+
     /// Options that leave the user's own files, configuration and agent alone.
     pub fn options(&self) -> Options {
         Options {
