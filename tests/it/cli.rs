@@ -14,13 +14,7 @@ const PEERS: &str = "plays:\n  - hosts: all\n    steps:\n      - swarm: { worker
 /// `skep` in an empty folder, with nothing of ours in its environment.
 fn skep(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::cargo_bin("skep").expect("the binary");
-    command
-        .current_dir(folder)
-        .args(arguments)
-        .env_clear()
-        .env("SKEP_SSH_CONFIG", "none")
-        .env("HOME", folder)
-        .env("PATH", "/usr/bin:/bin");
+    command.current_dir(folder).args(arguments).env_clear().env("HOME", folder).env("PATH", "/usr/bin:/bin");
     let output = command.output().expect("it runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     (output.status.code().expect("an exit code"), text(output.stdout), text(output.stderr))
