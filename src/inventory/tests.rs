@@ -269,3 +269,15 @@ all:
     hint: take it out of the `children` of one of its descendants
     ");
 }
+
+#[test]
+fn what_ansible_would_go_by_is_not_passed_over() {
+    for key in ["ansible_ssh_common_args", "ansible_ssh_executable"] {
+        for text in [format!("all: {{hosts: {{a: {{{key}: x}}}}}}"), format!("all: {{vars: {{{key}: x}}, hosts: [a]}}")]
+        {
+            assert!(mistakes(&text).contains(&format!("`{key}` is not heeded here")), "{}", mistakes(&text));
+        }
+    }
+    let sudo = "all: {vars: {ansible_become_method: sudo, ansible_connection: ssh}, hosts: [a]}";
+    tree(sudo);
+}

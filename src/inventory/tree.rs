@@ -102,7 +102,7 @@ impl Tree {
             self.errors.push(Error::at(&vars.at, format!("`vars` is a mapping, not {}", vars.told())));
         }
         for (key, value) in vars.entries() {
-            self.errors.extend(misspelt(key));
+            self.errors.extend(unheeded(key, value).or_else(|| misspelt(key)));
             put(&mut self.groups[index].vars, key.as_str().unwrap_or_default(), value);
         }
     }
@@ -149,7 +149,7 @@ impl Tree {
             self.hosts.len() - 1
         });
         for (key, value) in vars.entries() {
-            self.errors.extend(misspelt(key));
+            self.errors.extend(unheeded(key, value).or_else(|| misspelt(key)));
             let key = key.as_str().unwrap_or_default();
             if let Some(error) = differs(&self.hosts[index].1, key, value) {
                 self.errors.push(error);
@@ -157,6 +157,25 @@ impl Tree {
             put(&mut self.hosts[index].1, key, value);
         }
     }
+}
+
+/// What Ansible would reach the host by, and nobody does here, but for values that change nothing: to pass over it would be
+/// to go another way.
+const UNHEEDED: [(&str, &[&str], &str); 6] = [
+    ("ansible_ssh_common_args", &[""], SSH_CONFIG),
+    ("ansible_ssh_extra_args", &[""], SSH_CONFIG),
+    ("ansible_ssh_args", &[""], SSH_CONFIG),
+    ("ansible_ssh_executable", &["ssh"], "leave it out: skep speaks SSH itself"),
+    ("ansible_connection", &["ssh", "smart", "paramiko"], "leave it out: hosts are reached by SSH"),
+    ("ansible_become_method", &["sudo"], "leave it out: root is become through sudo"),
+];
+
+const SSH_CONFIG: &str = "put it into ~/.ssh/config, which holds here too; for `-J` there is the key `jump`";
+
+fn unheeded(key: &Node, value: &Node) -> Option<Error> {
+    let (name, harmless, hint) = UNHEEDED.iter().find(|(name, ..)| key.as_str() == Some(name))?;
+    let harmless = harmless.contains(&value.as_str().unwrap_or_default());
+    (!harmless).then(|| Error::at(&key.at, format!("`{name}` is not heeded here")).with_hint(*hint))
 }
 
 /// A variable that is all but called like a connection key is meant to be one: `adress` would connect to the host's name
