@@ -67,6 +67,14 @@ impl Crew {
         answer
     }
 
+    /// Whether there is a login on that host.
+    pub async fn is_up(&self, host: &str) -> bool {
+        match self.logins.get(host) {
+            Some(login) => matches!(login.lock().await.state, State::Up(_)),
+            None => false,
+        }
+    }
+
     async fn login(&self, host: &Host, wait: Duration) -> Result<Arc<dyn Session>, Unreachable> {
         let _turn = self.forks.acquire().await;
         let started = Instant::now();

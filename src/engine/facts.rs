@@ -13,6 +13,7 @@ use crate::actions::works_as;
 use crate::inventory::Host;
 use crate::playbook::{Known, ResolveError};
 use crate::reads::{Machine, Read, Seen, Value, Wanted};
+use crate::remote::User;
 
 /// What is read of each of `hosts` whatever the steps.
 pub fn wanted(world: &World, hosts: &BTreeSet<String>) -> BTreeSet<Wanted> {
@@ -31,12 +32,24 @@ pub fn are_lacking(error: &ResolveError) -> bool {
     matches!(error, ResolveError::Undefined { name, .. } if name == "facts")
 }
 
-/// Reads the machines that nothing is known of yet; says whether there was one to ask.
+/// Reads the machines that nothing is known of yet; says whether there was one to ask. One that failed is there all the
+/// same.
 pub async fn read_missing(world: &World) -> bool {
-    let wanted: BTreeSet<Wanted> = unknown(world).filter(|host| world.left(&host.name).is_none()).map(of).collect();
+    let unknown: Vec<Arc<Host>> = unknown(world).cloned().collect();
+    let mut wanted = BTreeSet::new();
+    for host in unknown {
+        if world.left(&host.name).is_none() || world.crew.is_up(&host.name).await {
+            wanted.insert(of(&host));
+        }
+    }
     let any = !wanted.is_empty();
     look::fetch(world, wanted, BTreeSet::new()).await;
     any
+}
+
+/// Whether nothing else is asked for.
+pub fn are_all(reads: &[(User, Read)]) -> bool {
+    reads.iter().all(|(_, read)| *read == Read::Machine)
 }
 
 /// Which hosts were lost before anything was known of them, where it is for want of facts that a step cannot be evaluated.

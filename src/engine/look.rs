@@ -79,7 +79,9 @@ async fn on_workstation(reads: Vec<(User, Read)>) -> Vec<Answer> {
 
 async fn on_host(world: &World, name: &str, reads: Vec<(User, Read)>) -> Vec<Answer> {
     let Some(host) = world.host(name) else { return unread(reads, &format!("{name} is not in the inventory")) };
-    if let Some(why) = world.left(name) {
+    if let Some(why) = world.left(name)
+        && !(facts::are_all(&reads) && world.crew.is_up(name).await)
+    {
         return unread(reads, &format!("{name} left the run: {why}"));
     }
     let session = match world.crew.session(host).await {

@@ -88,3 +88,17 @@ async fn nobody_waits_for_a_host_that_has_no_part_in_the_step() {
     let elsewhere = Lab { leader: None, ..Lab::new() }.run(&steps("beta", &[SWARM])).await;
     assert!(last(&elsewhere).1.contains("alpha has no part in this step"), "{}", last(&elsewhere).1);
 }
+
+#[tokio::test]
+async fn facts_of_a_host_that_failed_can_still_be_read() {
+    let facts = "id: facts\nhosts: alpha\nshell: test {{ hostvars.beta.facts.cores }} -ge 1";
+    for part in 0..4 {
+        let lab = Lab { unread: Some(("beta", part)), ..Lab::new() };
+        let ran = lab.run(&steps("all", &["id: fails\nhosts: beta\nshell: exit 3", facts])).await;
+        assert_eq!(
+            outcomes(&ran),
+            [("facts", "alpha", Outcome::Changed), ("fails", "beta", Outcome::Failed)],
+            "{part}"
+        );
+    }
+}
