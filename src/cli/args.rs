@@ -110,6 +110,14 @@ impl Global {
         }
     }
 
+    /// What every further command for the same hosts must say, too.
+    pub fn way_in(&self) -> Vec<String> {
+        let files = [("-i", &self.inventory), ("--ssh-config", &self.ssh_config)];
+        let files =
+            files.into_iter().filter_map(|(flag, file)| Some([flag.to_owned(), file.as_ref()?.display().to_string()]));
+        files.flatten().chain(self.asking().map(str::to_owned)).collect()
+    }
+
     /// Which passwords to ask for, in the words of the command line.
     pub fn asking(&self) -> impl Iterator<Item = &'static str> {
         [("-k", self.ask_pass), ("-K", self.ask_become_pass)]

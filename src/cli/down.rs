@@ -186,7 +186,7 @@ impl Down {
     /// The command that goes on from here.
     fn again(&self, global: &Global) -> Vec<String> {
         let mut words = vec!["skep".to_owned(), "down".to_owned()];
-        words.extend(global.inventory.iter().flat_map(|path| ["-i".to_owned(), path.display().to_string()]));
+        words.extend(global.way_in());
         if self.limit != "all" {
             words.extend(["--limit".to_owned(), self.limit.clone()]);
         }

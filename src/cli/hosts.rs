@@ -100,7 +100,7 @@ fn plain_json(host: &Host) -> Value {
     json!({
         "name": host.name,
         "address": host.address,
-        "port": host.port.unwrap_or(22),
+        "port": host.port,
         "user": host.user,
         "identity_file": host.identity_file,
         "jump": host.jump,

@@ -148,8 +148,8 @@ impl Doing {
     /// The command that goes on from here. Values given by `-e` may be secrets and CI keeps its logs: they are left out.
     fn again(&self, global: &Global) -> Vec<String> {
         let mut words = self.typed.clone();
+        words.extend(global.way_in());
         let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
-        global.inventory.iter().for_each(|path| option("-i", path.display().to_string()));
         global.wait.iter().for_each(|wait| option("--wait", format!("{}s", wait.as_secs())));
         let Selection { step, until, tags, limit, extra, .. } = &self.selection;
         limit.iter().for_each(|pattern| option("--limit", pattern.clone()));
@@ -159,7 +159,7 @@ impl Doing {
         extra.iter().for_each(|(key, _)| option("-e", format!("{key}=…")));
         let flags = [("--accept-new-host-keys", global.accept_new_host_keys), ("--fail-fast", self.fail_fast)];
         let flags = flags.into_iter().chain([("--yes", self.yes)]).filter(|(_, said)| *said);
-        words.extend(flags.map(|(flag, _)| flag).chain(global.asking()).map(str::to_owned));
+        words.extend(flags.map(|(flag, _)| flag.to_owned()));
         words
     }
 }

@@ -60,7 +60,12 @@ pub struct UntilCancelled<C> {
 #[async_trait]
 impl<C: Connect> Connect for UntilCancelled<C> {
     async fn check(&self, host: &Host) -> Result<(), Unreachable> {
-        self.connect.check(host).await
+        tokio::select! {
+            checked = self.connect.check(host) => checked,
+            () = cancelled(self.cancel.clone()) => {
+                Err(Unreachable { what: "interrupted before anybody was contacted".into(), hint: None })
+            }
+        }
     }
 
     async fn connect(&self, host: &Host, wait: Duration, note: Live) -> Result<Arc<dyn Session>, Unreachable> {

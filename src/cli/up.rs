@@ -64,8 +64,7 @@ impl Up {
 
 /// Where to look now.
 fn tell_pages(global: &Global, world: &World, as_shipped: bool) -> io::Result<()> {
-    let inventory = global.inventory.iter().flat_map(|path| ["-i".to_owned(), path.display().to_string()]);
-    let words = ["skep", "forward"].into_iter().chain(global.asking()).map(str::to_owned).chain(inventory);
+    let words = ["skep", "forward"].map(str::to_owned).into_iter().chain(global.way_in());
     let command = words.map(|word| quote(&word).into_owned()).collect::<Vec<_>>().join(" ");
     let (mut out, paint) = (io::stdout().lock(), world.show.paint);
     writeln!(out, "Spark's pages, and JupyterLab with its token, on this machine: {}", paint.strong(&command))?;

@@ -33,6 +33,13 @@ pub fn home() -> Option<PathBuf> {
     field(&passwd(), uid(), 5).map(PathBuf::from)
 }
 
+/// The folder of a user of that name, where the system's own list has him.
+pub fn home_of(name: &str) -> Option<PathBuf> {
+    let known = passwd();
+    let entry = known.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    entry.split(':').nth(4).filter(|field| !field.is_empty()).map(PathBuf::from)
+}
+
 fn passwd() -> String {
     fs::read_to_string("/etc/passwd").unwrap_or_default()
 }

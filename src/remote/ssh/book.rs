@@ -46,12 +46,13 @@ impl Book {
         if let Some(found) = lock(&self.found).get(&host.name) {
             return Ok(found.clone());
         }
-        let found = Arc::new(self.entry(host.clone(), 0).await?);
+        let found = Arc::new(self.entry(host.clone(), 0, true).await?);
         lock(&self.found).insert(host.name.clone(), found.clone());
         Ok(found)
     }
 
-    fn entry(&self, host: Host, depth: usize) -> Finding<'_> {
+    /// `meant` is who a password that was asked for is for: the hosts of the inventory, and not whoever else is on the way.
+    fn entry(&self, host: Host, depth: usize, meant: bool) -> Finding<'_> {
         Box::pin(async move {
             if depth > LONGEST_WAY {
                 return Err(Unreachable {
@@ -59,12 +60,13 @@ impl Book {
                     hint: Some("see who is to be reached through whom: skep hosts --ssh".into()),
                 });
             }
+            named_safely(&host.name, &host.address, host.user.as_deref())?;
             let asked = Asked { host: &host.address, user: host.user.as_deref(), port: host.port };
             let answer = self.evaluator.ask(asked).await?.unwrap_or_else(|| self.bare.clone());
             let mut destination = Destination::of(&host, &answer);
             self.name_unhonoured(&mut destination, &answer)?;
-            // What was asked for is for the hosts that are meant, and not for those on the way to them.
-            let asked_for = self.password.clone().filter(|_| depth == 0);
+            named_safely(&host.name, &destination.address, Some(&destination.user))?;
+            let asked_for = self.password.clone().filter(|_| meant);
             destination.password = host.password.clone().or(asked_for);
             if self.accept_new && destination.known.strict != Strict::Accept {
                 destination.known.strict = Strict::Accept;
@@ -94,23 +96,24 @@ impl Book {
     /// The last of the hosts is the nearest to the destination; those before it lead to it.
     async fn through(&self, host: &Host, jump: &str, depth: usize) -> Result<Way, Unreachable> {
         let (before, last) = jump.rsplit_once(',').map_or((None, jump), |(before, last)| (Some(before), last));
-        let mut hop = self.hop(last.trim()).ok_or_else(|| no_hop(host, jump))?;
+        let (mut hop, meant) = self.hop(last.trim()).ok_or_else(|| no_hop(host, jump))?;
         if let Some(before) = before {
             hop.jump = Some(before.to_owned());
         }
-        Ok(Way::Through(Arc::new(self.entry(hop, depth + 1).await?)))
+        Ok(Way::Through(Arc::new(self.entry(hop, depth + 1, meant).await?)))
     }
 
-    /// `[user@]host[:port]`: a host of the inventory, or one that `ssh` would find.
-    fn hop(&self, text: &str) -> Option<Host> {
+    /// `[user@]host[:port]`: a host of the inventory, or one that `ssh` would find; and whether it is the former as it stands there.
+    fn hop(&self, text: &str) -> Option<(Host, bool)> {
         let text = text.strip_prefix("ssh://").unwrap_or(text);
         let (user, place) = text.rsplit_once('@').map_or((None, text), |(user, place)| (Some(user), place));
         let (name, port) = parted(place)?;
         let known = self.hosts.iter().find(|host| host.name == name);
         let mut host = known.map_or_else(|| Host::named(name), |host| (**host).clone());
+        let meant = known.is_some() && user.is_none() && port.is_none();
         host.port = port.or(host.port);
         host.user = user.map(str::to_owned).or(host.user);
-        Some(host)
+        Some((host, meant))
     }
 
     /// Names what is set and would matter, once for all hosts.
@@ -129,6 +132,22 @@ impl Book {
         }
         Ok(())
     }
+}
+
+/// Names go into commands (`ProxyCommand`), and `ssh` is not asked about each: so they are refused as it refuses them.
+fn named_safely(of: &str, address: &str, user: Option<&str>) -> Result<(), Unreachable> {
+    let bad = |c: char| c.is_control() || "'`\";&<>|(){}".contains(c);
+    let is_name = !address.is_empty()
+        && !address.starts_with('-')
+        && !address.contains(|c: char| bad(c) || c.is_whitespace() || "$\\".contains(c));
+    // A backslash stands between a domain and its user.
+    let is_user = |user: &str| !user.starts_with('-') && !user.ends_with('\\') && !user.contains(bad);
+    let wrong = match user.filter(|user| !is_user(user)) {
+        _ if !is_name => format!("{address:?} cannot be a host's name"),
+        Some(user) => format!("{user:?} cannot be a user's name"),
+        None => return Ok(()),
+    };
+    Err(Unreachable { what: format!("{of}: {wrong}"), hint: Some("correct it in the inventory".into()) })
 }
 
 /// What OpenSSH does by itself, as far as the options say.
@@ -239,6 +258,48 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn names_that_a_shell_would_take_for_more_are_refused() {
+        let (_folder, book) = book("Host *\n ProxyCommand nc %h %p %r\n", &[]);
+        for address in ["x;id", "$(id)", "-oProxyCommand=id", "a b", "x`id`", ""] {
+            let host = Host { name: format!("by {address}"), ..Host::named(address) };
+            assert!(way(&book, &host).await.contains("cannot be a host's name"), "{address}");
+        }
+        for (user, good) in [("a;b", false), ("-l", false), ("CORP\\ann", true), ("x|y", false)] {
+            let host = Host { name: format!("as {user}"), user: Some(user.into()), ..Host::named("x") };
+            assert_eq!(way(&book, &host).await.contains("nc x 22"), good, "{user}");
+        }
+    }
+
+    /// Whatever is shared between hosts, each is told what `ssh` would tell it.
+    #[tokio::test]
+    async fn each_host_has_what_ssh_says_of_it_alone() {
+        for config in [
+            "Host *\n User ann\n IdentityFile ~/%h",
+            "Host web*\n Port 2222\nHost WEB*\n Port 2223\nHost * !db\n User bee",
+            "IdentityAgent ~/.agents/%h-%r.sock\n UserKnownHostsFile ~/%k",
+            "Match host web1\n Port 9\nHost db\n ProxyJump web1",
+            "Host web1 db\n HostName %h.lan\n SetEnv A=%h",
+        ] {
+            let (folder, book) = book(config, &[]);
+            for name in ["web1", "web2", "WEB1", "db", "10.0.0.1"] {
+                let asked = Asked { host: name, user: None, port: None };
+                let mut shared = (*book.evaluator.ask(asked).await.unwrap().unwrap().said).clone();
+                let file = folder.path().join("config");
+                let alone =
+                    std::process::Command::new("ssh").args(["-G", "-T", "-F"]).arg(file).arg(name).output().unwrap();
+                let alone = Said::parse(&String::from_utf8_lossy(&alone.stdout));
+                let of_it = |said: &Said, word: &str| !matches!(word, "host") && !said.all(word).is_empty();
+                if shared.one("hostname").is_none() {
+                    shared.put("hostname", &name.to_lowercase());
+                }
+                for word in alone.keywords().filter(|word| of_it(&alone, word)) {
+                    assert_eq!(shared.all(word), alone.all(word), "{name}, {word}\n{config}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn what_is_not_honoured_is_named_and_what_is_grave_refused() {
         let (_folder, book) =
             book("Host *\n ForwardAgent yes\n ControlMaster auto\nHost bad\n RevokedHostKeys /x\n", &[]);
@@ -282,6 +343,7 @@ mod tests {
             | "HostbasedAcceptedAlgorithms"
             | "HostKeyAlgorithms"
             | "PubkeyAcceptedAlgorithms" => "ssh-ed25519",
+            "BatchMode" => "yes",
             "Ciphers" => "aes256-ctr",
             "ConnectionAttempts" | "ConnectTimeout" | "Port" | "ServerAliveCountMax" | "ServerAliveInterval" => "7",
             "GlobalKnownHostsFile" | "UserKnownHostsFile" | "IdentityFile" | "CertificateFile" => "/x",

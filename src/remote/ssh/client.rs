@@ -7,7 +7,7 @@ use russh::client::{ChannelOpenHandle, DisconnectReason, Handler, Msg, Session};
 use russh::keys::PublicKeyOrCertificate;
 use russh::{Channel, ChannelId, ChannelOpenFailure};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
-use tokio::time::{Duration, timeout};
+use tokio::time::{Duration, Instant, timeout};
 
 use super::destination::Destination;
 use super::hostkeys::HostKeys;
@@ -16,6 +16,11 @@ use crate::remote::Unreachable;
 
 /// How long a connection is held open while the user reads: sshd's `LoginGraceTime` is two minutes.
 const HOLD: Duration = Duration::from_secs(60);
+
+/// What a host says, without what a terminal would take for commands.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+}
 
 /// Longer legal notices are cut.
 const LONGEST_BANNER: usize = 4 << 10;
@@ -36,7 +41,8 @@ pub(super) struct Facts {
     /// Set while the user is asked something.
     pub asking: AtomicBool,
     /// Room among the connections that have not logged in; given back while the user is asked.
-    pub room: Mutex<Option<OwnedSemaphorePermit>>,
+    room: Mutex<Option<OwnedSemaphorePermit>>,
+    asked: Mutex<Duration>,
     refusal: Mutex<Option<Refusal>>,
     gone: Mutex<Option<String>>,
     banner: Mutex<String>,
@@ -55,6 +61,7 @@ impl Facts {
             keeper,
             asking: AtomicBool::new(false),
             room: Mutex::default(),
+            asked: Mutex::default(),
             refusal: Mutex::default(),
             gone: Mutex::default(),
             banner: Mutex::default(),
@@ -89,6 +96,16 @@ impl Facts {
         &self.to.environment
     }
 
+    /// How long the user was asked.
+    pub fn asked(&self) -> Duration {
+        *lock(&self.asked)
+    }
+
+    /// Takes a place among the connections that have not logged in.
+    pub fn waits_in(&self, room: Option<OwnedSemaphorePermit>) {
+        *lock(&self.room) = room;
+    }
+
     /// Called once logged in.
     pub fn is_in(&self) {
         drop(lock(&self.room).take());
@@ -96,9 +113,11 @@ impl Facts {
 
     /// The user is asked meanwhile: that is not the host's time.
     pub async fn while_asking<T>(&self, answer: impl Future<Output = T>) -> T {
+        let began = Instant::now();
         self.asking.store(true, Ordering::Release);
         let answer = answer.await;
         self.asking.store(false, Ordering::Release);
+        *lock(&self.asked) += began.elapsed();
         answer
     }
 
@@ -149,8 +168,9 @@ impl Handler for Client {
     }
 
     async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), russh::Error> {
-        let shown = |c: &char| *c == '\n' || !c.is_control();
-        lock(&self.0.banner).extend(banner.chars().filter(shown).take(LONGEST_BANNER));
+        let mut said = lock(&self.0.banner);
+        let room = LONGEST_BANNER.saturating_sub(said.len());
+        said.extend(plain(banner).chars().take(room));
         Ok(())
     }
 
@@ -158,7 +178,7 @@ impl Handler for Client {
         let (told, result) = match reason {
             DisconnectReason::ReceivedDisconnect(info) => {
                 self.0.goodbye.store(true, Ordering::Release);
-                (info.message, Ok(()))
+                (plain(&info.message), Ok(()))
             }
             DisconnectReason::Error(russh::Error::KeepaliveTimeout) => {
                 ("the host does not answer any more".into(), Ok(()))
@@ -177,7 +197,7 @@ impl Handler for Client {
         _: &str,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        lock(&self.0.undialled).push(description.into());
+        lock(&self.0.undialled).push(plain(description));
         self.0.failure.notify_waiters();
         Ok(())
     }

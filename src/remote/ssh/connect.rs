@@ -1,12 +1,12 @@
 //! From an address to a login, again and again until the machine is there.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 use russh::client::{self, Handle};
 use russh::{AlgorithmKind, Error, Preferred, cipher};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Duration, Instant, sleep, timeout};
 
 use super::Options;
@@ -16,7 +16,7 @@ use super::client::{Client, Facts, Refusal};
 use super::connection::Hold;
 use super::destination::Destination;
 use super::hostkeys::HostKeys;
-use super::tcp::{Overheard, Words};
+use super::tcp::{Words, overheard};
 use super::trust::{Answer, Keeper};
 use super::way::{Bastions, Complaint, Doors, Open};
 use crate::remote::{Live, Tunnel, Unreachable};
@@ -27,6 +27,8 @@ const MOST_AT_ALL_DOORS: usize = 32;
 const STAGE: Duration = Duration::from_secs(15);
 /// The least time for a stage, however short the wait.
 pub(super) const SHORTEST_STAGE: Duration = Duration::from_secs(2);
+/// How exactly time is counted in which somebody may be asked.
+const TICK: Duration = Duration::from_millis(100);
 /// Between two tries: from the first to the last.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 /// Between two logins that were denied, from the first to the last: newer sshds penalise an address 5 s for each, and other
@@ -106,15 +108,15 @@ impl Reach {
         let (mut deadline, mut pause, mut told) = (began + wait, PAUSE.0, String::new());
         let mut denial = PAUSE_AFTER_DENIAL.0;
         for attempt in 1.. {
-            let (trouble, rest) = match self.attempt(to, deadline).await {
+            let (trouble, rest, enough) = match self.attempt(to, deadline).await {
                 Ok(connection) => return Ok(connection),
                 Err(Trouble::Final(why)) => return Err(why),
                 Err(Trouble::Denied(why)) => {
                     let rest = denial;
                     denial = (denial * 2).min(PAUSE_AFTER_DENIAL.1);
-                    (why, rest)
+                    (why, rest, true)
                 }
-                Err(Trouble::Again(why)) => (why, pause),
+                Err(Trouble::Again(why)) => (why, pause, attempt >= to.patience.attempts),
                 Err(Trouble::Unanswered(answer, no)) => {
                     let asked = Instant::now();
                     accepted(answer, no).await?;
@@ -122,7 +124,7 @@ impl Reach {
                     continue;
                 }
             };
-            if attempt >= to.patience.attempts && Instant::now() + rest >= deadline {
+            if enough && Instant::now() + rest >= deadline {
                 return Err(given_up(trouble, began.elapsed()));
             }
             if told != trouble.what {
@@ -138,14 +140,19 @@ impl Reach {
     pub(super) async fn attempt(&self, to: &Destination, deadline: Instant) -> Result<Hold, Trouble> {
         let offers = self.keys.offers(to).await.map_err(Trouble::Final)?;
         let keys = self.keeper.keys(to).map_err(Trouble::Final)?;
-        let longest = to.patience.connect.unwrap_or(STAGE);
-        let left = || deadline.saturating_duration_since(Instant::now()).max(SHORTEST_STAGE);
-        let stage = || left().min(longest);
-        let Open { stream, place, complaint } = self.open(to, stage(), deadline).await?;
         let facts = Arc::new(Facts::new(to.clone(), keys.clone(), self.keeper.clone()));
-        *facts.room.lock().unwrap_or_else(PoisonError::into_inner) = self.hall.clone().acquire_owned().await.ok();
-        let mut handle = self.shake_hands(to, &keys, stream, &complaint, &facts, stage()).await?;
+        let longest = to.patience.connect.unwrap_or(STAGE);
+        // The time in which somebody was asked is not the host's.
+        let left = || (deadline + facts.asked()).saturating_duration_since(Instant::now()).max(SHORTEST_STAGE);
+        let stage = || left().min(longest);
+        let open = self.open(to, stage(), deadline).await?;
+        facts.waits_in(self.hall.clone().acquire_owned().await.ok());
+        let Open { stream, place, complaint } = open;
+        // russh reads in a task of its own, which ends with the stream only: a login that is given up must end it.
+        let (leash, end) = oneshot::channel();
+        let mut handle = self.shake_hands(to, &keys, (stream, end), &complaint, &facts, stage()).await?;
         self.log_in(to, &mut handle, &offers, &facts, stage()).await?;
+        let _ = leash.send(());
         facts.is_in();
         Ok(Hold::new(handle, facts, place))
     }
@@ -154,12 +161,12 @@ impl Reach {
         &self,
         host: &Destination,
         keys: &HostKeys,
-        stream: Box<dyn Tunnel>,
+        (stream, end): (Box<dyn Tunnel>, oneshot::Receiver<()>),
         complaint: &Complaint,
         facts: &Arc<Facts>,
         limit: Duration,
     ) -> Result<Handle<Client>, Trouble> {
-        let (stream, words) = Overheard::new(stream);
+        let (stream, words) = overheard(stream, end);
         let handshake = client::connect_stream(Arc::new(config(host, keys)), stream, Client(facts.clone()));
         tokio::select! {
             shaken = handshake => match shaken {
@@ -212,22 +219,33 @@ impl Reach {
         tokio::select! {
             done = self.keys.login(handle, host, offers, facts) => match done {
                 Ok(()) => Ok(()),
-                Err(denied) => Err(turned_away(host, handle, denied, facts).await),
+                Err(denied) => Err(self.turned_away(host, handle, denied, facts).await),
             },
             () = expire(facts, limit) => {
                 Err(unanswered(host, &format!("it did not finish the login within {limit:.0?}")))
             }
         }
     }
-}
 
-/// A connection that broke is no denial.
-async fn turned_away(host: &Destination, handle: &mut Handle<Client>, denied: Denied, facts: &Facts) -> Trouble {
-    if let Some(why) = broken(handle, facts).await.filter(|_| !denied.was_told()) {
-        return unanswered(host, &format!("the connection was lost during the login: {why}"));
+    /// A connection that broke is no denial, and a machine that starts or stops lets in nobody for a while.
+    async fn turned_away(
+        &self,
+        host: &Destination,
+        handle: &mut Handle<Client>,
+        denied: Denied,
+        facts: &Facts,
+    ) -> Trouble {
+        let broke = if denied.cut || !denied.was_told() { broken(handle, facts).await } else { None };
+        if let Some(why) = broke {
+            return unanswered(host, &format!("the connection was lost during the login: {why}"));
+        }
+        let banner = facts.banner();
+        let why = denied.tell(host, facts.gone().as_deref(), &banner);
+        match denied.secret && !self.keys.was_right(host) && !between_boots(&format!("{banner}{}", denied.said)) {
+            true => Trouble::Final(why),
+            false => Trouble::Denied(why),
+        }
     }
-    let why = denied.tell(host, facts.gone().as_deref(), &facts.banner());
-    if denied.secret { Trouble::Final(why) } else { Trouble::Denied(why) }
 }
 
 /// Why the connection broke, if it did. A server that turns somebody away says so before it hangs up.
@@ -239,6 +257,11 @@ async fn broken(handle: &mut Handle<Client>, facts: &Facts) -> Option<String> {
     let _ = timeout(SHORTEST_STAGE, handle).await;
     let why = facts.gone().unwrap_or_else(|| "the host hung up".into());
     (!facts.goodbye.load(Ordering::Acquire)).then_some(why)
+}
+
+/// Whether pam_nologin(8) or systemd's pam_systemd keeps users out for now.
+fn between_boots(said: &str) -> bool {
+    ["booting up", "going down", "shutting down"].iter().any(|words| said.contains(words))
 }
 
 fn config(to: &Destination, keys: &HostKeys) -> client::Config {
@@ -262,10 +285,11 @@ fn config(to: &Destination, keys: &HostKeys) -> client::Config {
 
 /// Ends after `limit`, not counting the time in which the user is asked.
 async fn expire(facts: &Facts, limit: Duration) {
-    loop {
-        sleep(limit).await;
+    let mut left = limit;
+    while !left.is_zero() {
+        sleep(TICK.min(left)).await;
         if !facts.asking.load(Ordering::Acquire) {
-            return;
+            left = left.saturating_sub(TICK);
         }
     }
 }

@@ -80,6 +80,8 @@ pub(super) struct Identity {
     pub only: bool,
     pub certificates: Vec<PathBuf>,
     pub agent: Option<PathBuf>,
+    /// Whether nothing may be asked.
+    pub batch: bool,
 }
 
 /// How its host keys are known.
@@ -185,12 +187,13 @@ impl Destination {
         self.settings.push(Setting { keyword: keyword.into(), value: value.to_owned(), from });
     }
 
-    /// What tells apart the connections to it.
+    /// What tells apart the connections to it: who logs in where, as whom it is known, and the way there.
     pub fn key(&self) -> String {
+        let own = format!("{} {:?} {:?}", self.login(), self.known, self.identity);
         match &self.way {
-            Way::Straight => self.login(),
-            Way::Through(hop) => format!("{} through {}", self.login(), hop.key()),
-            Way::Command(_, command) => format!("{} by {command}", self.login()),
+            Way::Straight => own,
+            Way::Through(hop) => format!("{own} through {}", hop.key()),
+            Way::Command(_, command) => format!("{own} by {command}"),
         }
     }
 
@@ -272,15 +275,16 @@ impl Layers<'_> {
     fn identity(&mut self, host: &Host, tokens: &Tokens) -> Identity {
         let socket = self.one("IdentityAgent", None);
         let agent = agent(socket.as_deref(), tokens);
+        let batch = self.is("BatchMode");
         if let Some(file) = &host.identity_file {
             self.tell("IdentityFile", &file.display().to_string(), From::Inventory);
             let certificates = self.paths("CertificateFile", tokens);
-            return Identity { files: vec![file.clone()], named: true, only: true, certificates, agent };
+            return Identity { files: vec![file.clone()], named: true, only: true, certificates, agent, batch };
         }
         let named = self.source("IdentityFile") == From::Config;
         let files = self.paths("IdentityFile", tokens);
         let only = self.is("IdentitiesOnly");
-        Identity { files, named, only, certificates: self.paths("CertificateFile", tokens), agent }
+        Identity { files, named, only, certificates: self.paths("CertificateFile", tokens), agent, batch }
     }
 
     fn paths(&mut self, keyword: &'static str, tokens: &Tokens) -> Vec<PathBuf> {
@@ -315,13 +319,16 @@ impl Layers<'_> {
             files.map(|file| tokens.path(file)).collect()
         };
         let (user_files, global_files) = (files("UserKnownHostsFile"), files("GlobalKnownHostsFile"));
+        let batch = matches!(self.answer.said.one("BatchMode"), Some("yes" | "true"));
         let strict = match self.one("StrictHostKeyChecking", None).as_deref() {
             Some("yes" | "true") => Strict::Refuse,
             Some("accept-new" | "no" | "false" | "off") => Strict::Accept,
+            _ if batch => Strict::Refuse,
             _ => Strict::Ask,
         };
         let hash = self.one("HashKnownHosts", None).map(|hash| hash == "yes");
-        // An alias stands without a port.
+        // An alias stands without a port. Names are looked up in small letters.
+        let alias = alias.map(|alias| alias.to_lowercase());
         let place = alias.clone().unwrap_or_else(|| place(&tokens.host, tokens.port));
         let name = alias.unwrap_or_else(|| tokens.host.clone());
         Known { host: name, place, user_files, global_files, pinned: host.host_keys.clone(), strict, hash }
@@ -347,7 +354,7 @@ impl Layers<'_> {
     }
 
     fn environment(&mut self) -> Vec<(String, String)> {
-        let mut set: Vec<(String, String)> = std::env::vars().filter(|(name, _)| self.is_sent(name)).collect();
+        let mut set: Vec<(String, String)> = sendable().filter(|(name, _)| self.is_sent(name)).collect();
         self.all("SendEnv");
         let pairs = self.all("SetEnv");
         set.extend(
@@ -377,6 +384,11 @@ pub(super) fn unhonoured(answer: &Answer) -> Vec<(Cow<'static, str>, String, boo
         }
     });
     standing.collect()
+}
+
+/// Our own environment, as far as it is text.
+fn sendable() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// The agent's socket: `SSH_AUTH_SOCK` where nothing is said.

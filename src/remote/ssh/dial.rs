@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Duration, timeout};
 
 use super::connection::Connection;
-use super::held::Held;
+use super::watched::holding;
 use crate::remote::{Dial, Tunnel};
 
 /// How far its reader may fall behind before a tunnel is given up: a channel that nobody reads would hold up all others.
@@ -112,13 +112,12 @@ fn because(reason: &str, within: Duration) -> Dial {
     }
 }
 
-/// Our end of a tunnel. That it was dropped is heard at the other end, whether or not somebody still speaks there.
-type Near = Held<DuplexStream, oneshot::Sender<()>>;
-
 /// Drains the channel, whatever its reader does, until both directions have ended or nobody holds our end any more.
-fn pump(channel: Channel<Msg>) -> Near {
+///
+/// That our end was dropped is heard at the other end, whether or not somebody still speaks there.
+fn pump(channel: Channel<Msg>) -> impl Tunnel {
     let (stream, far) = duplex(BEHIND);
-    let (held, dropped) = oneshot::channel();
+    let (held, dropped) = oneshot::channel::<()>();
     let (mut from, to) = split(far);
     let (read, write) = channel.split();
     tokio::spawn(async move {
@@ -135,7 +134,7 @@ fn pump(channel: Channel<Msg>) -> Near {
         }
         let _ = write.close().await;
     });
-    Held::new(stream, held)
+    holding(stream, held)
 }
 
 async fn bring(mut read: ChannelReadHalf, mut to: WriteHalf<DuplexStream>) {

@@ -222,11 +222,15 @@ impl<F: FnOnce(u32)> Follow<F> {
         self.job.way == Way::Unasked && self.job.sudo.has_password() && unheard && refused
     }
 
-    /// The same with an answer. Nothing of it was done, for not even its script was read.
+    /// The same with an answer. Nothing of it was done, for not even its script was read. Its place is given up first: were
+    /// all taken by such, each would wait for another.
     async fn again(self) -> Result<Self, Lost> {
-        self.job.sudo.asked_for(&self.job.user);
-        let slot = self.slot.connection.slot().await.map_err(Lost::unsent)?;
-        Ok(Self::new(slot, self.job.at_once(), self.started))
+        let Self { slot, job, started, .. } = self;
+        job.sudo.asked_for(&job.user);
+        let connection = slot.connection.clone();
+        drop(slot);
+        let slot = connection.slot().await.map_err(Lost::unsent)?;
+        Ok(Self::new(slot, job.at_once(), started))
     }
 
     async fn follow(&mut self, trouble: oneshot::Receiver<std::io::Error>) -> Result<Output, Lost> {

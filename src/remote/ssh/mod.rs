@@ -25,13 +25,13 @@ mod connection;
 mod destination;
 mod dial;
 mod exec;
-mod held;
 mod hostkeys;
 mod output;
 mod session;
 mod sudo;
 mod tcp;
 mod trust;
+mod watched;
 mod way;
 
 use std::env;

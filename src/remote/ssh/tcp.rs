@@ -2,13 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::time::Duration;
+
+use super::watched::Watched;
+use crate::remote::Tunnel;
 
 /// sshd refuses in one short line of plain text.
 const LONGEST_REFUSAL: usize = 512;
@@ -19,54 +20,37 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
 const LOGIN: u32 = 64;
 
 /// Connects, and sets what makes small packets go at once: 140 ms a command at a round trip of 100 ms.
-pub(super) async fn connect(address: SocketAddr) -> io::Result<Prompt> {
+///
+/// What comes is acknowledged at once, too, as long as the stream is young: sshd waits for that before it sends the second of
+/// two small packets, and a kernel left to itself takes 40 ms.
+pub(super) async fn connect(address: SocketAddr) -> io::Result<impl Tunnel> {
+    socket(address).await.map(prompt)
+}
+
+async fn socket(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     #[cfg(target_os = "linux")]
     socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
-    let prompt = Prompt { stream, reads: 0 };
-    prompt.acknowledge();
-    Ok(prompt)
+    Ok(stream)
 }
 
-/// A stream that acknowledges at once what it reads, as long as it is young: sshd waits for that before it sends the second of
-/// two small packets, and a kernel left to itself takes 40 ms.
-pub(super) struct Prompt {
-    stream: TcpStream,
-    reads: u32,
-}
-
-impl Prompt {
-    /// The kernel falls back into waiting as soon as something is sent.
-    fn acknowledge(&self) {
-        #[cfg(target_os = "linux")]
-        let _ = self.stream.set_quickack(true);
-    }
-}
-
-impl AsyncRead for Prompt {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if self.reads < LOGIN {
-            self.reads += u32::from(polled.is_ready());
-            self.acknowledge();
+fn prompt(stream: TcpStream) -> Watched<TcpStream, impl FnMut(&TcpStream, &[u8])> {
+    let mut left = LOGIN;
+    // Before each read: the kernel falls back into waiting as soon as something is sent.
+    Watched::new(stream, move |stream, came| {
+        if left > 0 {
+            left -= u32::from(!came.is_empty());
+            acknowledge(stream);
         }
-        polled
-    }
+    })
 }
 
-impl AsyncWrite for Prompt {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
+fn acknowledge(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = stream.set_quickack(true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
 }
 
 /// The first words of a host.
@@ -90,40 +74,11 @@ impl Words {
     }
 }
 
-/// A stream whose first words are kept.
-pub(super) struct Overheard<S> {
-    stream: S,
-    words: Words,
-}
-
-impl<S> Overheard<S> {
-    pub fn new(stream: S) -> (Self, Words) {
-        let words = Words::default();
-        (Self { stream, words: words.clone() }, words)
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Overheard<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.words.hear(&buf.filled()[before..]);
-        polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Overheard<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
+/// A stream whose first words are kept. It ends with the leash, see [`Watched::leashed`].
+pub(super) fn overheard(stream: Box<dyn Tunnel>, leash: oneshot::Receiver<()>) -> (impl Tunnel, Words) {
+    let words = Words::default();
+    let heard = words.clone();
+    (Watched::new(stream, move |_, came| heard.hear(came)).leashed(leash), words)
 }
 
 #[cfg(test)]
@@ -136,7 +91,7 @@ mod tests {
     #[tokio::test]
     async fn small_packets_go_at_once() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = connect(listener.local_addr().unwrap()).await.unwrap().stream;
+        let stream = socket(listener.local_addr().unwrap()).await.unwrap();
         assert!(stream.nodelay().unwrap());
         assert_eq!(socket2::SockRef::from(&stream).tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
     }
@@ -145,7 +100,7 @@ mod tests {
     #[tokio::test]
     async fn what_comes_during_a_login_is_acknowledged_at_once() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut near = connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut near = prompt(socket(listener.local_addr().unwrap()).await.unwrap());
         let (mut far, _) = listener.accept().await.unwrap();
         let mut byte = [0];
         for _ in 0..LOGIN - 1 {
@@ -153,7 +108,7 @@ mod tests {
             far.read_exact(&mut byte).await.unwrap();
             far.write_all(b"x").await.unwrap();
             near.read_exact(&mut byte).await.unwrap();
-            assert!(near.stream.quickack().unwrap());
+            assert!(near.stream().quickack().unwrap());
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use russh::keys::{HashAlg, PublicKey, PublicKeyOrCertificate};
@@ -33,8 +33,15 @@ pub(super) enum Trust {
 /// Decides about host keys for a whole run.
 pub(super) struct Keeper {
     asker: Option<Arc<dyn Asker>>,
-    accepted: Mutex<HashMap<String, Vec<PublicKey>>>,
+    accepted: Mutex<HashMap<Place, Vec<PublicKey>>>,
     open: Mutex<Option<Question>>,
+}
+
+/// Where a key was accepted: hosts of one name may have files of their own.
+type Place = (String, Vec<PathBuf>);
+
+fn at(known: &Known) -> Place {
+    (known.place.clone(), known.user_files.clone())
 }
 
 struct Question {
@@ -58,8 +65,9 @@ impl Keeper {
         let pins = pinned(&to.name, &known.pinned)?;
         if !pins.is_empty() {
             keys.pin(pins);
+            return Ok(keys);
         }
-        for key in lock(&self.accepted).get(&known.place).into_iter().flatten() {
+        for key in lock(&self.accepted).get(&at(known)).into_iter().flatten() {
             keys.accepted(key.clone());
         }
         Ok(keys)
@@ -98,7 +106,7 @@ impl Keeper {
             tokio::spawn(self.clone().put_question(asker));
         }
         let question = open.get_or_insert_with(|| Question { keys: Vec::new(), answer: watch::Sender::new(None) });
-        if !question.keys.iter().any(|(known, other)| known.place == at.place && other.key == key.key) {
+        if !question.keys.iter().any(|(known, other)| self::at(known) == self::at(&at) && other.key == key.key) {
             question.keys.push((at, key));
         }
         question.answer.subscribe()
@@ -131,7 +139,7 @@ impl Keeper {
     /// From now on `key` is expected at `at`. A file that cannot be written is no reason to stop.
     fn accept(&self, at: &Known, key: &PublicKey) {
         let mut accepted = lock(&self.accepted);
-        let keys = accepted.entry(at.place.clone()).or_default();
+        let keys = accepted.entry(self::at(at)).or_default();
         if keys.iter().any(|known| known.key_data() == key.key_data()) {
             return;
         }

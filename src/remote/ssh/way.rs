@@ -16,7 +16,7 @@ use tokio::time::{Duration, Instant, timeout};
 use super::connect::{Reach, SHORTEST_STAGE, Trouble, unanswered};
 use super::connection::{Connection, Hold};
 use super::destination::{Destination, Way};
-use super::held::Held;
+use super::watched::holding;
 use super::{dial, tcp};
 use crate::remote::{Dial, Tunnel, Unreachable};
 
@@ -107,9 +107,28 @@ impl Reach {
     ) -> Result<Open, Trouble> {
         let bastion = self.bastion(hop, deadline).await.map_err(|trouble| trouble.on_the_way(to))?;
         let place = self.doors.enter(format!("{} {}", hop.key(), to.endpoint())).await;
-        let stream = dial::dial(&bastion, &to.address, to.port, limit).await;
-        let stream = stream.map_err(|why| undialled(to, hop, why))?;
+        let stream = match dial::dial(&bastion, &to.address, to.port, limit).await {
+            Ok(stream) => stream,
+            Err(why) => {
+                if matches!(why, Dial::Silent(_)) {
+                    self.doubt(hop, &bastion).await;
+                }
+                return Err(undialled(to, hop, why));
+            }
+        };
         Ok(Open { stream, place, complaint: Complaint::none() })
+    }
+
+    /// A bastion through which nothing answers may be dead itself: then the next to ask logs in anew.
+    async fn doubt(&self, hop: &Destination, connection: &Arc<Connection>) {
+        if matches!(timeout(SHORTEST_STAGE, connection.handle.send_ping()).await, Ok(Ok(()))) {
+            return;
+        }
+        let bastion = lock(&self.bastions.0).entry(hop.key()).or_default().clone();
+        let mut hold = bastion.hold.lock().await;
+        if hold.as_ref().is_some_and(|hold| Arc::ptr_eq(hold, connection)) {
+            *hold = None;
+        }
     }
 
     /// The connection to a host on the way. Who waited for a login that failed has his answer.
@@ -183,7 +202,8 @@ impl Complaint {
 /// Runs a program that speaks with a host on its standard input and output, as `ProxyCommand` of ssh_config(5) says.
 fn speak(command: &str) -> io::Result<(Box<dyn Tunnel>, Complaint)> {
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("exec {command}")]).kill_on_drop(true);
+    // Ctrl-C ends what runs on the hosts first, which goes through this program.
+    shell.args(["-c", &format!("trap '' INT; exec {command}")]).kill_on_drop(true);
     let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let missing = || io::Error::other("it has no standard input and output");
     let (stdin, stdout) = child.stdin.take().zip(child.stdout.take()).ok_or_else(missing)?;
@@ -193,7 +213,7 @@ fn speak(command: &str) -> io::Result<(Box<dyn Tunnel>, Complaint)> {
     }
     let (held, dropped) = oneshot::channel();
     tokio::spawn(outlive(child, dropped));
-    Ok((Box::new(Held::new(join(stdout, stdin), held)), complaint))
+    Ok((Box::new(holding(join(stdout, stdin), held)), complaint))
 }
 
 /// A program whose connection has ended may have a last word to say; then it is ended.

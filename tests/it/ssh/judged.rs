@@ -15,7 +15,7 @@ struct Case {
 
 impl Case {
     fn new() -> Self {
-        let sshd = Sshd::with("AcceptEnv FARM_*\n");
+        let sshd = Sshd::with("AcceptEnv FARM_* CARGO_PKG_NAME\n");
         keygen(&sshd.path("stranger"), "ed25519", "");
         keygen(&sshd.path("other"), "ed25519", "");
         Self { sshd }
@@ -41,7 +41,7 @@ impl Case {
     fn by_openssh(&self) -> Result<String, String> {
         let mut ssh = Program::new("ssh");
         ssh.args(["-F", &self.sshd.path("ssh_config").display().to_string(), "-o", "BatchMode=yes", "one"]);
-        ssh.arg("echo \"$USER $FARM_X\"").stdin(Stdio::null()).env_remove("SSH_AUTH_SOCK").env("FARM_SENT", "sent");
+        ssh.arg("echo \"$USER $FARM_X $CARGO_PKG_NAME\"").stdin(Stdio::null()).env_remove("SSH_AUTH_SOCK");
         let output = ssh.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
@@ -52,7 +52,7 @@ impl Case {
         let host = Host::named("one");
         let session = Ssh::new(options).connect(&host, Duration::from_secs(1), quiet()).await;
         let session = session.map_err(|why| why.what)?;
-        let output = run(&*session, "echo \"$USER $FARM_X\"").await.map_err(|lost| lost.to_string())?;
+        let output = run(&*session, "echo \"$USER $FARM_X $CARGO_PKG_NAME\"").await.map_err(|lost| lost.to_string())?;
         Ok(output.text())
     }
 
@@ -105,6 +105,8 @@ async fn a_configuration_means_to_us_what_it_means_to_ssh() {
         (false, "Host one\n PubkeyAuthentication no"),
         (false, "Host one\n PreferredAuthentications password"),
         (true, "Host one\n SetEnv FARM_X=honey OTHER=wax"),
+        (true, "Host one\n SendEnv CARGO_PKG_* LANG"),
+        (true, "Host one\n HostKeyAlias FARM\n UserKnownHostsFile @DIR/alias"),
         (true, "Host one\n ProxyCommand bash -c 'exec 3<>/dev/tcp/%h/%p; cat <&3 & cat >&3'"),
         (false, "Host one\n ProxyCommand echo gone >&2; exit 1"),
         (true, "Host one\n ProxyCommand none"),

@@ -179,5 +179,5 @@ async fn questions_of_a_host_are_asked_of_whoever_is_there() {
     let asker = Arc::new(Says { phrase: Some(PASSWORD), ..Says::default() });
     let options = Options { asker: Some(asker.clone()), ..sshd.options() };
     connect(options, &Host { identity_file: None, ..somebody.at(&sshd) }).await.map(drop).unwrap();
-    assert_eq!(asker.asked(), ["(one) Password: false"]);
+    assert_eq!(asker.asked(), [format!("({}@127.0.0.1:{}) Password: false", somebody.name, sshd.port)]);
 }

@@ -53,7 +53,7 @@ async fn whatever_sudo_says_and_does_it_is_answered() {
         {
             somebody.with(more);
             let session = knows(&sshd, &somebody, PASSWORD).await;
-            let all = (0..4).map(|n| {
+            let all = (0..9).map(|n| {
                 let session = session.clone();
                 async move { by(&*session, User::root(), &format!("id -un; echo {n} >&2")).await.unwrap() }
             });
@@ -288,4 +288,18 @@ async fn what_runs_through_a_sudo_that_asks_is_ended_too() {
         });
         assert!(ended.is_ok_and(|output| !output.ok()) && !sleeps(), "with a terminal of sudo's own: {pty}");
     }
+}
+
+/// As an administrator who has read about hardening sets it.
+#[tokio::test]
+async fn commands_that_must_answer_do_not_wait_for_one_anothers_channels() {
+    let sshd = Sshd::with("MaxSessions 2\n");
+    let somebody = Somebody::with_password(PASSWORD);
+    somebody.with("timestamp_timeout=0");
+    let session = knows(&sshd, &somebody, PASSWORD).await;
+    let users = [User::root(), User::Sudo("nobody".into()), User::root(), User::Sudo("nobody".into())];
+    let all = users.into_iter().map(|user| by(&*session, user, "id -un"));
+    let all = tokio::time::timeout(Duration::from_secs(30), futures::future::join_all(all)).await.expect("all wait");
+    let names: Vec<_> = all.into_iter().map(|output| output.unwrap().text()).collect();
+    assert_eq!(names, ["root", "nobody", "root", "nobody"]);
 }

@@ -16,6 +16,8 @@ pub(in super::super) struct Denied {
     pub partly: bool,
     /// The host was let ask its questions.
     pub asked: bool,
+    /// What the host said with its questions.
+    pub said: String,
     /// A password was wrong: the same one would be again, and hosts lock out who tries too often.
     pub secret: bool,
     /// Keys of the agent that were not offered: hosts hang up on who offers too many.

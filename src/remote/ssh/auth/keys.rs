@@ -1,9 +1,9 @@
 //! The keys of a run: what is in files, what the agent holds, and what to offer to whom.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use russh::MethodKind;
 use russh::keys::agent::AgentIdentity;
@@ -11,6 +11,7 @@ use russh::keys::agent::client::AgentClient;
 use russh::keys::{Certificate, Error as KeyError, PrivateKey, PublicKey, decode_secret_key};
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
+use tokio::time::{Duration, timeout};
 
 use super::offer::{Offer, Offers};
 use crate::remote::Unreachable;
@@ -19,6 +20,9 @@ use crate::remote::ssh::destination::{Destination, Identity};
 
 /// sshd's `MaxAuthTries` is 6 by default, and the last one is answered with a disconnect.
 const MOST_OFFERS: usize = 5;
+
+/// How long an agent may take to say which keys it holds.
+const AGENT: Duration = Duration::from_secs(5);
 
 /// What a key file holds.
 enum Content {
@@ -34,6 +38,8 @@ pub(in super::super) struct Keys {
     pub(super) asker: Option<Arc<dyn Asker>>,
     unlocked: Mutex<HashMap<PathBuf, Arc<PrivateKey>>>,
     offered: Mutex<HashMap<Identity, Arc<Offers>>>,
+    /// Logins whose password was right once in this run.
+    right: std::sync::Mutex<HashSet<String>>,
 }
 
 /// Says whether a private key file can be used at all: it may be missing, unreadable, or no key.
@@ -74,7 +80,7 @@ fn bad(path: &Path, what: &str) -> Unreachable {
 
 impl Keys {
     pub fn new(asker: Option<Arc<dyn Asker>>) -> Self {
-        Self { asker, unlocked: Mutex::default(), offered: Mutex::default() }
+        Self { asker, unlocked: Mutex::default(), offered: Mutex::default(), right: Default::default() }
     }
 
     /// What to offer to a host, best first: found once for all hosts with the same files. Nobody is contacted.
@@ -82,33 +88,50 @@ impl Keys {
         if !to.methods.contains(&MethodKind::PublicKey) {
             return Ok(Arc::default());
         }
-        let mut offered = self.offered.lock().await;
-        if let Some(offers) = offered.get(&to.identity) {
-            return Ok(offers.clone());
-        }
-        let offers = self.find(&to.identity).await?;
-        if offers.list.is_empty() && to.password.is_none() && self.asker.is_none() {
+        let offers = self.offered(&to.identity).await?;
+        let nobody = self.asker.is_none() || to.identity.batch;
+        if offers.list.is_empty() && to.password.is_none() && nobody {
             return Err(nothing(to));
         }
-        Ok(offered.entry(to.identity.clone()).or_insert(Arc::new(offers)).clone())
+        Ok(offers)
+    }
+
+    async fn offered(&self, identity: &Identity) -> Result<Arc<Offers>, Unreachable> {
+        let mut offered = self.offered.lock().await;
+        if let Some(offers) = offered.get(identity) {
+            return Ok(offers.clone());
+        }
+        let offers = Arc::new(self.find(identity).await?);
+        offered.insert(identity.clone(), offers.clone());
+        Ok(offers)
+    }
+
+    /// The password of this login was right.
+    pub fn found_right(&self, to: &Destination) {
+        self.right.lock().unwrap_or_else(PoisonError::into_inner).insert(to.login());
+    }
+
+    /// Whether it was right before: then it is the machine that does not let anybody in for now.
+    pub fn was_right(&self, to: &Destination) -> bool {
+        self.right.lock().unwrap_or_else(PoisonError::into_inner).contains(&to.login())
     }
 
     async fn find(&self, identity: &Identity) -> Result<Offers, Unreachable> {
         let held = held(identity.agent.as_deref()).await;
         let agent = identity.agent.clone().unwrap_or_default();
-        let mut offers = Vec::new();
+        let (mut own, mut problems) = (Vec::new(), Vec::new());
         for path in &identity.files {
             match self.file(path, identity, &held, &agent).await {
-                Ok(offer) => offers.extend(certified(path, &identity.certificates, offer)),
+                Ok(offer) => own.extend(certified(path, &identity.certificates, (&agent, &held), offer)),
                 // That the only one cannot be used is worth an error; of several, others may do.
                 Err(why) if identity.only && identity.files.len() == 1 => return Err(why),
-                Err(_) => {}
+                Err(why) => problems.extend((identity.named && path.exists()).then_some(why.what)),
             }
         }
-        let own = |one: &AgentIdentity| offers.iter().any(|offer| offer.is_of(&one.public_key()));
-        let others: Vec<_> = held.into_iter().filter(|one| !identity.only && !own(one)).collect();
+        let among = |one: &AgentIdentity| own.iter().any(|offer| offer.is_of(&one.public_key()));
+        let others: Vec<_> = held.into_iter().filter(|one| !identity.only && !among(one)).collect();
         let others = others.into_iter().map(|one| Offer::Agent(agent.clone(), one.into()));
-        Ok(ordered(identity, offers, others.collect()))
+        Ok(Offers { problems, ..ordered(identity, own, others.collect()) })
     }
 
     async fn file(
@@ -127,7 +150,7 @@ impl Keys {
             return Ok(Offer::Agent(agent.into(), found.into()));
         }
         // A passphrase is asked for where the file was named, or where there is nothing else.
-        if locked && (identity.named || held.is_empty() && public.is_some()) {
+        if locked && !identity.batch && (identity.named || held.is_empty() && public.is_some()) {
             return self.unlock(path).await.map(|key| Offer::Key(path.into(), key));
         }
         Err(needs_agent(path))
@@ -152,32 +175,39 @@ fn ordered(identity: &Identity, own: Vec<Offer>, others: Vec<Offer>) -> Offers {
     let left_out = others.len().saturating_sub(room);
     let others = others.into_iter().take(room);
     let list = if identity.named { own.into_iter().chain(others).collect() } else { others.chain(own).collect() };
-    Offers { list, left_out }
+    Offers { list, left_out, problems: Vec::new() }
 }
 
-/// What the agent holds; nothing where there is none.
+/// What the agent holds; nothing where there is none, or none that answers.
 async fn held(agent: Option<&Path>) -> Vec<AgentIdentity> {
-    match agent {
-        Some(socket) => match connect(socket).await {
-            Some(mut agent) => agent.request_identities().await.unwrap_or_default(),
-            None => Vec::new(),
-        },
-        None => Vec::new(),
-    }
+    let Some(socket) = agent else { return Vec::new() };
+    let asked = timeout(AGENT, async { connect(socket).await?.request_identities().await.ok() });
+    asked
+        .await
+        .unwrap_or_else(|_| {
+            tracing::warn!("the agent at {} does not answer; its keys are not offered", socket.display());
+            None
+        })
+        .unwrap_or_default()
 }
 
 pub(super) async fn connect(socket: &Path) -> Option<AgentClient<UnixStream>> {
     AgentClient::connect_uds(socket).await.ok()
 }
 
-/// A key with its certificates before it: that beside its file, and those that were named.
-fn certified(path: &Path, named: &[PathBuf], offer: Offer) -> Vec<Offer> {
+/// A key with its certificates before it: those that the agent holds, that beside its file, and those that were named.
+fn certified(path: &Path, named: &[PathBuf], (agent, held): (&Path, &[AgentIdentity]), offer: Offer) -> Vec<Offer> {
     let beside = with_end(path, "-cert.pub");
-    let files = named.iter().chain([&beside]);
-    let certificates = files.filter_map(|file| Some((file, certificate(file)?)));
-    let own = certificates.filter(|(_, certificate)| offer.is_of(&certificate.public_key().clone().into()));
-    let mut offers: Vec<Offer> = own.map(|(file, certificate)| offer.certified(file, certificate)).collect();
-    offers.push(offer);
+    let files = named.iter().chain([&beside]).filter_map(|file| Some((file, certificate(file)?)));
+    let own = files.filter(|(_, certificate)| offer.is_of(&certificate.public_key().clone().into()));
+    let of_files = own.map(|(file, certificate)| offer.certified(file, certificate));
+    let certificates = held.iter().filter(|one| matches!(one, AgentIdentity::Certificate { .. }));
+    let of_agent = certificates.filter(|one| offer.is_of(&one.public_key()));
+    let of_agent = of_agent.map(|one| Offer::Agent(agent.into(), one.clone().into()));
+    let mut offers: Vec<Offer> = of_agent.chain(of_files).collect();
+    if !offer.is_certificate() {
+        offers.push(offer);
+    }
     offers
 }
 
@@ -186,7 +216,8 @@ fn certificate(file: &Path) -> Option<Certificate> {
 }
 
 fn holding(held: &[AgentIdentity], key: &PublicKey) -> Option<AgentIdentity> {
-    held.iter().find(|identity| identity.public_key().key_data() == key.key_data()).cloned()
+    let own = || held.iter().filter(|identity| identity.public_key().key_data() == key.key_data());
+    own().find(|identity| matches!(identity, AgentIdentity::PublicKey { .. })).or_else(|| own().next()).cloned()
 }
 
 fn ask(asker: &dyn Asker, path: &Path) -> Result<Arc<PrivateKey>, Unreachable> {

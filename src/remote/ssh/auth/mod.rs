@@ -9,7 +9,7 @@ use std::sync::Arc;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Reply, Prompt};
 use russh::{MethodKind, MethodSet};
 
-use super::client::{Client, Facts};
+use super::client::{Client, Facts, plain};
 use super::destination::Destination;
 use crate::secret::Secret;
 pub(super) use denied::Denied;
@@ -75,19 +75,27 @@ impl Keys {
         offers: &Offers,
         facts: &Facts,
     ) -> Result<(), Denied> {
-        let (asker, denied) = (self.asker.clone(), Denied { left_out: offers.left_out, ..Denied::default() });
+        let asker = self.asker.clone().filter(|_| !to.identity.batch);
+        let problems = offers.problems.clone();
+        let denied = Denied { left_out: offers.left_out, problems, ..Denied::default() };
         let offers = &offers.list;
-        Login { handle, to, facts, asker, offers, made: 0, password_sent: false, takes: None, denied }.run().await
+        let login = Login { handle, to, facts, asker, offers, made: 0, password_sent: false, takes: None, denied };
+        let secret = login.run().await?;
+        if secret {
+            self.found_right(to);
+        }
+        Ok(())
     }
 }
 
 impl Login<'_> {
-    async fn run(mut self) -> Result<(), Denied> {
+    /// Whether a password was among what let us in.
+    async fn run(mut self) -> Result<bool, Denied> {
         if self.offers.is_empty() {
             // Says what it takes, and is not counted among the failures.
             let asked = self.handle.authenticate_none(&self.to.user).await;
             if self.heard(asked.map_or(Step::Cut, Step::of)) {
-                return Ok(());
+                return Ok(false);
             }
         }
         while !self.denied.cut {
@@ -98,7 +106,7 @@ impl Login<'_> {
                 _ => self.password().await,
             };
             if self.heard(step) {
-                return Ok(());
+                return Ok(self.denied.secret);
             }
         }
         self.denied.methods = self.takes.iter().flat_map(|all| all.iter()).map(String::from).collect();
@@ -158,7 +166,7 @@ impl Login<'_> {
     }
 
     async fn interactive(&mut self) -> Step {
-        (self.denied.asked, self.denied.secret) = (true, true);
+        self.denied.asked = true;
         let mut reply = self.handle.authenticate_keyboard_interactive_start(&self.to.user, None).await;
         for _ in 0..MOST_QUESTIONS {
             match reply {
@@ -166,6 +174,7 @@ impl Login<'_> {
                 Ok(Reply::Failure { remaining_methods: left, partial_success: true }) => return Step::Further(left),
                 Ok(Reply::Failure { remaining_methods, .. }) => return Step::Not(remaining_methods).or_cut(),
                 Ok(Reply::InfoRequest { instructions, prompts, .. }) => {
+                    self.denied.said += &plain(&instructions);
                     let answers = self.answers(&instructions, &prompts).await;
                     reply = self.handle.authenticate_keyboard_interactive_respond(answers).await;
                 }
@@ -179,27 +188,37 @@ impl Login<'_> {
     async fn answers(&mut self, instructions: &str, prompts: &[Prompt]) -> Vec<String> {
         let mut answers = Vec::new();
         for prompt in prompts {
-            let known = self.to.password.clone().filter(|_| !prompt.echo && !self.password_sent);
+            let known = self.to.password.clone().filter(|_| !self.password_sent && self.wants_password(prompt));
             let answer = match known {
                 Some(password) => {
                     self.password_sent = true;
-                    self.denied.offered.push(format!("the password, when it asked {:?}", prompt.prompt.trim()));
+                    self.denied.offered.push(format!("the password, when it asked {:?}", plain(prompt.prompt.trim())));
                     Some(password)
                 }
                 None => self.ask(instructions, prompt).await,
             };
+            self.denied.secret |= answer.is_some();
             answers.push(answer.map(|answer| answer.expose().to_owned()).unwrap_or_default());
         }
         answers
     }
 
+    /// Where nobody can be asked, any hidden question must be the password's.
+    fn wants_password(&self, prompt: &Prompt) -> bool {
+        let text = prompt.prompt.to_lowercase();
+        !prompt.echo && (text.contains("pass") && !text.contains("passcode") || self.asker.is_none())
+    }
+
     async fn ask(&mut self, instructions: &str, prompt: &Prompt) -> Option<Secret> {
         let Some(asker) = self.asker.clone() else {
-            self.denied.problems.push(format!("it asks {:?}, and there is nobody to answer", prompt.prompt.trim()));
+            self.denied
+                .problems
+                .push(format!("it asks {:?}, and there is nobody to answer", plain(prompt.prompt.trim())));
             return None;
         };
-        let question = format!("{} ({}) {}", instructions.trim(), self.to.name, prompt.prompt.trim());
-        let (question, echo) = (question.trim().to_owned(), prompt.echo);
+        // Who asks stands first, and is not the host's to say.
+        let question = format!("({}) {} {}", self.to.login(), plain(instructions).trim(), plain(&prompt.prompt).trim());
+        let (question, echo) = (question.replace("  ", " "), prompt.echo);
         let answering = tokio::task::spawn_blocking(move || asker.answer(&question, echo));
         self.facts.while_asking(answering).await.ok().flatten()
     }

@@ -32,6 +32,8 @@ pub(in super::super) struct Offers {
     pub list: Vec<Offer>,
     /// How many keys of the agent have no room among them.
     pub left_out: usize,
+    /// Why a file that was named is not among them.
+    pub problems: Vec<String>,
 }
 
 /// What signs for a certificate: certificates hold no private key, and agents do not know those that lie in files.
@@ -88,6 +90,15 @@ impl Offer {
     /// Whether that is its key.
     pub fn is_of(&self, key: &PublicKey) -> bool {
         self.public().key_data() == key.key_data()
+    }
+
+    /// Whether it is one already.
+    pub fn is_certificate(&self) -> bool {
+        match self {
+            Self::Key(..) => false,
+            Self::Agent(_, identity) => matches!(**identity, AgentIdentity::Certificate { .. }),
+            Self::Certificate(..) => true,
+        }
     }
 
     fn public(&self) -> PublicKey {

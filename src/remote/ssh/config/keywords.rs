@@ -52,7 +52,7 @@ const OWN_COMMANDS: &str = "the commands are those of the playbook";
 pub const KEYWORDS: &[Keyword] = &[
     idle("AddKeysToAgent", "a passphrase is asked for once a run"),
     honoured("AddressFamily", ""),
-    idle("BatchMode", "without a terminal nothing is asked"),
+    honoured("BatchMode", "nothing is asked; without a terminal nothing is, anyway"),
     named("BindAddress"),
     named("BindInterface"),
     honoured("CanonicalDomains", BY_SSH),

@@ -5,10 +5,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::super::hostkeys::listed;
+use super::super::hostkeys::{glob, listed};
 
 /// The deepest chain of `Include`s, as in OpenSSH.
 const DEEPEST: usize = 16;
+
+/// Keywords whose tokens `ssh -G` leaves as they are; in the values of others it puts what is one host's own.
+const AS_WRITTEN: [&str; 6] =
+    ["identityfile", "certificatefile", "proxycommand", "controlpath", "localcommand", "remotecommand"];
 
 /// What in a configuration depends on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +36,7 @@ impl Shape {
 
     /// Hosts with the same one are told the same; nothing where each is to be asked about.
     pub fn class(&self, host: &str) -> Option<Vec<bool>> {
-        let matches = |patterns: &Vec<String>| listed(patterns, &host.to_lowercase());
+        let matches = |patterns: &Vec<String>| chosen(patterns, host);
         (!self.opaque).then(|| self.blocks.iter().map(matches).collect())
     }
 
@@ -50,9 +54,8 @@ impl Shape {
             "host" => self.blocks.push(rest.split_whitespace().map(str::to_owned).collect()),
             "match" => self.opaque |= !rest.trim().eq_ignore_ascii_case("all"),
             "canonicalizehostname" | "hostname" => self.opaque = true,
-            "user" | "port" | "userknownhostsfile" | "globalknownhostsfile" => self.opaque |= rest.contains('%'),
             "include" => rest.split_whitespace().for_each(|path| self.include(path, base, depth)),
-            _ => {}
+            word => self.opaque |= rest.contains('%') && !AS_WRITTEN.contains(&word),
         }
     }
 
@@ -75,6 +78,12 @@ impl Shape {
             self.file(&path, base, depth + 1);
         }
     }
+}
+
+/// Whether a `Host` line means that host: letter by letter, unlike a line of known_hosts.
+fn chosen(patterns: &[String], host: &str) -> bool {
+    let no = |pattern: &String| pattern.strip_prefix('!').is_some_and(|pattern| glob(pattern, host));
+    !patterns.iter().any(no) && patterns.iter().any(|pattern| glob(pattern, host))
 }
 
 fn named(file: &Path, pattern: &[String]) -> bool {
@@ -102,7 +111,8 @@ mod tests {
         ]);
         assert_eq!(shape.class("one"), shape.class("two"));
         assert_eq!(shape.class("one"), shape.class("web9"));
-        assert_eq!(shape.class("web1"), shape.class("WEB2"));
+        assert_eq!(shape.class("web1"), shape.class("web2"));
+        assert_ne!(shape.class("web1"), shape.class("WEB2"), "letters of both sizes are told apart");
         let classes = ["one", "web1", "db", "10.0.0.7"].map(|host| shape.class(host).expect("known"));
         assert!(classes.iter().enumerate().all(|(at, class)| !classes[..at].contains(class)), "{classes:?}");
     }
@@ -114,6 +124,7 @@ mod tests {
             "HostName %h.lan",
             "CanonicalizeHostname yes",
             "UserKnownHostsFile ~/%k",
+            "IdentityAgent ~/.agents/%h",
             "Include ${X}/y",
             "Host \"a b\"",
         ] {

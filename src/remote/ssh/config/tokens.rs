@@ -26,9 +26,12 @@ impl Tokens {
     /// A file's name; tokens that are not known stay as they are.
     pub fn path(&self, text: &str) -> PathBuf {
         let text = environment(&self.expand(text));
-        match (text.strip_prefix("~/"), home()) {
-            (Some(rest), Some(home)) => home.join(rest),
-            _ => text.into(),
+        let Some((who, rest)) = text.strip_prefix('~').map(|text| text.split_once('/').unwrap_or((text, ""))) else {
+            return text.into();
+        };
+        match if who.is_empty() { home() } else { who::home_of(who) } {
+            Some(home) => home.join(rest),
+            None => text.into(),
         }
     }
 
@@ -115,6 +118,7 @@ mod tests {
         ] {
             assert_eq!(tokens.expand(text), is, "{text}");
         }
+        assert_eq!(tokens.path("~root/x"), Path::new("/root/x"));
         assert_eq!(tokens.path("~/.ssh/%h"), Path::new(&home).join(".ssh/h.lan"));
         let said = std::env::var("HOME").unwrap();
         assert_eq!(tokens.path("${HOME}/x-${NO_SUCH_NAME}y"), Path::new(&said).join("x-y"));
