@@ -98,8 +98,10 @@ impl Person {
 
 impl Asker for Person {
     fn trust(&self, keys: &[NewKey]) -> bool {
-        let hosts = crate::report::plural(keys.len(), "host");
-        let question = format!("These {hosts} are not known yet. Trust them, and remember their keys?");
+        let question = match keys.len() {
+            1 => "This host is not known yet. Trust it, and remember its key?".to_owned(),
+            many => format!("These {many} hosts are not known yet. Trust them, and remember their keys?"),
+        };
         self.agrees(&table(keys), &question)
     }
 

@@ -10,7 +10,7 @@ use super::args::{Global, pair};
 use super::run::extra;
 use crate::inventory::Inventory;
 use crate::playbook::{self, Playbook};
-use crate::remote::ssh;
+use crate::remote::ssh::{self, Options, Ssh};
 use crate::report::plural;
 use crate::yaml::Errors;
 
@@ -35,14 +35,19 @@ impl Check {
     ///
     /// # Errors
     /// Every mistake.
-    pub fn run(&self, global: &Global) -> anyhow::Result<()> {
+    pub async fn run(&self, global: &Global) -> anyhow::Result<()> {
         let playbook = self.playbook.as_deref().map(Playbook::read).transpose();
         let inventory = Inventory::find(global.inventory.as_deref());
         let (playbook, inventory) = both(playbook, inventory)?;
         if let Some(playbook) = &playbook {
             playbook::check(playbook, &inventory.hosts, &extra(&self.extra)?)?;
         }
-        inventory.hosts.iter().try_for_each(|host| ssh::check(host)).map_err(Failure::unusable)?;
+        let options = Options { config: global.config(), hosts: inventory.hosts.clone(), ..Options::default() };
+        let ssh = Ssh::new(options);
+        for host in &inventory.hosts {
+            ssh::check(host).map_err(Failure::unusable)?;
+            ssh.settings(host).await.map_err(Failure::unusable)?;
+        }
         writeln!(io::stdout(), "{}", found(playbook.as_ref(), &inventory))?;
         Ok(())
     }

@@ -156,7 +156,7 @@ fn grouped(lost: &[(Arc<Host>, Failure)]) -> Vec<(Vec<&str>, &Failure)> {
 }
 
 fn complain(names: &[&str], why: &Failure, paint: Paint) {
-    let hint = why.remedy().map_or(String::new(), |hint| format!("\n\n{} {hint}", paint.hint("hint:")));
+    let hint = why.remedy().map_or(String::new(), |hint| format!("\n\n{} {hint}\n", paint.hint("hint:")));
     let what = if why.code() == Code::Unreachable { "unreachable:" } else { "failed:" };
     let _ = writeln!(io::stderr(), "{} {}: {why}{hint}", paint.bad(what), fold(names));
 }

@@ -49,7 +49,6 @@ fn act(global: &Global, command: Command) -> anyhow::Result<Code> {
     match command {
         Command::Completions(completions) => completions.run().map(|()| Code::Settled).map_err(Into::into),
         Command::Man(man) => man.run().map(|()| Code::Settled),
-        Command::Check(check) => check.run(global).map(|()| Code::Settled),
         remote => {
             let runtime = runtime()?;
             let code = runtime.block_on(far(global, remote));
@@ -69,6 +68,7 @@ async fn far(global: &Global, command: Command) -> anyhow::Result<Code> {
         Command::Exec(exec) => exec.run(global).await,
         Command::Forward(forward) => forward.run(global).await,
         Command::Down(down) => down.run(global).await,
+        Command::Check(check) => check.run(global).await.map(|()| Code::Settled),
         Command::Hosts(hosts) => hosts.run(global).await.map(|()| Code::Settled),
         near => act(global, near),
     }

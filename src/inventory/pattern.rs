@@ -127,7 +127,7 @@ impl Inventory {
         let known = groups.iter().copied().chain(self.hosts.iter().map(|host| host.name.as_str()));
         let hint = match nearest(name, known) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the groups are: all, {}", groups.join(", ")),
+            None => format!("the groups are: {}", ["all"].into_iter().chain(groups).collect::<Vec<_>>().join(", ")),
         };
         PatternError::Unknown { name: name.to_owned(), hint }
     }

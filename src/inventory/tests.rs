@@ -37,6 +37,10 @@ fn chosen(pattern: &str) -> String {
 fn a_slip_in_a_connection_key_makes_no_variable() {
     let slips = [
         ("adress", "address"),
+        ("prot", "port"),
+        ("jmup", "jump"),
+        ("proxy-jump", "jump"),
+        ("username", "user"),
         ("Address", "address"),
         ("identity-file", "identity_file"),
         ("host_keys", "host_key"),

@@ -178,11 +178,48 @@ fn unheeded(key: &Node, value: &Node) -> Option<Error> {
     (!harmless).then(|| Error::at(&key.at, format!("`{name}` is not heeded here")).with_hint(*hint))
 }
 
+/// What others call a connection key.
+const OTHERWISE: [(&str, &str); 14] = [
+    ("username", "user"),
+    ("ssh_user", "user"),
+    ("ssh_port", "port"),
+    ("ssh_host", "address"),
+    ("passwd", "password"),
+    ("ssh_password", "password"),
+    ("keyfile", "identity_file"),
+    ("key_file", "identity_file"),
+    ("ssh_key", "identity_file"),
+    ("private_key", "identity_file"),
+    ("proxy_jump", "jump"),
+    ("proxyjump", "jump"),
+    ("sudo", "become"),
+    ("sudo_password", "become_password"),
+];
+
+/// The key that another tool's name means, or a short one whose letters were swapped: `prot`.
+fn meant(name: &str) -> Option<&'static str> {
+    let lower = name.to_lowercase().replace('-', "_");
+    let letters = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let swapped = |ours: &&str| ours.len() <= 5 && letters(ours) == letters(&lower);
+    let ours = CONNECTION.iter().map(|(ours, _)| *ours).find(swapped);
+    ours.or_else(|| OTHERWISE.iter().find(|(theirs, _)| *theirs == lower).map(|(_, ours)| *ours))
+}
+
 /// A variable that is all but called like a connection key is meant to be one: `adress` would connect to the host's name
 /// and say nothing. Short keys are left out (`users` and `ports` are fine variables), and so is what differs more than a slip
 /// of the fingers does: `addresses`.
 fn misspelt(key: &Node) -> Option<Error> {
     let name = key.as_str().filter(|name| canonical(name).is_none())?;
+    if let Some(near) = meant(name) {
+        let error = Error::at(&key.at, format!("unknown key `{name}`"));
+        return Some(
+            error.with_hint(format!("did you mean `{near}`? A variable needs a name that cannot be taken for it")),
+        );
+    }
     let long = CONNECTION.iter().flat_map(|(ours, theirs)| theirs.iter().chain([ours])).filter(|known| known.len() > 5);
     let slips = |known: &str| strsim::damerau_levenshtein(&name.to_lowercase().replace('-', "_"), known);
     let near = long.into_iter().find(|known| slips(known) < 2)?;

@@ -14,9 +14,11 @@ pub fn parted(message: &str) -> (&str, Option<&str>) {
 
 /// What to say where the script's first line was never heard of: `code` and `said` are what came back instead.
 pub fn explain(user: &User, login: &str, code: i32, said: &str) -> String {
+    // What nologin(8) says, and a shell that ends by itself: sudo was never run.
+    let by_shell = said.contains("account is currently not available") || (said.is_empty() && code == 0);
     let said = if said.is_empty() { format!("it exited with {code} and said nothing") } else { said.to_owned() };
     match user {
-        User::Sudo(name) if name != login => sudo(name, login, code, &said),
+        User::Sudo(name) if name != login && !by_shell => sudo(name, login, code, &said),
         _ => format!(
             "no command can be run as {login:?}: {said}{HINT}its login shell must run `sh`; see `getent passwd {login}` there"
         ),

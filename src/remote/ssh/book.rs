@@ -139,7 +139,7 @@ fn named_safely(of: &str, address: &str, user: Option<&str>) -> Result<(), Unrea
     let bad = |c: char| c.is_control() || "'`\";&<>|(){}".contains(c);
     let is_name = !address.is_empty()
         && !address.starts_with('-')
-        && !address.contains(|c: char| bad(c) || c.is_whitespace() || "$\\".contains(c));
+        && !address.contains(|c: char| bad(c) || c.is_whitespace() || "$\\@".contains(c));
     // A backslash stands between a domain and its user.
     let is_user = |user: &str| !user.starts_with('-') && !user.ends_with('\\') && !user.contains(bad);
     let wrong = match user.filter(|user| !is_user(user)) {
@@ -147,7 +147,10 @@ fn named_safely(of: &str, address: &str, user: Option<&str>) -> Result<(), Unrea
         Some(user) => format!("{user:?} cannot be a user's name"),
         None => return Ok(()),
     };
-    Err(Unreachable { what: format!("{of}: {wrong}"), hint: Some("correct it in the inventory".into()) })
+    Err(Unreachable {
+        what: format!("{of}: {wrong}"),
+        hint: Some("correct it in the inventory; user and port have keys of their own there".into()),
+    })
 }
 
 /// What OpenSSH does by itself, as far as the options say.

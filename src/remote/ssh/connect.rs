@@ -14,7 +14,7 @@ use super::auth::{Denied, Keys, Offers};
 use super::book::Book;
 use super::client::{Client, Facts, Refusal};
 use super::connection::Hold;
-use super::destination::Destination;
+use super::destination::{Destination, Way};
 use super::hostkeys::HostKeys;
 use super::tcp::{Words, overheard};
 use super::trust::{Answer, Keeper};
@@ -77,9 +77,9 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    /// The same for who is reached through where it happened.
-    pub fn on_the_way(self, to: &Destination) -> Self {
-        let told = |why: Unreachable| Unreachable { what: format!("on the way to {}: {}", to.name, why.what), ..why };
+    /// The same for who is reached through where it happened. Nothing of who that is: what many meet is told once.
+    pub fn of_bastion(self, hop: &Destination) -> Self {
+        let told = |why: Unreachable| Unreachable { what: format!("its bastion {}: {}", hop.name, why.what), ..why };
         match self {
             Self::Again(why) => Self::Again(told(why)),
             Self::Denied(why) => Self::Denied(told(why)),
@@ -150,11 +150,23 @@ impl Reach {
         let Open { stream, place, complaint } = open;
         // russh reads in a task of its own, which ends with the stream only: a login that is given up must end it.
         let (leash, end) = oneshot::channel();
-        let mut handle = self.shake_hands(to, &keys, (stream, end), &complaint, &facts, stage()).await?;
-        self.log_in(to, &mut handle, &offers, &facts, stage()).await?;
-        let _ = leash.send(());
-        facts.is_in();
-        Ok(Hold::new(handle, facts, place))
+        let entered = async {
+            let mut handle = self.shake_hands(to, &keys, (stream, end), &complaint, &facts, stage()).await?;
+            self.log_in(to, &mut handle, &offers, &facts, stage()).await?;
+            Ok(handle)
+        };
+        match entered.await {
+            Ok(handle) => {
+                let _ = leash.send(());
+                facts.is_in();
+                Ok(Hold::new(handle, facts, place))
+            }
+            Err(trouble) => {
+                drop(leash);
+                complaint.gone().await;
+                Err(trouble)
+            }
+        }
     }
 
     async fn shake_hands(
@@ -197,8 +209,15 @@ impl Reach {
             (None, Error::NoCommonAlgo { kind: AlgorithmKind::Key, theirs, .. }) if !keys.expected().is_empty() => {
                 Trouble::Final(self.keeper.other_type(host, keys, theirs))
             }
+            (None, _) if said.as_ref().is_some_and(|said| said.starts_with("sh: ") && said.contains("not found")) => {
+                match unanswered(host, &said.unwrap_or_default()) {
+                    Trouble::Again(why) => Trouble::Final(why),
+                    other => other,
+                }
+            }
             (None, Error::Disconnect | Error::HUP | Error::Version | Error::IO(_)) => {
-                let said = said.map(|said| format!("it refuses: {said:?}"));
+                let verb = if matches!(host.way, Way::Command(..)) { "it says" } else { "it refuses" };
+                let said = said.map(|said| format!("{verb}: {said:?}"));
                 unanswered(host, &said.unwrap_or_else(|| format!("it hung up during the handshake ({error})")))
             }
             (None, error) => Trouble::Final(Unreachable {
@@ -308,6 +327,12 @@ async fn said(words: &Words, complaint: &Complaint) -> Option<String> {
 }
 
 pub(super) fn unanswered(host: &Destination, what: &str) -> Trouble {
+    if let Way::Command(_, command) = &host.way {
+        return Trouble::Again(Unreachable {
+            what: format!("{}: by its ProxyCommand: {what}\n  $ {command}", host.endpoint()),
+            hint: Some("try that command by hand; ssh's configuration says it: skep hosts --ssh".into()),
+        });
+    }
     let hint = format!(
         "does it run, is {} its address, and does a firewall let you through? Give a machine that still starts more time: --wait 5m",
         host.endpoint()
@@ -316,6 +341,9 @@ pub(super) fn unanswered(host: &Destination, what: &str) -> Trouble {
 }
 
 fn given_up(trouble: Unreachable, after: Duration) -> Unreachable {
+    if after < Duration::from_secs(1) {
+        return trouble;
+    }
     // What was offered and the like stands on further lines.
     let (first, rest) = trouble.what.split_at(trouble.what.find('\n').unwrap_or(trouble.what.len()));
     Unreachable { what: format!("{first} (tried for {after:.0?}){rest}"), ..trouble }

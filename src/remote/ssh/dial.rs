@@ -16,6 +16,9 @@ use crate::remote::{Dial, Tunnel};
 /// How far its reader may fall behind before a tunnel is given up: a channel that nobody reads would hold up all others.
 const BEHIND: usize = 64 << 20;
 
+/// How long after its refusal sshd's words for it may come.
+const WORDS: Duration = Duration::from_millis(100);
+
 /// How long what was written to a tunnel before it was dropped may take to be sent.
 const LAST: Duration = Duration::from_secs(1);
 
@@ -90,20 +93,20 @@ async fn explain(connection: &Connection, error: &Error, within: Duration) -> Di
     }
 }
 
-/// The words of sshd come on another way than its refusal, just after it.
+/// The words of sshd come on another way than its refusal, just after it. Where others failed meanwhile, nobody knows which
+/// words are ours, unless they are the same.
 async fn reason(connection: &Connection) -> String {
-    let heard = connection.facts.failure.notified();
-    let reasons = connection.facts.undialled();
-    if !reasons.is_empty() {
-        return reasons.join(", ");
-    }
-    let _ = timeout(Duration::from_millis(200), heard).await;
-    connection.facts.undialled().join(", ")
+    tokio::time::sleep(WORDS).await;
+    let mut reasons = connection.facts.undialled();
+    reasons.dedup();
+    reasons.join(", or ")
 }
 
 /// Reads sshd's words, which are those of strerror(3).
 fn because(reason: &str, within: Duration) -> Dial {
-    if reason.contains("refused") {
+    if reason.contains(", or ") {
+        Dial::NoRoute(reason.to_owned())
+    } else if reason.contains("refused") {
         Dial::Closed
     } else if reason.contains("timed out") {
         Dial::Silent(within)

@@ -189,7 +189,11 @@ impl HostKeys {
         if self.expected.iter().chain(&self.any_port).any(known) || self.fingerprints.iter().any(pinned) {
             Verdict::Known
         } else if !self.fingerprints.is_empty() {
-            Verdict::Other(self.fingerprints.iter().map(|(_, pin)| pin.to_string()).collect())
+            let told = |(kind, pin): &(Option<Algorithm>, Fingerprint)| match kind {
+                Some(kind) => format!("{kind} {pin}"),
+                None => pin.to_string(),
+            };
+            Verdict::Other(self.fingerprints.iter().map(told).collect())
         } else if self.expected.is_empty() {
             Verdict::Unknown
         } else {

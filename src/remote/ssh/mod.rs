@@ -139,13 +139,27 @@ impl Ssh {
     /// # Errors
     /// What is wrong with it.
     pub async fn settings(&self, host: &Host) -> Result<Vec<Setting>, Unreachable> {
-        Ok(self.reach.book.find(host).await?.settings.clone())
+        let found = self.reach.book.find(host).await.map_err(|why| named(host, why))?;
+        Ok(found.settings.clone())
     }
 }
 
 #[async_trait]
 impl Connect for Ssh {
     async fn check(&self, host: &Host) -> Result<(), Unreachable> {
+        self.check_all(host).await.map_err(|why| named(host, why))
+    }
+
+    async fn connect(&self, host: &Host, wait: Duration, note: Live) -> Result<Arc<dyn Session>, Unreachable> {
+        let to = self.reach.book.find(host).await?;
+        let sudo = Sudo::new(host, &to.user, self.become_password.as_ref());
+        let session = session::Ssh::open(self.reach.clone(), to, sudo, wait, &note).await?;
+        Ok(Arc::new(session))
+    }
+}
+
+impl Ssh {
+    async fn check_all(&self, host: &Host) -> Result<(), Unreachable> {
         check(host)?;
         let mut to = self.reach.book.find(host).await?;
         loop {
@@ -155,13 +169,14 @@ impl Connect for Ssh {
             to = hop.clone();
         }
     }
+}
 
-    async fn connect(&self, host: &Host, wait: Duration, note: Live) -> Result<Arc<dyn Session>, Unreachable> {
-        let to = self.reach.book.find(host).await?;
-        let sudo = Sudo::new(host, &to.user, self.become_password.as_ref());
-        let session = session::Ssh::open(self.reach.clone(), to, sudo, wait, &note).await?;
-        Ok(Arc::new(session))
+/// Which of many hosts it is.
+fn named(host: &Host, why: Unreachable) -> Unreachable {
+    if why.what.contains(&host.name) {
+        return why;
     }
+    Unreachable { what: format!("{}: {}", host.name, why.what), ..why }
 }
 
 /// Whether the inventory says of `host` what can be used, as far as that shows from files alone: its pinned keys, its key

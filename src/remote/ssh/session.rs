@@ -173,6 +173,10 @@ impl Shared {
         }
     }
 
+    fn still_runs(&self, sessions: &[u32]) -> bool {
+        lock(&self.running).values().any(|running| running.session.is_some_and(|own| sessions.contains(&own)))
+    }
+
     /// Ends process sessions: asked to first, and three seconds later they are not asked any more.
     async fn end(self: Arc<Self>, user: User, sessions: Vec<u32>) {
         if sessions.is_empty() || self.main.handle.is_closed() {
@@ -186,8 +190,12 @@ impl Shared {
         });
         match ended.await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!("{}: what ran there could not be ended: {error}", self.to.name),
-            Err(_) => tracing::warn!("{}: what ran there did not end", self.to.name),
+            // What has said its end meanwhile needed none, and its connection may be closed by now.
+            Ok(Err(error)) if self.still_runs(&sessions) => {
+                tracing::warn!("{}: what ran there could not be ended: {error}", self.to.name);
+            }
+            Err(_) if self.still_runs(&sessions) => tracing::warn!("{}: what ran there did not end", self.to.name),
+            Ok(Err(_)) | Err(_) => {}
         }
     }
 }

@@ -89,6 +89,7 @@ impl Keeper {
     fn meet(self: &Arc<Self>, to: &Destination, key: PublicKey) -> Trust {
         match (to.known.strict, &self.asker) {
             (Strict::Accept, _) => {
+                tracing::warn!("{}: its key is new, and trusted from now on: {}", to.name, fingerprint(&key));
                 self.accept(&to.known, &key);
                 Trust::Yes
             }
@@ -277,8 +278,11 @@ fn other(host: &Destination, key: &PublicKey, pins: &[String]) -> Unreachable {
         fingerprint(key),
         pins.join("\n  ")
     );
-    let hint = "if it is that of another of its keys, say which it is of: host_key: ssh-ed25519 SHA256:…";
-    refused(what, Some(hint.into()))
+    let hint = "either somebody is in between, or the machine was installed anew, or that is the fingerprint of another of \
+                its keys: then say of which type it is, as `ssh-keygen -l` shows it: host_key: ssh-ed25519 SHA256:…";
+    let typed = "either somebody is in between, or the machine was installed anew. If you know that it was: correct host_key in \
+                 the inventory";
+    refused(what, Some(if pins.iter().all(|pin| pin.contains(' ')) { typed } else { hint }.into()))
 }
 
 fn revoked(host: &Destination, key: &PublicKey, at: &At) -> Unreachable {

@@ -105,7 +105,7 @@ impl Reach {
         limit: Duration,
         deadline: Instant,
     ) -> Result<Open, Trouble> {
-        let bastion = self.bastion(hop, deadline).await.map_err(|trouble| trouble.on_the_way(to))?;
+        let bastion = self.bastion(hop, deadline).await.map_err(|trouble| trouble.of_bastion(hop))?;
         let place = self.doors.enter(format!("{} {}", hop.key(), to.endpoint())).await;
         let stream = match dial::dial(&bastion, &to.address, to.port, limit).await {
             Ok(stream) => stream,
@@ -167,6 +167,10 @@ fn undialled(to: &Destination, hop: &Destination, why: Dial) -> Trouble {
             what: format!("{}: {} lets nobody through: {why}", to.endpoint(), hop.name),
             hint: Some(format!("set `AllowTcpForwarding yes` in the sshd_config of {}", hop.name)),
         }),
+        Dial::NoRoute(why) if why.contains("not known") || why.contains("resol") => Trouble::Again(Unreachable {
+            what: format!("{}: {} cannot resolve that name: {why}", to.endpoint(), hop.name),
+            hint: Some(format!("give the host an address as {} sees it", hop.name)),
+        }),
         Dial::Lost(lost) => unanswered(to, &format!("{} was lost on the way: {lost}", hop.name)),
         why => match unanswered(to, &why.to_string()) {
             Trouble::Again(trouble) => Trouble::Again(told(trouble.what, trouble.hint)),
@@ -181,12 +185,25 @@ pub(super) struct Complaint {
     said: Arc<Mutex<Vec<u8>>>,
     /// Whether that was all.
     whole: watch::Sender<bool>,
+    /// Whether it has ended.
+    ended: watch::Sender<bool>,
 }
 
 impl Complaint {
     /// There is no program.
     fn none() -> Self {
-        Self { said: Arc::default(), whole: watch::Sender::new(true) }
+        Self { said: Arc::default(), whole: watch::Sender::new(true), ended: watch::Sender::new(true) }
+    }
+
+    /// One that has just started.
+    fn begun() -> Self {
+        Self { said: Arc::default(), whole: watch::Sender::new(false), ended: watch::Sender::new(false) }
+    }
+
+    /// Waits until the program is gone, which it is soon after its stream is dropped: it must not outlive us.
+    pub async fn gone(&self) {
+        let mut ended = self.ended.subscribe();
+        let _ = ended.wait_for(|ended| *ended).await;
     }
 
     /// The last line of it, once it has ended, which is not waited for long.
@@ -207,21 +224,22 @@ fn speak(command: &str) -> io::Result<(Box<dyn Tunnel>, Complaint)> {
     let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let missing = || io::Error::other("it has no standard input and output");
     let (stdin, stdout) = child.stdin.take().zip(child.stdout.take()).ok_or_else(missing)?;
-    let complaint = Complaint { whole: watch::Sender::new(false), ..Complaint::none() };
+    let complaint = Complaint::begun();
     if let Some(stderr) = child.stderr.take() {
         tokio::spawn(listen(stderr, complaint.clone()));
     }
     let (held, dropped) = oneshot::channel();
-    tokio::spawn(outlive(child, dropped));
+    tokio::spawn(outlive(child, dropped, complaint.ended.clone()));
     Ok((Box::new(holding(join(stdout, stdin), held)), complaint))
 }
 
 /// A program whose connection has ended may have a last word to say; then it is ended.
-async fn outlive(mut child: Child, dropped: oneshot::Receiver<()>) {
+async fn outlive(mut child: Child, dropped: oneshot::Receiver<()>, ended: watch::Sender<bool>) {
     let _ = dropped.await;
     if timeout(LAST_WORDS, child.wait()).await.is_err() {
         let _ = child.kill().await;
     }
+    ended.send_replace(true);
 }
 
 async fn listen(mut from: tokio::process::ChildStderr, to: Complaint) {

@@ -220,8 +220,8 @@ fn one_ends_a_question() {
         "plays:\n- hosts: all\n  steps:\n  - file: { path: \"{{ root }}/kept\", state: absent }\n",
     );
     for (command, question) in [
-        ("run playbook.yml", "remember their keys? [y/N]"),
-        ("exec all -- true", "remember their keys? [y/N]"),
+        ("run playbook.yml", "remember its key? [y/N]"),
+        ("exec all -- true", "remember its key? [y/N]"),
         ("run remove.yml --accept-new-host-keys", "Remove or replace this? [y/N]"),
     ] {
         let mut terminal = OnTerminal::start(&ground, command);

@@ -92,7 +92,7 @@ async fn a_bastion_that_cannot_be_used_is_named() {
         async move { ssh.connect(&host, Duration::from_secs(1), quiet()).await.err().unwrap().what }
     });
     for what in futures::future::join_all(tries).await {
-        assert!(what.starts_with("on the way to node") && what.contains("connection refused"), "{what}");
+        assert!(what.starts_with("its bastion bastion: ") && what.contains("connection refused"), "{what}");
     }
     assert!(began.elapsed() < Duration::from_secs(15), "they do not wait for one another: {:?}", began.elapsed());
 }
@@ -130,4 +130,17 @@ async fn the_words_of_a_program_that_fails_are_shown() {
     let ssh = Ssh::new(Options { config, ..target.options() });
     let why = ssh.connect(&target.host("one"), Duration::from_secs(1), quiet()).await.err().unwrap();
     assert!(why.what.contains("the tunnel is closed"), "{}", why.what);
+}
+
+#[tokio::test]
+async fn a_program_that_hangs_is_named_and_does_not_outlive_its_try() {
+    let target = Sshd::start();
+    let seconds = format!("9{}.25", target.port);
+    std::fs::write(target.path("ssh_config"), format!("Host *\n ProxyCommand sleep {seconds}\n")).unwrap();
+    let config = Config::File(target.path("ssh_config"));
+    let ssh = Ssh::new(Options { config, ..target.options() });
+    let why = ssh.connect(&target.host("one"), Duration::from_secs(1), quiet()).await.err().unwrap();
+    assert!(why.what.contains("by its ProxyCommand: ") && why.what.contains(&seconds), "{}", why.what);
+    let left = std::process::Command::new("pgrep").args(["-f", &format!("sleep {seconds}")]).output().unwrap();
+    assert!(left.stdout.is_empty(), "{}", String::from_utf8_lossy(&left.stdout));
 }

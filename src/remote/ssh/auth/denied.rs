@@ -57,14 +57,26 @@ impl Denied {
             return "say which key it is: identity_file in the inventory; of a key of the agent the public half will do"
                 .into();
         }
-        let takes_passwords =
-            self.methods.iter().any(|method| method == "password" || method == "keyboard-interactive");
-        if takes_passwords && !self.methods.iter().any(|method| method == "publickey") && to.password.is_none() {
-            return "log in with a password: --ask-pass, or `password` in the inventory".into();
+        let takes = |names: &[&str]| self.methods.iter().any(|method| names.contains(&method.as_str()));
+        let takes_passwords = takes(&["password", "keyboard-interactive"]);
+        if self.said.contains("change your password")
+            || self.problems.iter().any(|one| one.contains("change your password"))
+        {
+            return format!("log in there by hand once and change it: ssh {}", to.login());
         }
+        if self.secret {
+            return "the password was refused: what -k asked for is not it, or `password` in the inventory is not; and is \
+                    that the right user?"
+                .into();
+        }
+        if takes_passwords && to.password.is_none() && (self.partly || !takes(&["publickey"])) {
+            return "log in with a password: --ask-pass (-k), or `password` in the inventory".into();
+        }
+        let or =
+            if takes_passwords && to.password.is_none() { "; or log in with a password: --ask-pass (-k)" } else { "" };
         format!(
             "is {user:?} the right user (clouds make ubuntu, debian, admin or root), and is that key in its \
-             ~/.ssh/authorized_keys? Give a machine that is just being made more time: --wait 5m"
+             ~/.ssh/authorized_keys? Give a machine that is just being made more time: --wait 5m{or}"
         )
     }
 }

@@ -153,7 +153,7 @@ impl Keys {
         if locked && !identity.batch && (identity.named || held.is_empty() && public.is_some()) {
             return self.unlock(path).await.map(|key| Offer::Key(path.into(), key));
         }
-        Err(needs_agent(path))
+        Err(if locked { needs_agent(path) } else { only_public(path) })
     }
 
     /// Asks for the passphrase, once for all hosts.
@@ -226,6 +226,14 @@ fn ask(asker: &dyn Asker, path: &Path) -> Result<Arc<PrivateKey>, Unreachable> {
     match decode_secret_key(&text, Some(phrase.expose())) {
         Ok(key) => Ok(Arc::new(key)),
         Err(_) => Err(Unreachable { what: format!("wrong passphrase for {}", path.display()), hint: None }),
+    }
+}
+
+fn only_public(path: &Path) -> Unreachable {
+    let private = path.with_extension("");
+    Unreachable {
+        what: format!("{} is a public key, and the agent does not hold its private half", path.display()),
+        hint: Some(format!("ssh-add {}, or name the private key itself", private.display())),
     }
 }
 
