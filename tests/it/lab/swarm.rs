@@ -138,6 +138,8 @@ fn cold_and_warm(hosts: &Hosts) {
 fn roles_and_labels(hosts: &Hosts) {
     hosts.ask("{ managers: \"node1:node2\", workers: \"node*\", labels: { disk: ssd } }");
     assert!(hosts.converges().contains("docker node promote"));
+    // The leader calls it reachable a moment before it answers for itself.
+    hosts.lab.on("node2", "for i in $(seq 60); do docker node ls >/dev/null 2>&1 && break; sleep 0.5; done");
     assert_eq!(hosts.nodes("node2")[1], "node2 manager active proven");
     assert_eq!(
         hosts.lab.on(
