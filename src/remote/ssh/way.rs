@@ -203,7 +203,7 @@ impl Complaint {
     /// Waits until the program is gone, which it is soon after its stream is dropped: it must not outlive us.
     pub async fn gone(&self) {
         let mut ended = self.ended.subscribe();
-        let _ = ended.wait_for(|ended| *ended).await;
+        let _ = timeout(LAST_WORDS * 4, ended.wait_for(|ended| *ended)).await;
     }
 
     /// The last line of it, once it has ended, which is not waited for long.
