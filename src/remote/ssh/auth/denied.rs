@@ -62,7 +62,7 @@ impl Denied {
         if self.said.contains("change your password")
             || self.problems.iter().any(|one| one.contains("change your password"))
         {
-            return format!("log in there by hand once and change it: ssh {}", to.login());
+            return format!("log in there by hand once and change it: ssh -p {} {user}@{}", to.port, to.address);
         }
         if self.secret {
             return "the password was refused: what -k asked for is not it, or `password` in the inventory is not; and is \
