@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::Options;
 use super::config::{Answer, Asked, Evaluator, Said};
 use super::destination::{Destination, From, Setting, Strict, Way, unhonoured};
+use super::lock;
 use crate::inventory::Host;
 use crate::remote::Unreachable;
 use crate::secret::Secret;
@@ -179,10 +180,6 @@ fn no_hop(host: &Host, jump: &str) -> Unreachable {
         what: format!("{}: {jump:?} says no hosts to go through", host.name),
         hint: Some("write it as for `ssh -J`: user@bastion.example.com:22, or several with commas between".into()),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

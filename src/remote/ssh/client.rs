@@ -1,7 +1,7 @@
 //! Our side's answers to what a server says of its own accord.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use russh::client::{ChannelOpenHandle, DisconnectReason, Handler, Msg, Session};
 use russh::keys::PublicKeyOrCertificate;
@@ -11,6 +11,7 @@ use tokio::time::{Duration, Instant, timeout};
 
 use super::destination::Destination;
 use super::hostkeys::HostKeys;
+use super::lock;
 use super::trust::{Answer, Keeper, Trust};
 use crate::remote::Unreachable;
 
@@ -144,10 +145,6 @@ impl Facts {
             Err(_) => Err(Refusal::Unanswered(answer)),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn words_for(error: &russh::Error) -> String {

@@ -36,7 +36,7 @@ mod way;
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use russh::keys::PublicKey;
@@ -169,6 +169,11 @@ impl Ssh {
             to = hop.clone();
         }
     }
+}
+
+/// What a thread that panicked left behind is still true enough.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Which of many hosts it is.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -13,6 +13,7 @@ use super::connection::{Connection, Hold};
 use super::destination::Destination;
 use super::dial;
 use super::exec::{self, Job};
+use super::lock;
 use super::sudo::Sudo;
 use crate::remote::{Command, Dial, Exec, Live, Lost, Output, Session, Tunnel, Unreachable, User};
 
@@ -44,10 +45,6 @@ struct Running {
     session: Option<u32>,
     /// To be ended as soon as it says so.
     unwanted: bool,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Ssh {

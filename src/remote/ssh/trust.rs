@@ -5,7 +5,7 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use russh::keys::{HashAlg, PublicKey, PublicKeyOrCertificate};
 use tokio::sync::watch;
@@ -13,6 +13,7 @@ use tokio::time::{Duration, sleep};
 
 use super::destination::{Destination, Known, Strict};
 use super::hostkeys::{At, Expected, HostKeys, Pin, Verdict, hash_name, stands};
+use super::lock;
 use super::{Asker, NewKey};
 use crate::remote::Unreachable;
 
@@ -47,10 +48,6 @@ fn at(known: &Known) -> Place {
 struct Question {
     keys: Vec<(Known, NewKey)>,
     answer: watch::Sender<Option<bool>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Keeper {

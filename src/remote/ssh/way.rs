@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, join};
 use tokio::net::lookup_host;
@@ -16,6 +16,7 @@ use tokio::time::{Duration, Instant, timeout};
 use super::connect::{Reach, SHORTEST_STAGE, Trouble, unanswered};
 use super::connection::{Connection, Hold};
 use super::destination::{Destination, Way};
+use super::lock;
 use super::watched::holding;
 use super::{dial, tcp};
 use crate::remote::{Dial, Tunnel, Unreachable};
@@ -297,10 +298,6 @@ fn no_program(to: &Destination, command: &str, error: &io::Error) -> Trouble {
         what: format!("{}: its ProxyCommand cannot be run: {error}\n$ {command}", to.endpoint()),
         hint: None,
     })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

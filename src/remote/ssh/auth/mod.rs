@@ -184,7 +184,7 @@ impl Login<'_> {
         Step::Cut
     }
 
-    /// An answer for each question: the first that is not to be seen is taken for that of the password.
+    /// An answer for each question; that of the password goes once, to the first whose words ask for it.
     async fn answers(&mut self, instructions: &str, prompts: &[Prompt]) -> Vec<String> {
         let mut answers = Vec::new();
         for prompt in prompts {

@@ -16,7 +16,7 @@ use crate::remote::ssh::client::Client;
 use crate::remote::ssh::trust::fingerprint;
 
 /// One way to prove who we are.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in super::super) enum Offer {
     /// A key from a file.
     Key(PathBuf, Arc<PrivateKey>),
@@ -27,7 +27,7 @@ pub(in super::super) enum Offer {
 }
 
 /// What to offer, best first.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(in super::super) struct Offers {
     pub list: Vec<Offer>,
     /// How many keys of the agent have no room among them.
@@ -37,7 +37,7 @@ pub(in super::super) struct Offers {
 }
 
 /// What signs for a certificate: certificates hold no private key, and agents do not know those that lie in files.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in super::super) enum Signer {
     Key(Arc<PrivateKey>),
     Agent(PathBuf, Box<AgentIdentity>),
