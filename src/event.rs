@@ -206,6 +206,8 @@ pub enum Outcome {
     Changed,
     /// Not as asked.
     Failed,
+    /// Not as asked, which may be, by `ignore_errors`.
+    Ignored,
     /// Not meant for this host, by its condition.
     Skipped,
     /// The host could not be reached.

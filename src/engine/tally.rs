@@ -35,8 +35,11 @@ impl Run<'_> {
 
 /// Tells how a job ended, and counts it.
 pub(super) fn finish(world: &World, step: &str, host: &str, item: Option<&str>, ended: &Ended, ms: u64) {
-    let outcome = ended.outcome.unwrap_or(Outcome::Failed);
-    world.count(host, |tally| count(tally, outcome, ended.ignored, ms));
+    let outcome = match ended.outcome.unwrap_or(Outcome::Failed) {
+        Outcome::Failed if ended.ignored => Outcome::Ignored,
+        outcome => outcome,
+    };
+    world.count(host, |tally| count(tally, outcome, ms));
     // What was refused on the way says itself what to do about it.
     let (message, remedy) = ended.message.as_deref().map(parted).unzip();
     world.tell(Event::JobFinished {
@@ -52,12 +55,12 @@ pub(super) fn finish(world: &World, step: &str, host: &str, item: Option<&str>, 
     });
 }
 
-fn count(tally: &mut Tally, outcome: Outcome, ignored: bool, ms: u64) {
+fn count(tally: &mut Tally, outcome: Outcome, ms: u64) {
     tally.ms += ms;
     match outcome {
         Outcome::Unchanged => tally.unchanged += 1,
         Outcome::Changed => tally.changed += 1,
-        Outcome::Failed if ignored => tally.ignored += 1,
+        Outcome::Ignored => tally.ignored += 1,
         Outcome::Failed => tally.failed += 1,
         Outcome::Skipped => tally.skipped += 1,
         Outcome::Unreachable => tally.unreachable = true,

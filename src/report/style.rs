@@ -62,7 +62,7 @@ impl Paint {
     pub fn by(self, outcome: Outcome, text: &str) -> String {
         match outcome {
             Outcome::Unchanged => self.good(text),
-            Outcome::Changed => self.change(text),
+            Outcome::Changed | Outcome::Ignored => self.change(text),
             Outcome::Failed | Outcome::Unreachable => self.bad(text),
             Outcome::Skipped => self.quiet(text),
         }
@@ -75,6 +75,7 @@ pub(super) fn word(outcome: Outcome) -> &'static str {
         Outcome::Unchanged => "ok",
         Outcome::Changed => "changed",
         Outcome::Failed => "failed",
+        Outcome::Ignored => "ignored",
         Outcome::Skipped => "skipped",
         Outcome::Unreachable => "unreachable",
     }

@@ -132,11 +132,12 @@ fn who(jobs: &[&Job]) -> String {
 fn closing(hosts: &[Tally], ms: u64, code: u8) -> String {
     let changed: usize = hosts.iter().map(|tally| tally.changed).sum();
     let on = hosts.iter().filter(|tally| tally.changed > 0).count();
-    let changes = format!("{} on {}", plural(changed, "change"), plural(on, "host"));
+    let ignored: usize = hosts.iter().map(|tally| tally.ignored).sum();
+    let forgiven = if ignored == 0 { String::new() } else { format!(", {} ignored", plural(ignored, "failure")) };
+    let changes = format!("{} on {}{forgiven}", plural(changed, "change"), plural(on, "host"));
     let time = elapsed(ms);
-    let ignored = hosts.iter().map(|tally| tally.ignored).sum();
     match code {
-        0 if ignored > 0 => format!("Done: {changes}, {} ignored ({time})", plural(ignored, "failure")),
+        0 if ignored > 0 => format!("Done: {changes} ({time})"),
         0 if changed == 0 && hosts.len() == 1 => format!("Nothing to do: 1 host is as asked ({time})"),
         0 if changed == 0 => format!("Nothing to do: {} are as asked ({time})", plural(hosts.len(), "host")),
         0 => format!("Done: {changes} ({time})"),
@@ -237,6 +238,16 @@ mod tests {
     fn a_failure_that_was_to_be_ignored_is_not_called_nothing_to_do() {
         let tally = Tally { host: "node1".into(), ignored: 1, ..Tally::default() };
         assert_eq!(closing(&[tally], 400, 0), "Done: 0 changes on 0 hosts, 1 failure ignored (0.4 s)");
+    }
+
+    #[test]
+    fn a_failure_that_was_to_be_ignored_is_not_told_again_nor_gone_on_from() {
+        let mut events = story::failing();
+        events.retain(|event| !matches!(event, Event::HostLost { .. }));
+        let ignored = story::told("ready", "node2", Outcome::Ignored, Some("no clock is set"), 3);
+        events.insert(6, ignored);
+        let told = told(&events);
+        assert!(told.contains("--from swarm\n") && !told.contains("no clock is set"), "{told}");
     }
 
     #[test]
