@@ -5,6 +5,7 @@
 
 mod load;
 mod pattern;
+mod pin;
 mod range;
 mod resolve;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::secret::Secret;
 use crate::yaml::Node;
 
 pub use pattern::{Pattern, PatternError};
+pub use pin::Pin;
 
 /// All hosts and groups that were written down.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,8 +81,8 @@ pub struct Host {
     pub identity_file: Option<PathBuf>,
     /// Hosts to go through, as `ssh -J` takes them: names of the inventory, or `user@host:port`; `none` for none.
     pub jump: Option<String>,
-    /// Pinned host keys, each as a line of `known_hosts` without its first field (`ssh-ed25519 AAAA…`).
-    pub host_keys: Vec<String>,
+    /// Pinned host keys.
+    pub host_keys: Vec<Pin>,
     /// Whether commands run through sudo (default true; nothing is put in front where root logs in).
     pub become_root: bool,
     /// Who sudo becomes; `root` where none is given.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::tree::{Tree, Var, put};
-use super::{Group, Host, Inventory, Private};
+use super::{Group, Host, Inventory, Pin, Private};
 use crate::secret::Secret;
 use crate::yaml::{Error, Errors, Node, from_node};
 
@@ -130,22 +130,25 @@ impl Keys<'_> {
         text.map(Secret::new)
     }
 
-    fn host_keys(&mut self) -> Vec<String> {
-        match self.node("host_key") {
-            None => Vec::new(),
-            Some(node) if node.as_list().is_some() => {
-                from_node(&node).map_err(|error| self.errors.push(error)).unwrap_or_default()
-            }
-            Some(node) => {
-                from_node(&node).map(|key| vec![key]).map_err(|error| self.errors.push(error)).unwrap_or_default()
-            }
-        }
+    fn host_keys(&mut self) -> Vec<Pin> {
+        let Some(node) = self.node("host_key") else { return Vec::new() };
+        let lines = node.as_list().map_or_else(|| vec![node.clone()], <[Node]>::to_vec);
+        let pins = lines.iter().map(pin);
+        pins.filter_map(|pin| pin.map_err(|error| self.errors.push(error)).ok()).collect()
     }
 
     fn private(&mut self) -> Option<Private> {
         let text: String = self.take("private_address")?;
         Some(text.parse::<IpAddr>().map_or(Private::Interface(text), Private::Address))
     }
+}
+
+fn pin(node: &Node) -> Result<Pin, Error> {
+    from_node::<String>(node)?.parse().map_err(|why| {
+        Error::at(&node.at, format!("`host_key` is no public key: {why}")).with_hint(
+            "it is a line of known_hosts without its first field, ssh-ed25519 AAAA…, or a fingerprint: ssh-ed25519 SHA256:…",
+        )
+    })
 }
 
 fn host(name: &str, vars: Vec<Var>, groups: Vec<String>, errors: &mut Vec<Error>) -> Host {

@@ -10,11 +10,14 @@ use tokio::time::Duration;
 
 use super::config::{Answer, Standing, Tokens, keyword};
 use super::hostkeys::place;
-use crate::inventory::Host;
+use crate::inventory::{Host, Pin};
 use crate::secret::Secret;
 
 /// Between two signs of life, and how many may be missed, where nothing is said.
 const ALIVE: (Duration, usize) = (Duration::from_secs(15), 3);
+
+const INTERVAL: &str = "ServerAliveInterval";
+const COUNT: &str = "ServerAliveCountMax";
 
 /// All that is needed to reach one host.
 #[derive(Clone, Debug)]
@@ -94,7 +97,7 @@ pub(super) struct Known {
     /// New keys go to the first one.
     pub user_files: Vec<PathBuf>,
     pub global_files: Vec<PathBuf>,
-    pub pinned: Vec<String>,
+    pub pinned: Vec<Pin>,
     pub strict: Strict,
     /// Whether names are written hashed; as in the file's other lines where nothing says so.
     pub hash: Option<bool>,
@@ -346,11 +349,19 @@ impl Layers<'_> {
         let mut number = |keyword| self.one(keyword, None).and_then(|text| text.parse::<u64>().ok());
         let connect = number("ConnectTimeout").filter(|seconds| *seconds > 0).map(Duration::from_secs);
         let attempts = number("ConnectionAttempts").map_or(1, |count| u32::try_from(count).unwrap_or(u32::MAX));
-        let interval = number("ServerAliveInterval").filter(|seconds| *seconds > 0).map(Duration::from_secs);
-        let count = number("ServerAliveCountMax").and_then(|count| usize::try_from(count).ok());
-        // Where nobody asks for signs of life, we do: what is dead must be noticed.
-        let alive = interval.map_or(ALIVE, |interval| (interval, count.unwrap_or(ALIVE.1)));
-        Patience { connect, attempts, alive }
+        Patience { connect, attempts, alive: self.alive() }
+    }
+
+    /// Where nobody asks for signs of life, we do: what is dead must be noticed.
+    fn alive(&mut self) -> (Duration, usize) {
+        let asked =
+            self.answer.said.one(INTERVAL).and_then(|seconds| seconds.parse().ok()).filter(|seconds| *seconds > 0);
+        match asked {
+            Some(_) => drop(self.one(INTERVAL, None)),
+            None => self.tell(INTERVAL, &ALIVE.0.as_secs().to_string(), From::Default),
+        }
+        let count = self.one(COUNT, None).and_then(|count| count.parse().ok());
+        (asked.map_or(ALIVE.0, Duration::from_secs), count.unwrap_or(ALIVE.1))
     }
 
     fn environment(&mut self) -> Vec<(String, String)> {

@@ -13,19 +13,13 @@ use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns, Marker};
 use russh::keys::{Algorithm, Certificate, EcdsaCurve, HashAlg, PublicKey, PublicKeyOrCertificate};
 use sha1::Sha1;
 
+use crate::inventory::Pin;
+
 /// A key that was expected, and where that is written.
 #[derive(Clone, Debug)]
 pub(super) struct Expected {
     pub key: PublicKey,
     pub at: At,
-}
-
-/// A key that the inventory pins.
-#[derive(Clone, Debug)]
-pub(super) enum Pin {
-    Key(Box<PublicKey>),
-    /// The one of a key; of which type, where that is said.
-    Fingerprint(Option<Algorithm>, Fingerprint),
 }
 
 /// Where an expected key is written.
@@ -101,12 +95,12 @@ impl HostKeys {
     }
 
     /// Pinned keys win over everything that files say, but for a revocation.
-    pub fn pin(&mut self, pins: Vec<Pin>) {
+    pub fn pin(&mut self, pins: &[Pin]) {
         self.expected.clear();
         for pin in pins {
             match pin {
-                Pin::Key(key) => self.expected.push(Expected { key: *key, at: At::Inventory }),
-                Pin::Fingerprint(algorithm, fingerprint) => self.fingerprints.push((algorithm, fingerprint)),
+                Pin::Key(key) => self.expected.push(Expected { key: (**key).clone(), at: At::Inventory }),
+                Pin::Fingerprint(algorithm, fingerprint) => self.fingerprints.push((algorithm.clone(), *fingerprint)),
             }
         }
         self.any_port.clear();

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Duration, sleep};
 
 use super::destination::{Destination, Known, Strict};
-use super::hostkeys::{At, Expected, HostKeys, Pin, Verdict, hash_name, stands};
+use super::hostkeys::{At, Expected, HostKeys, Verdict, hash_name, stands};
 use super::lock;
 use super::{Asker, NewKey};
 use crate::remote::Unreachable;
@@ -59,9 +59,8 @@ impl Keeper {
     pub fn keys(&self, to: &Destination) -> Result<HostKeys, Unreachable> {
         let known = &to.known;
         let mut keys = HostKeys::read(known.files(), &known.host, &known.place).map_err(|error| unreadable(&error))?;
-        let pins = pinned(&to.name, &known.pinned)?;
-        if !pins.is_empty() {
-            keys.pin(pins);
+        if !known.pinned.is_empty() {
+            keys.pin(&known.pinned);
             return Ok(keys);
         }
         for key in lock(&self.accepted).get(&at(known)).into_iter().flatten() {
@@ -185,32 +184,6 @@ fn record(file: &Path, at: &Known, key: &PublicKey) -> io::Result<()> {
     let start = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
     let key = PublicKey::new(key.key_data().clone(), "").to_openssh().map_err(io::Error::other)?;
     out.write_all(format!("{start}{name} {}\n", key.trim_end()).as_bytes())
-}
-
-/// The keys that the inventory pins.
-pub(super) fn pinned(host: &str, lines: &[String]) -> Result<Vec<Pin>, Unreachable> {
-    lines.iter().map(|line| pin(line).map_err(|why| no_pin(host, line, &why))).collect()
-}
-
-/// A key, `SHA256:…`, or that behind the key's type.
-fn pin(line: &str) -> Result<Pin, String> {
-    let line = line.trim();
-    let (kind, print) = line.split_once(' ').map_or((None, line), |(kind, print)| (Some(kind), print));
-    if !print.starts_with("SHA256:") {
-        return PublicKey::from_openssh(line).map(|key| Pin::Key(key.into())).map_err(|error| error.to_string());
-    }
-    let kind = kind.map(str::parse).transpose().map_err(|_| "it is of no type that is known".to_owned())?;
-    print.trim().parse().map(|print| Pin::Fingerprint(kind, print)).map_err(|error| error.to_string())
-}
-
-fn no_pin(host: &str, line: &str, why: &str) -> Unreachable {
-    Unreachable {
-        what: format!("the host_key of {host} in the inventory is no public key: {why}: {line:?}"),
-        hint: Some(
-            "it is a line of known_hosts without its first field, ssh-ed25519 AAAA…, or a fingerprint: ssh-ed25519 SHA256:…"
-                .into(),
-        ),
-    }
 }
 
 /// `ssh-ed25519 SHA256:…`, as `ssh-keygen -l` shows it.

@@ -140,7 +140,10 @@ async fn a_pinned_key_wins_over_files() {
     let sshd = Sshd::start();
     know(&sshd, &format!("[127.0.0.1]:{} {}", sshd.port, other_key(&sshd, "ed25519")));
     connect(sshd.options(), &sshd.host("one")).await.unwrap();
-    let host = Host { host_keys: vec![fs::read_to_string(sshd.path("other.pub")).unwrap()], ..sshd.host("one") };
+    let host = Host {
+        host_keys: vec![fs::read_to_string(sshd.path("other.pub")).unwrap().parse().unwrap()],
+        ..sshd.host("one")
+    };
     let why = refused(sshd.options(), &host).await;
     assert!(why.what.contains("the inventory"), "{}", why.what);
 }

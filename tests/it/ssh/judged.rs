@@ -180,7 +180,7 @@ async fn a_fingerprint_in_the_inventory_pins_the_host() {
         let line = must("ssh-keygen", &["-lf", &sshd.path(file).display().to_string()]);
         line.split_whitespace().nth(1).unwrap().to_owned()
     };
-    let pinned = |pin: String| Host { host_keys: vec![pin], ..sshd.host("one") };
+    let pinned = |pin: String| Host { host_keys: vec![pin.parse().unwrap()], ..sshd.host("one") };
     for pin in [
         print("host_ed25519.pub"),
         format!("ssh-ed25519 {}", print("host_ed25519.pub")),
@@ -190,6 +190,4 @@ async fn a_fingerprint_in_the_inventory_pins_the_host() {
     }
     let why = connect(sshd.options(), &pinned(print("identity.pub"))).await.err().unwrap();
     assert!(why.what.contains("not the one that the inventory pins"), "{}", why.what);
-    let why = connect(sshd.options(), &pinned("SHA256:short".into())).await.err().unwrap();
-    assert!(why.what.contains("is no public key"), "{}", why.what);
 }

@@ -106,7 +106,7 @@ impl Sshd {
             password: None,
             identity_file: Some(self.identity()),
             jump: None,
-            host_keys: vec![self.host_key()],
+            host_keys: vec![self.host_key().parse().unwrap()],
             become_root: true,
             become_user: "root".into(),
             become_password: None,

@@ -94,19 +94,19 @@ fn only_known_types_are_asked_for() {
 fn a_fingerprint_is_enough_to_pin_a_key() {
     let print = |text: &str| PublicKey::from_openssh(text).unwrap().fingerprint(HashAlg::Sha256);
     let mut keys = read(&format!("h {ONE}"), "h", 22);
-    keys.pin(vec![Pin::Fingerprint(None, print(TWO))]);
+    keys.pin(&[Pin::Fingerprint(None, print(TWO))]);
     assert!(matches!(keys.judge(&key(TWO)), Verdict::Known));
     assert!(matches!(keys.judge(&key(ONE)), Verdict::Other(pins) if pins == [print(TWO).to_string()]));
     assert_eq!(keys.algorithms(), safe());
     keys = read("", "h", 22);
-    keys.pin(vec![Pin::Fingerprint(Some(Algorithm::Ed25519), print(TWO))]);
+    keys.pin(&[Pin::Fingerprint(Some(Algorithm::Ed25519), print(TWO))]);
     assert_eq!(keys.algorithms(), [Algorithm::Ed25519], "it must show that one");
 }
 
 #[test]
 fn pinned_keys_win_over_files_but_not_over_revocations() {
     let mut keys = read(&format!("h {ONE}\n@revoked h {TWO}"), "h", 22);
-    keys.pin(vec![Pin::Key(PublicKey::from_openssh(TWO).unwrap().into())]);
+    keys.pin(&[Pin::Key(PublicKey::from_openssh(TWO).unwrap().into())]);
     assert!(matches!(keys.judge(&key(TWO)), Verdict::Revoked(_)));
     assert!(matches!(keys.judge(&key(ONE)), Verdict::Changed(_)));
 }
