@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::args::Global;
 use super::show::Show;
-use super::{Failure, world};
+use super::{Failure, failure, world};
+use crate::event::Code;
 use crate::inventory::{Host, Inventory, Private};
 use crate::remote::ssh::{Options, Setting, Ssh};
 use crate::report::Paint;
@@ -42,26 +43,29 @@ impl Hosts {
     ///
     /// # Errors
     /// Bad input, or standard output is gone.
-    pub async fn run(&self, global: &Global) -> anyhow::Result<()> {
+    pub async fn run(&self, global: &Global) -> anyhow::Result<Code> {
         let inventory = world::inventory(global)?;
         let hosts = world::select(&inventory, &self.pattern)?;
-        let settings = if self.ssh { settings(global, &inventory, &hosts).await? } else { Vec::new() };
+        let ways = if self.ssh { ways(global, &inventory, &hosts).await } else { Vec::new() };
         let (mut out, paint) = (io::stdout().lock(), Show::of(global).paint);
         if self.json {
-            let settings = settings.iter().map(Some).chain(std::iter::repeat(None));
-            let hosts: Vec<Value> =
-                hosts.iter().zip(settings).map(|(host, settings)| as_json(host, settings)).collect();
+            let ways = ways.iter().map(Some).chain(std::iter::repeat(None));
+            let hosts: Vec<Value> = hosts.iter().zip(ways).map(|(host, way)| as_json(host, way)).collect();
             writeln!(out, "{:#}", Value::Array(hosts))?;
         } else if self.ssh {
-            hosts.iter().zip(&settings).try_for_each(|(host, settings)| told(&mut out, host, settings, paint))?;
+            hosts.iter().zip(&ways).try_for_each(|(host, way)| told(&mut out, host, way, paint))?;
         } else {
             table(&mut out, &hosts, paint)?;
         }
-        Ok(())
+        Ok(if ways.iter().all(Result::is_ok) { Code::Settled } else { Code::BadInput })
     }
 }
 
-async fn settings(global: &Global, inventory: &Inventory, hosts: &[Arc<Host>]) -> anyhow::Result<Vec<Vec<Setting>>> {
+/// How a host is reached, or why nobody can say.
+type Way = Result<Vec<Setting>, Failure>;
+
+/// Those of all hosts: one that has none hides no other.
+async fn ways(global: &Global, inventory: &Inventory, hosts: &[Arc<Host>]) -> Vec<Way> {
     let ssh = Ssh::new(Options {
         config: global.config(),
         accept_new_host_keys: global.accept_new_host_keys,
@@ -70,15 +74,25 @@ async fn settings(global: &Global, inventory: &Inventory, hosts: &[Arc<Host>]) -
     });
     let mut all = Vec::new();
     for host in hosts {
-        let mut settings = ssh.settings(host).await.map_err(Failure::unusable)?;
-        settings.sort_by_key(|setting| setting.keyword.to_lowercase());
+        let settings = ssh.settings(host).await.map_err(Failure::unusable).map(|mut settings| {
+            settings.sort_by_key(|setting| setting.keyword.to_lowercase());
+            settings
+        });
         all.push(settings);
     }
-    Ok(all)
+    all
 }
 
-/// The host, and a setting a line below it.
-fn told(out: &mut impl Write, host: &Host, settings: &[Setting], paint: Paint) -> io::Result<()> {
+/// The host, and a setting a line below it; what is wrong goes to standard error.
+fn told(out: &mut impl Write, host: &Host, way: &Way, paint: Paint) -> io::Result<()> {
+    let settings = match way {
+        Ok(settings) => settings,
+        Err(why) => {
+            out.flush()?;
+            failure::tell(&why.clone().into(), paint);
+            return Ok(());
+        }
+    };
     let width = |cell: fn(&Setting) -> usize| settings.iter().map(cell).max().unwrap_or(0);
     let (keyword, value) = (width(|setting| setting.keyword.len()), width(|setting| setting.value.len()).min(50));
     writeln!(out, "{}", paint.strong(&host.name))?;
@@ -87,11 +101,13 @@ fn told(out: &mut impl Write, host: &Host, settings: &[Setting], paint: Paint) -
     })
 }
 
-fn as_json(host: &Host, settings: Option<&Vec<Setting>>) -> Value {
+fn as_json(host: &Host, way: Option<&Way>) -> Value {
     let mut json = plain_json(host);
-    if let Some(settings) = settings {
-        let one = |setting: &Setting| json!({"keyword": setting.keyword, "value": setting.value, "from": setting.from.to_string()});
-        json["ssh"] = settings.iter().map(one).collect();
+    let one = |setting: &Setting| json!({"keyword": setting.keyword, "value": setting.value, "from": setting.from.to_string()});
+    match way {
+        None => {}
+        Some(Ok(settings)) => json["ssh"] = settings.iter().map(one).collect(),
+        Some(Err(why)) => json["error"] = json!({"message": why.to_string(), "hint": why.remedy()}),
     }
     json
 }

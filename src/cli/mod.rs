@@ -69,7 +69,7 @@ async fn far(global: &Global, command: Command) -> anyhow::Result<Code> {
         Command::Forward(forward) => forward.run(global).await,
         Command::Down(down) => down.run(global).await,
         Command::Check(check) => check.run(global).await.map(|()| Code::Settled),
-        Command::Hosts(hosts) => hosts.run(global).await.map(|()| Code::Settled),
+        Command::Hosts(hosts) => hosts.run(global).await,
         near => act(global, near),
     }
 }

@@ -59,7 +59,7 @@ fn sudo(name: &str, login: &str, code: i32, said: &str) -> String {
     if code == 127 {
         return format!(
             "there is no sudo, by which {login:?} could run commands as {name:?}: {said}{HINT}install sudo on the host, \
-             log in as root (user: root in the inventory), or say become: false where no step needs it"
+             log in as root (user: root in the inventory), or say become: false, or `skep exec --login`, where root is not needed"
         );
     }
     format!("sudo did not let {login:?} run commands as {name:?}: {said}{HINT}{}", remedy(name, login, code, said))
@@ -74,7 +74,7 @@ fn remedy(name: &str, login: &str, code: i32, said: &str) -> String {
     }
     let without = format!(
         "as an administrator of the host: echo '{login} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/90-{login} \
-         (or become: false, where no step needs it)"
+         (or become: false, or `skep exec --login`, where root is not needed)"
     );
     if wants_password(code, said) {
         return format!(

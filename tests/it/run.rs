@@ -281,6 +281,18 @@ fn what_cannot_log_in_is_2_and_nobody_is_contacted() {
     assert_eq!(ground.servers.iter().map(Sshd::connections).sum::<usize>(), 0);
 }
 
+#[test]
+fn a_pin_that_is_none_is_told_at_its_place() {
+    let ground = Ground::new(&["alpha"]);
+    ground.write("inventory/hosts.yml", "all:\n  hosts:\n    alpha:\n      host_key:\n        - SHA256:short\n");
+    let (code, told) = ground.told(&[]);
+    assert!(code == 2 && told.contains("hosts.yml:5:11") && told.contains("or a fingerprint"), "{told}");
+    ground.write("inventory/hosts.yml", "all:\n  hosts:\n    alpha:\n");
+    let output = ground.skep(&["hosts", "--ssh", "--ssh-config", "nowhere"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("the ssh_config nowhere cannot be read: No such file"), "{told}");
+}
+
 /// An inventory with one host, on which this user logs in and is to become root.
 fn logs_in(ground: &Ground, name: &str) {
     logs_in_with(ground, name, "");

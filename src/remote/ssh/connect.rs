@@ -216,8 +216,7 @@ impl Reach {
                 }
             }
             (None, Error::Disconnect | Error::HUP | Error::Version | Error::IO(_)) => {
-                let verb = if matches!(host.way, Way::Command(..)) { "it says" } else { "it refuses" };
-                let said = said.map(|said| format!("{verb}: {said:?}"));
+                let said = said.map(|said| spoken(&host.way, &said));
                 unanswered(host, &said.unwrap_or_else(|| format!("it hung up during the handshake ({error})")))
             }
             (None, error) => Trouble::Final(Unreachable {
@@ -316,6 +315,16 @@ async fn expire(facts: &Facts, limit: Duration) {
 async fn accepted(mut answer: Answer, no: Unreachable) -> Result<(), Unreachable> {
     let yes = answer.wait_for(Option::is_some).await.is_ok_and(|yes| *yes == Some(true));
     if yes { Ok(()) } else { Err(no) }
+}
+
+/// sshd turns away in its own words; who has others may be no sshd. A program that leads to it complains in any.
+fn spoken(way: &Way, said: &str) -> String {
+    let sshd = ["Exceeded MaxStartups", "Not allowed at this time"];
+    match way {
+        Way::Command(..) => format!("it says: {said:?}"),
+        _ if sshd.iter().any(|words| said.starts_with(words)) => format!("it refuses: {said:?}"),
+        _ => format!("it says no word of SSH, but: {said:?}"),
+    }
 }
 
 /// What came instead of SSH: the host's own words, or those of the program that leads to it.

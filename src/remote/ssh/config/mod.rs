@@ -5,6 +5,7 @@ mod shape;
 mod tokens;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -136,8 +137,10 @@ impl Evaluator {
 
     /// What OpenSSH does by itself.
     async fn usual(&self) -> Result<Option<Arc<Said>>, Unreachable> {
-        if self.config == Config::None {
-            return Ok(None);
+        match &self.config {
+            Config::None => return Ok(None),
+            Config::File(file) => readable(file)?,
+            Config::Users => {}
         }
         let ask = async || match self.evaluate(Some(Path::new("/dev/null")), nobody()).await {
             Ok(said) => Ok(Some(Arc::new(said.shared()))),
@@ -209,6 +212,14 @@ impl Evaluator {
     }
 }
 
+/// Also asked where there is an `ssh`, which says no more than "Can't open user config file".
+fn readable(file: &Path) -> Result<(), Unreachable> {
+    File::open(file).map(drop).map_err(|error| Unreachable {
+        what: format!("the ssh_config {} cannot be read: {error}", file.display()),
+        hint: Some("name another: --ssh-config FILE (`none` for none), or leave it out".into()),
+    })
+}
+
 fn nobody() -> Asked<'static> {
     Asked { host: "nobody", user: None, port: None }
 }
@@ -276,7 +287,11 @@ mod tests {
         let gone = Evaluator::of(Config::Users, "/no/such/ssh".into());
         assert!(gone.ask(asked("one")).await.unwrap().is_none());
         let gone = Evaluator::of(Config::File("/x".into()), "/no/such/ssh".into());
-        assert!(gone.ask(asked("one")).await.unwrap_err().what.contains("/x cannot be read"));
+        assert!(gone.ask(asked("one")).await.unwrap_err().what.contains("/x cannot be read: No such file"));
+        let (folder, there) = evaluator("");
+        let gone = Evaluator::of(there.config, "/no/such/ssh".into());
+        assert!(gone.ask(asked("one")).await.unwrap_err().what.contains("there is no `ssh` here"));
+        drop(folder);
         assert!(Evaluator::new(Config::None).ask(asked("one")).await.unwrap().is_none());
     }
 }
