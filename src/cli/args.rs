@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{Failure, check, completions, down, exec, forward, hosts, man, plan, run, up};
 use crate::remote::ssh::Config;
@@ -69,8 +69,8 @@ pub struct Global {
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", help_heading = "Everywhere")]
     pub color: When,
     /// Also show every command and every line of output
-    #[arg(short, long, global = true, help_heading = "Everywhere")]
-    pub verbose: bool,
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Everywhere")]
+    pub verbose: u8,
     /// Trust hosts whose key is not known yet, and remember it; a changed key is refused all the same
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub accept_new_host_keys: bool,

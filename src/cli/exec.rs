@@ -1,7 +1,8 @@
 //! `skep exec`: one command on many hosts, equal outputs folded together.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Args;
@@ -14,8 +15,8 @@ use super::{Failure, fleet};
 use crate::actions::works_as;
 use crate::event::{Code, Tally};
 use crate::inventory::Host;
-use crate::remote::{self, Exec as Call, Output, Session};
-use crate::report::{Paint, fold};
+use crate::remote::{self, Exec as Call, Live, Lost, Output, Session};
+use crate::report::{Detail, Paint, fold};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,6 +44,8 @@ pub struct Exec {
 
 /// Bytes of each output that are shown: the last ones of a longer one.
 const SHOWN: usize = 16 << 20;
+/// Lines that are kept of the output of a command that has no end.
+const LAST: usize = 20;
 
 impl Exec {
     /// Runs it.
@@ -52,7 +55,7 @@ impl Exec {
     pub async fn run(self, global: &Global) -> anyhow::Result<Code> {
         let (world, since) = (World::open(global)?, Instant::now());
         let hosts = world.meant(&self.pattern).await?;
-        let asked = fleet::ask(&world, &hosts, |host, session| self.ask(host, session)).await;
+        let asked = fleet::ask(&world, &hosts, |host, session| self.ask(host, session, world.show)).await;
         asked.tell_lost("exec", world.show)?;
         tell(&mut io::stdout().lock(), &asked.answers, hosts.len() == 1, world.show)?;
         let code = asked.answers.iter().map(|(_, output)| code(output)).fold(asked.code(), Code::combine);
@@ -60,12 +63,13 @@ impl Exec {
         Ok(fleet::finish(tallies.collect(), since, code, world.show)?)
     }
 
-    async fn ask(&self, host: Arc<Host>, session: Arc<dyn Session>) -> Result<Output, Failure> {
-        let command = self.command(&host);
+    async fn ask(&self, host: Arc<Host>, session: Arc<dyn Session>, show: Show) -> Result<Output, Failure> {
+        let (command, last) = (self.command(&host), Arc::new(Mutex::new(VecDeque::new())));
         // One byte more shows that something was left out.
-        let answer = session.exec(Call { cap: SHOWN + 1, ..Call::new(&command) }).await;
+        let live = Some(heard(&host.name, Arc::clone(&last), show));
+        let answer = session.exec(Call { cap: SHOWN + 1, live, ..Call::new(&command) }).await;
         session.close().await;
-        answer.map_err(|lost| fleet::no_answer(&lost))
+        answer.map_err(|lost| cut(&lost, &last.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// One word is a line of shell, several are a program and its arguments.
@@ -76,6 +80,31 @@ impl Exec {
             [] => remote::Command::sh(":"),
         };
         command.by(works_as(host, self.login.then_some(false), self.become_user.as_deref()))
+    }
+}
+
+/// Keeps the last lines of an output, and shows each as it comes where everything is to be shown to a person.
+fn heard(host: &str, last: Arc<Mutex<VecDeque<String>>>, show: Show) -> Live {
+    let (host, aloud) = (host.to_owned(), show.detail == Detail::Everything && show.form != Form::Json);
+    Arc::new(move |text: &str| {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in text.lines() {
+            if aloud {
+                let _ = writeln!(io::stderr(), "{}", show.paint.quiet(&format!("{host} | {line}")));
+            }
+            last.truncate(LAST - 1);
+            last.push_front(line.to_owned());
+        }
+    })
+}
+
+/// A command that has no end is told with what it had printed.
+fn cut(lost: &Lost, last: &VecDeque<String>) -> Failure {
+    let printed: String = last.iter().rev().map(|line| format!("\n  | {line}")).collect();
+    let why = fleet::no_answer(lost).adding(&printed);
+    match lost {
+        Lost::Connection(_) => why.hint("whether it has done its work is not known: look there before it runs again"),
+        _ => why,
     }
 }
 
@@ -145,7 +174,6 @@ fn block(out: &mut impl Write, hosts: &[&str], output: &Output, alone: bool, pai
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Detail;
 
     fn ended(name: &str, code: i32, stdout: &str, stderr: &str) -> Answer {
         (Arc::new(super::super::testing::host(name)), Output { code, stdout: stdout.into(), stderr: stderr.into() })
@@ -168,6 +196,19 @@ mod tests {
     #[test]
     fn a_single_host_that_does_well_needs_no_title() {
         assert_eq!(told(&[ended("node1", 0, "a", "")], Form::Plain), "a\n");
+    }
+
+    #[test]
+    fn a_command_without_an_end_is_told_with_the_last_that_it_printed() {
+        let last = Arc::new(Mutex::new(VecDeque::new()));
+        let show = Show { form: Form::Plain, paint: Paint::new(false), detail: Detail::Steps };
+        let live = heard("node1", Arc::clone(&last), show);
+        (1..=LAST + 5).for_each(|line| live(&format!("line {line}\n")));
+        let why = cut(&Lost::Connection("it hung up".into()), &last.lock().expect("no panic"));
+        let lines: Vec<String> = why.to_string().lines().map(str::to_owned).collect();
+        assert_eq!((lines.len(), &*lines[1], &*lines[LAST]), (LAST + 1, "  | line 6", "  | line 25"));
+        assert!(lines[0].contains("it hung up") && why.remedy().is_some_and(|hint| hint.contains("not known")));
+        assert_eq!(cut(&Lost::Unsent("it hung up".into()), &VecDeque::new()).remedy(), None, "it has not run");
     }
 
     #[test]

@@ -51,6 +51,13 @@ impl Failure {
         Self { message: what.to_owned(), hint: hint.map(str::to_owned), code: Code::Failed }
     }
 
+    /// The same with more behind its message.
+    #[must_use]
+    pub fn adding(mut self, more: &str) -> Self {
+        self.message += more;
+        self
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> Option<&str> {
         self.hint.as_deref()

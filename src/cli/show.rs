@@ -23,7 +23,7 @@ impl Show {
     pub fn of(global: &Global) -> Self {
         let form = form(global.output, terminal());
         let paint = Paint::new(colour(global.color, form == Form::Human));
-        let detail = if global.verbose { Detail::Everything } else { Detail::Steps };
+        let detail = if global.verbose > 0 { Detail::Everything } else { Detail::Steps };
         Self { form, paint, detail }
     }
 

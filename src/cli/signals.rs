@@ -1,5 +1,6 @@
 //! Ctrl-C, `kill` and a closed terminal: the first one asks the run to end, the second ends it.
 
+use std::io::{self, Write};
 use std::process;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,12 @@ use super::terminal::Terminal;
 use crate::event::Code;
 use crate::inventory::Host;
 use crate::remote::{Connect, Live, Session, Unreachable};
+
+/// What the second signal leaves.
+const ABANDONED: &str = "\
+interrupted twice: nothing more is waited for. What ran on hosts may be running still.
+
+hint: the same command again looks at what is there, and goes on from it";
 
 /// Becomes true when the first signal comes.
 pub type Cancel = watch::Receiver<bool>;
@@ -34,6 +41,8 @@ pub fn listen(terminal: Terminal) -> std::io::Result<Cancel> {
             }
             if cancel.send_replace(true) {
                 terminal.restore();
+                // Where standard error is gone there is nobody left to tell.
+                let _ = writeln!(io::stderr(), "{ABANDONED}");
                 process::exit(Code::Interrupted.number().into());
             }
         }

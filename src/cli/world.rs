@@ -11,8 +11,8 @@ use super::show::{Show, can_ask};
 use super::signals::{self, Cancel, UntilCancelled};
 use super::terminal::Terminal;
 use crate::inventory::{Host, Inventory, Pattern, PatternError};
-use crate::remote::Connect;
 use crate::remote::ssh::{Asker, Options, Ssh};
+use crate::remote::{Connect, Unreachable};
 
 /// How long a machine may take to answer, where nothing is said.
 const WAIT: Duration = Duration::from_secs(30);
@@ -98,9 +98,14 @@ impl World {
     /// No key, one that cannot be used, a pinned host key that is none, a way that cannot be gone.
     pub async fn check(&self, hosts: &[Arc<Host>]) -> anyhow::Result<()> {
         for host in hosts {
-            self.connect.check(host).await.map_err(Failure::unusable)?;
+            self.connect.check(host).await.map_err(|why| self.unusable(why))?;
         }
         Ok(())
+    }
+
+    /// A question that Ctrl-C ended has no answer, which is nobody's fault.
+    fn unusable(&self, why: Unreachable) -> Failure {
+        if *self.cancel.borrow() { Failure::interrupted() } else { Failure::unusable(why) }
     }
 
     /// Becomes true when the first signal comes.

@@ -158,6 +158,37 @@ fn exec_shows_what_came_before_ctrl_c_and_ends_the_rest() {
 }
 
 #[test]
+fn exec_shows_lines_as_they_come_where_everything_is_to_be_shown() {
+    let ground = Ground::new(&["alpha"]);
+    let output = ground.skep(&["exec", "all", "-v", "--", "echo one; echo two >&2; exit 3"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("alpha | one\n") && told.contains("alpha | two\n"), "{told}");
+}
+
+#[test]
+fn exec_shows_what_a_command_printed_that_has_no_end() {
+    let ground = Ground::new(&["alpha"]);
+    // The command's group has a leader of its own, whose parent is sshd.
+    let line = "echo half; sleep 1; kill -9 $(ps -o ppid= -p $(ps -o pgid= -p $$))";
+    let output = ground.skep(&["exec", "all", "--", line]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(3) && told.contains("lost"), "{:?}: {told}", output.status);
+    assert!(told.contains("\n  | half\n") && told.contains("hint: whether it has done its work"), "{told}");
+}
+
+#[test]
+fn how_a_host_is_reached_is_shown_also_where_another_one_is_not() {
+    let ground = Ground::new(&["alpha"]);
+    let port = format!("port: {}", ground.servers[0].port);
+    ground.inventory(&[("alpha", format!("{port}, jump: '@'")), ("beta", port)]);
+    let output = ground.skep(&["hosts", "--ssh"]);
+    let (told, wrong) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(output.status.code() == Some(2) && wrong.contains("says no hosts to go through"), "{wrong}");
+    let alive = ["beta\n", "  ServerAliveInterval ", "  15 ", "  ServerAliveCountMax "];
+    assert!(alive.iter().all(|words| told.contains(words)), "{told}");
+}
+
+#[test]
 fn down_ends_what_it_is_at_for_ctrl_c() {
     let ground = docker(&["alpha"]);
     ground.write("alpha/containers", "slow\n");
