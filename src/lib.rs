@@ -4,14 +4,15 @@
 //!
 //! | floor | module | asks | what lives there |
 //! |---|---|---|---|
-//! | 7 | [`cli`] | ASK | arguments, exit codes, one file per subcommand |
-//! | 6 | [`report`] | TELL | progress, plain lines, JSON lines, the journal, the closing table |
-//! | 6 | [`engine`] | DO | connect, read in batches, converge, wait, cancel, resume |
-//! | 5 | [`playbook`] | ORDER | playbook, play, step, expressions, selection |
-//! | 4 | [`actions`] | WHAT | one file per action, and the table that lists them |
-//! | 3 | [`reads`] | SEE | what can be looked at on a host: its script and how its answer is understood |
-//! | 2 | [`remote`] | HOW | commands as values, sessions: SSH, and a scripted one for tests |
-//! | 1 | [`inventory`] | WHO | inventory, host, group, patterns |
+//! | 8 | [`cli`] | ASK | arguments, exit codes, one file per subcommand |
+//! | 7 | [`report`] | TELL | progress, plain lines, JSON lines, the journal, the closing table |
+//! | 7 | [`engine`] | DO | connect, read in batches, converge, wait, cancel, resume |
+//! | 6 | [`playbook`] | ORDER | playbook, play, step, variables, selection |
+//! | 5 | [`actions`] | WHAT | one file per action, and the table that lists them |
+//! | 4 | [`reads`] | SEE | what can be looked at on a host: its script and how its answer is understood |
+//! | 3 | [`remote`] | HOW | commands as values, sessions: SSH, and a scripted one for tests |
+//! | 2 | [`inventory`] | WHO | inventory, host, group, patterns |
+//! | 1 | [`expr`] | SAY | templates and expressions: rendered, with their mistakes at their place |
 //! | 0 | [`event`], [`secret`], [`yaml`] | | what happens in a run, as pure data; a value that never prints itself; bytes to values that know their line |
 //!
 //! The one idea: **look, decide, change, look again**. An action says what must be read ([`actions::Action::reads`]) and
@@ -22,6 +23,7 @@ pub mod actions;
 pub mod cli;
 pub mod engine;
 pub mod event;
+pub mod expr;
 pub mod inventory;
 pub mod playbook;
 pub mod reads;

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use super::{World, look};
 use crate::actions::works_as;
 use crate::inventory::Host;
-use crate::playbook::{Known, ResolveError};
+use crate::playbook::{Known, Unresolved};
 use crate::reads::{Machine, Read, Seen, Value, Wanted};
 use crate::remote::User;
 
@@ -28,8 +28,8 @@ pub fn learn(world: &World, host: &str, seen: &Seen<Value>) {
 }
 
 /// Whether it is for want of facts that a step cannot be evaluated.
-pub fn are_lacking(error: &ResolveError) -> bool {
-    matches!(error, ResolveError::Undefined { name, .. } if name == "facts")
+pub fn are_lacking(error: &Unresolved) -> bool {
+    matches!(error, Unresolved::Undefined { name, .. } if name == "facts")
 }
 
 /// Reads the machines that nothing is known of yet; says whether there was one to ask. One that failed is there all the
@@ -53,7 +53,7 @@ pub fn are_all(reads: &[(User, Read)]) -> bool {
 }
 
 /// Which hosts were lost before anything was known of them, where it is for want of facts that a step cannot be evaluated.
-pub fn lost(world: &World, error: &ResolveError) -> Option<String> {
+pub fn lost(world: &World, error: &Unresolved) -> Option<String> {
     let told = unknown(world).filter_map(|host| Some(format!("{}: {}", host.name, world.left(&host.name)?)));
     let told: Vec<String> = told.collect();
     (are_lacking(error) && !told.is_empty()).then(|| format!("what could not be read is {}", told.join("; ")))

@@ -14,7 +14,7 @@ use super::{Crew, Emit, Options, World, ahead, facts, leader, look, mask, previe
 use crate::actions::Target;
 use crate::event::{Event, Outcome};
 use crate::inventory::Host;
-use crate::playbook::{Ground, Known, Playbook, ResolveError, Scope, Vars};
+use crate::playbook::{Ground, Known, Playbook, Scope, Unresolved, Vars};
 use crate::reads::Wanted;
 use crate::remote::Connect;
 
@@ -39,7 +39,7 @@ pub(super) struct Run<'a> {
 }
 
 /// A host, and what the step comes to there.
-type Evaluated = (Arc<Host>, Result<Vec<Job>, ResolveError>);
+type Evaluated = (Arc<Host>, Result<Vec<Job>, Unresolved>);
 
 /// Runs `order` to its end and says the exit code: 0 as asked, 1 a step failed, 3 a host could not be reached (and nothing
 /// worse), 10 a plan has changes, 130 interrupted.
@@ -192,9 +192,9 @@ impl Run<'_> {
     }
 
     /// What is undefined at its turn is an error; in a plan it may be what an earlier step would have found out.
-    fn unresolved(&self, turn: &Turn<'_>, host: &Host, error: &ResolveError, dirty: Option<&str>) {
+    fn unresolved(&self, turn: &Turn<'_>, host: &Host, error: &Unresolved, dirty: Option<&str>) {
         let ended = match (error, dirty) {
-            (ResolveError::Undefined { name, .. }, Some(step)) if self.world.options.plan => {
+            (Unresolved::Undefined { name, .. }, Some(step)) if self.world.options.plan => {
                 preview::unknown(&format!("`{name}` is known after {step}"))
             }
             _ => Ended::failed(error.error().to_string(), facts::lost(&self.world, error)),

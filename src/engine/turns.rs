@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::job::{Job, Manner};
 use crate::actions::Target;
 use crate::inventory::Host;
-use crate::playbook::{Play, Playbook, ResolveError, Scope, Step};
+use crate::playbook::{Play, Playbook, Scope, Step, Unresolved};
 use crate::yaml::Spanned;
 
 /// One step's turn.
@@ -58,7 +58,7 @@ impl Turn<'_> {
     ///
     /// # Errors
     /// What is undefined, or wrong.
-    pub fn jobs(&self, scope: &Scope, host: &Arc<Host>, target: &Target) -> Result<Vec<Job>, ResolveError> {
+    pub fn jobs(&self, scope: &Scope, host: &Arc<Host>, target: &Target) -> Result<Vec<Job>, Unresolved> {
         let manner = Arc::new(self.manner(scope)?);
         let resolved = self.step.resolve(scope)?;
         let job = |one: crate::playbook::Job| {
@@ -69,7 +69,7 @@ impl Turn<'_> {
         Ok(resolved.into_iter().map(job).collect())
     }
 
-    fn manner(&self, scope: &Scope) -> Result<Manner, ResolveError> {
+    fn manner(&self, scope: &Scope) -> Result<Manner, Unresolved> {
         let step = self.step;
         let become_user = step.become_user.as_ref().map(|user| scope.text(user)).transpose()?;
         Ok(Manner {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{Ground, Job, Known, Play, Playbook, ResolveError, Scope, Step, Vars, expr, scope};
+use super::{Ground, Job, Known, Play, Playbook, Scope, Step, Vars, scope};
 use crate::actions::{Object, Target, peers};
+use crate::expr::{self, Unresolved};
 use crate::inventory::Host;
 use crate::yaml::{At, Error, Errors, Node, Spanned};
 
@@ -110,9 +111,9 @@ impl<'a> Check<'a> {
                 self.owned(step, host, job);
                 self.peers(step, host, job);
             }),
-            Err(ResolveError::Invalid(error)) => self.errors.push(*error),
-            Err(ResolveError::Undefined { name, error }) if !self.comes_later(&name) => self.errors.push(*error),
-            Err(ResolveError::Undefined { .. }) => {}
+            Err(Unresolved::Invalid(error)) => self.errors.push(*error),
+            Err(Unresolved::Undefined { name, error }) if !self.comes_later(&name) => self.errors.push(*error),
+            Err(Unresolved::Undefined { .. }) => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ResolveError, Scope};
+use super::{Scope, Unresolved};
 use crate::inventory::{Host, Pattern, PatternError};
 use crate::yaml::{At, Error, Spanned};
 
@@ -13,11 +13,11 @@ impl Scope {
     /// # Errors
     /// A template that cannot be rendered, a leader that is not known yet, and a pattern that is malformed, has a name that
     /// no host and no group has, or is a group without hosts.
-    pub fn hosts(&self, pattern: &Spanned<String>) -> Result<Vec<Arc<Host>>, ResolveError> {
+    pub fn hosts(&self, pattern: &Spanned<String>) -> Result<Vec<Arc<Host>>, Unresolved> {
         let at = &pattern.at;
         let pattern = Pattern::parse(&self.text(pattern)?).map_err(|why| told(&why, at))?;
         if pattern.is_leader() && self.world.inventory.group("leader").is_none() {
-            let leader = self.leader().ok_or_else(|| ResolveError::not_yet("leader").or_at(at).suggest(["leader"]))?;
+            let leader = self.leader().ok_or_else(|| Unresolved::not_yet("leader").or_at(at).suggest(["leader"]))?;
             return Ok(self.world.host(&leader).into_iter().cloned().collect());
         }
         match self.world.inventory.select(&pattern) {

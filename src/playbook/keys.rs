@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Vars;
-use super::expr::{condition_syntax, syntax};
+use crate::expr::{self, condition_syntax, syntax};
 use crate::yaml::{At, Error, Node, Spanned, Value};
 
 /// What is left of a mapping, and what was wrong with the rest.
@@ -164,7 +164,7 @@ impl<'a> Keys<'a> {
             let names = node.1.entries().iter().map(|(key, _)| key);
             let wrong: Vec<_> = names.filter_map(super::scope::misnamed).collect();
             self.errors.extend(wrong);
-            self.errors.extend(super::expr::syntax_within(&node.1));
+            self.errors.extend(expr::syntax_within(&node.1));
         }
         Arc::new(self.mapping("vars"))
     }

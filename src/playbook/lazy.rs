@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use minijinja::Value as Jinja;
 use minijinja::value::{Enumerator, Object, Serde};
 
-use super::{ResolveError, convert, scope::Scope};
+use super::scope::Scope;
+use crate::expr::{self, Unresolved};
 use crate::inventory::Host;
 use crate::yaml::{At, Error, Node};
 
@@ -61,9 +62,9 @@ impl Lazy {
 
     fn evaluate(self: &Arc<Self>, name: &str, node: &Node) -> Jinja {
         if let Err(error) = self.enter(name, &node.at) {
-            return ResolveError::from(error).into_fault().into();
+            return Unresolved::from(error).into_fault().into();
         }
-        let value = convert::to_jinja(node, &Jinja::from_dyn_object(self.clone()));
+        let value = expr::to_jinja(node, &Jinja::from_dyn_object(self.clone()));
         self.stack().pop();
         value.unwrap_or_else(|error| error.into_fault().into())
     }
@@ -117,7 +118,7 @@ impl Lazy {
     fn facts(&self, host: &Host) -> Jinja {
         match self.scope.known.facts.get(&host.name) {
             Some(facts) => Serde(facts).into(),
-            None => ResolveError::not_yet("facts").into_fault().into(),
+            None => Unresolved::not_yet("facts").into_fault().into(),
         }
     }
 }

@@ -5,10 +5,7 @@
 //! [`Step::resolve`] evaluate condition, loop and parameters into [`Job`]s. [`Selection`] says which steps are taken.
 
 mod check;
-mod convert;
 mod duration;
-mod expr;
-mod filters;
 mod hosts;
 mod keys;
 mod lazy;
@@ -27,9 +24,10 @@ use std::time::Duration;
 use crate::actions::Kind;
 use crate::yaml::{At, Node, Source, Spanned};
 
+pub use crate::expr::Unresolved;
 pub use check::check;
 pub use duration::duration;
-pub use resolve::{Job, ResolveError};
+pub use resolve::Job;
 pub use scope::{Ground, Known, Scope};
 pub use select::{Row, SelectError, Selection};
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use minijinja::Value as Jinja;
 
 use super::lazy::Lazy;
-use super::{Play, Playbook, ResolveError, Step, Vars, expr, resolve};
+use super::{Play, Playbook, Step, Vars};
+use crate::expr::{self, Unresolved};
 use crate::inventory::{Host, Inventory};
 use crate::remote::Output;
 use crate::yaml::{At, Error, Node, Source, Spanned};
@@ -115,19 +116,19 @@ impl Scope {
     ///
     /// # Errors
     /// What is undefined, or wrong with an expression, at its place.
-    pub fn render(&self, node: &Node) -> Result<Node, ResolveError> {
-        resolve::rendered(node, &self.context()).map_err(|error| self.suggest(error))
+    pub fn render(&self, node: &Node) -> Result<Node, Unresolved> {
+        expr::rendered(node, &self.context()).map_err(|error| self.suggest(error))
     }
 
     /// Renders a text to a text.
     ///
     /// # Errors
     /// As [`Scope::render`], and a value that is no scalar.
-    pub fn text(&self, text: &Spanned<String>) -> Result<String, ResolveError> {
+    pub fn text(&self, text: &Spanned<String>) -> Result<String, Unresolved> {
         self.scalar(&Node::new(crate::yaml::Value::Str(text.value.clone()), text.at.clone()))
     }
 
-    pub(super) fn scalar(&self, node: &Node) -> Result<String, ResolveError> {
+    pub(super) fn scalar(&self, node: &Node) -> Result<String, Unresolved> {
         let node = self.render(node)?;
         let text = node.scalar_text().map(String::from);
         text.ok_or_else(|| Error::at(&node.at, format!("a text is wanted here, this is {}", node.kind_name())).into())
@@ -137,16 +138,16 @@ impl Scope {
     ///
     /// # Errors
     /// As [`Scope::render`], and a condition that is neither true nor false.
-    pub fn holds(&self, condition: &Spanned<String>) -> Result<bool, ResolveError> {
+    pub fn holds(&self, condition: &Spanned<String>) -> Result<bool, Unresolved> {
         expr::holds(&condition.value, &condition.at, &self.context()).map_err(|error| self.suggest(error))
     }
 
-    pub(super) fn value(&self, node: &Node) -> Result<Jinja, ResolveError> {
-        super::convert::to_jinja(node, &self.context()).map_err(|error| self.suggest(error))
+    pub(super) fn value(&self, node: &Node) -> Result<Jinja, Unresolved> {
+        expr::to_jinja(node, &self.context()).map_err(|error| self.suggest(error))
     }
 
     /// Renders a local file, its path relative to the playbook's folder.
-    pub(super) fn render_file(&self, file: &str, at: &At) -> Result<String, ResolveError> {
+    pub(super) fn render_file(&self, file: &str, at: &At) -> Result<String, Unresolved> {
         let path = self.world.folder.join(file);
         let text = std::fs::read_to_string(&path)
             .map_err(|why| Error::at(at, format!("cannot read the template {}: {why}", path.display())))?;
@@ -169,7 +170,7 @@ impl Scope {
         Error::at(at, format!("the inventory has no host `{name}`")).did_you_mean(name, names)
     }
 
-    fn suggest(&self, error: ResolveError) -> ResolveError {
+    fn suggest(&self, error: Unresolved) -> Unresolved {
         let names = self.names();
         error.suggest(names.iter().map(String::as_str))
     }

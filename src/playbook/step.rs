@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::keys::Keys;
-use super::{Step, duration, expr, scope};
+use super::{Step, duration, scope};
 use crate::actions::Kind;
+use crate::expr;
 use crate::yaml::{Error, Node, Spanned, Value};
 
 /// The keys of a step beside its action.

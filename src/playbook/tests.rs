@@ -116,8 +116,8 @@ fn jobs(text: &str, known: Known, on: &str) -> Vec<String> {
     let known = Arc::new(known);
     let resolved = |play: &Play, step: &Step| match step.resolve(&Scope::new(&world, &known, &host, play)) {
         Ok(jobs) => jobs.iter().map(told).collect::<Vec<_>>(),
-        Err(ResolveError::Undefined { name, error }) => vec![format!("undefined {name}: {error}")],
-        Err(ResolveError::Invalid(error)) => vec![error.to_string()],
+        Err(Unresolved::Undefined { name, error }) => vec![format!("undefined {name}: {error}")],
+        Err(Unresolved::Invalid(error)) => vec![error.to_string()],
     };
     playbook
         .plays

@@ -1,7 +1,11 @@
-//! Expressions and templates: the only place that touches the template engine's environment.
+//! Say: expressions and templates. The only place that touches the template engine's environment.
 //!
 //! Undefined is always an error. Booleans print as YAML writes them, lists and mappings as JSON. Errors stand at the very
 //! place in the YAML and never show a value: it may be a secret.
+
+mod convert;
+mod filters;
+mod unresolved;
 
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
@@ -11,8 +15,11 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error as Fault, ErrorKind, Output, State, UndefinedBehavior, Value as Jinja};
 
-use super::ResolveError;
-use crate::yaml::{At, Error, Hole, Node, Value};
+use crate::yaml::{At, Error, Hole, Node, Value, map_strings};
+
+pub use convert::to_jinja;
+pub use filters::to_json;
+pub use unresolved::Unresolved;
 
 /// So many instructions one template may take: a mistake ends, instead of running for ever.
 const FUEL: u64 = 1_000_000;
@@ -28,7 +35,7 @@ fn engine() -> Environment<'static> {
     engine.set_syntax(syntax.expect("the delimiters are Jinja's own"));
     engine.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     engine.set_formatter(print);
-    super::filters::add_to(&mut engine);
+    filters::add_to(&mut engine);
     engine
 }
 
@@ -39,13 +46,13 @@ fn print(out: &mut Output, state: &mut State, value: &Jinja) -> Result<(), Fault
             ErrorKind::InvalidOperation,
             "null cannot be put into text: use the filter `default('', true)`",
         )),
-        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => Ok(out.write_str(&super::filters::to_json(value)?)?),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => Ok(out.write_str(&filters::to_json(value)?)?),
         _ => minijinja::escape_formatter(out, state, value),
     }
 }
 
 /// Checks that a text is a well-formed template.
-pub(super) fn syntax(text: &str, at: &At) -> Result<(), Error> {
+pub fn syntax(text: &str, at: &At) -> Result<(), Error> {
     match Template::of(text) {
         Template::Plain => Ok(()),
         Template::Single(inner) => {
@@ -56,12 +63,12 @@ pub(super) fn syntax(text: &str, at: &At) -> Result<(), Error> {
 }
 
 /// The same for every text in a node.
-pub(super) fn syntax_within(node: &Node) -> Vec<Error> {
+pub fn syntax_within(node: &Node) -> Vec<Error> {
     texts(node).into_iter().filter_map(|(text, at)| syntax(text, at).err()).collect()
 }
 
 /// Checks that a text is a well-formed bare expression.
-pub(super) fn condition_syntax(text: &str, at: &At) -> Result<(), Error> {
+pub fn condition_syntax(text: &str, at: &At) -> Result<(), Error> {
     if Hole::of(text).is_some() {
         return Err(
             Error::at(at, "a condition is a bare expression").with_hint("leave the braces out: `when: swarm_wanted`")
@@ -71,7 +78,7 @@ pub(super) fn condition_syntax(text: &str, at: &At) -> Result<(), Error> {
 }
 
 /// Every text in a node, keys left out.
-pub(super) fn texts(node: &Node) -> Vec<(&str, &At)> {
+pub fn texts(node: &Node) -> Vec<(&str, &At)> {
     match &node.value {
         Value::Str(text) => vec![(text, &node.at)],
         Value::List(items) => items.iter().flat_map(texts).collect(),
@@ -82,7 +89,7 @@ pub(super) fn texts(node: &Node) -> Vec<(&str, &At)> {
 
 /// The variables that a text needs from outside, in the order of their names. Nothing where the text asks whether something
 /// is defined: then it may be undefined.
-pub(super) fn needs(text: &str) -> Vec<String> {
+pub fn needs(text: &str) -> Vec<String> {
     let names = match Template::of(text) {
         Template::Plain => return Vec::new(),
         Template::Single(inner) => return condition_needs(inner),
@@ -92,7 +99,7 @@ pub(super) fn needs(text: &str) -> Vec<String> {
 }
 
 /// The same of a bare expression.
-pub(super) fn condition_needs(text: &str) -> Vec<String> {
+pub fn condition_needs(text: &str) -> Vec<String> {
     certain(text, ENGINE.compile_expression(text).map(|expr| expr.undeclared_variables(false)).unwrap_or_default())
 }
 
@@ -105,7 +112,7 @@ fn certain(text: &str, names: HashSet<String>) -> Vec<String> {
 }
 
 /// Renders a text: one that is a single `{{ … }}` keeps the type of its value.
-pub(super) fn render(text: &str, at: &At, context: &Jinja) -> Result<Jinja, ResolveError> {
+pub fn render(text: &str, at: &At, context: &Jinja) -> Result<Jinja, Unresolved> {
     match Template::of(text) {
         Template::Plain => Ok(text.into()),
         Template::Single(inner) => evaluate(inner, at, context),
@@ -113,23 +120,44 @@ pub(super) fn render(text: &str, at: &At, context: &Jinja) -> Result<Jinja, Reso
     }
 }
 
+/// Renders every text in a node.
+pub fn rendered(node: &Node, context: &Jinja) -> Result<Node, Unresolved> {
+    let mut kept = None;
+    let node = map_strings(node, &mut |text, at| {
+        let value = render(text, at, context).and_then(|value| match text_unchanged(text, &value) {
+            true => Ok(Value::Str(text.to_owned())),
+            false => Ok(convert::to_yaml(&value, at)?),
+        });
+        value.map_err(|error| {
+            let shown = error.error().clone();
+            kept = Some(error);
+            shown
+        })
+    });
+    node.map_err(|error| kept.unwrap_or_else(|| error.into()))
+}
+
+fn text_unchanged(text: &str, value: &Jinja) -> bool {
+    value.as_str() == Some(text)
+}
+
 /// Renders a text to a text, whatever it is made of.
-pub(super) fn render_text(text: &str, at: &At, context: &Jinja) -> Result<String, ResolveError> {
+pub fn render_text(text: &str, at: &At, context: &Jinja) -> Result<String, Unresolved> {
     let rendered = ENGINE.template_from_str(text).and_then(|template| template.render(context.clone()));
-    rendered.map_err(|fault| ResolveError::of(fault, text, at))
+    rendered.map_err(|fault| Unresolved::of(fault, text, at))
 }
 
 /// The value of a bare expression; undefined is an error.
-pub(super) fn evaluate(text: &str, at: &At, context: &Jinja) -> Result<Jinja, ResolveError> {
+pub fn evaluate(text: &str, at: &At, context: &Jinja) -> Result<Jinja, Unresolved> {
     let value = ENGINE.compile_expression(text).and_then(|expr| expr.eval(context.clone()));
-    match value.map_err(|fault| ResolveError::of(fault, text, at))? {
-        value if value.is_undefined() => Err(ResolveError::undefined(text.trim(), &place(at, text, None))),
+    match value.map_err(|fault| Unresolved::of(fault, text, at))? {
+        value if value.is_undefined() => Err(Unresolved::undefined(text.trim(), &place(at, text, None))),
         value => Ok(value),
     }
 }
 
 /// Whether a condition holds: anything but true and false is an error.
-pub(super) fn holds(text: &str, at: &At, context: &Jinja) -> Result<bool, ResolveError> {
+pub fn holds(text: &str, at: &At, context: &Jinja) -> Result<bool, Unresolved> {
     let value = evaluate(text, at, context)?;
     match value.kind() {
         ValueKind::Bool => Ok(value.is_true()),
@@ -140,7 +168,7 @@ pub(super) fn holds(text: &str, at: &At, context: &Jinja) -> Result<bool, Resolv
 }
 
 /// A kind of value in the words of messages.
-pub(super) fn told(kind: ValueKind) -> &'static str {
+pub fn told(kind: ValueKind) -> &'static str {
     match kind {
         ValueKind::None => "null",
         ValueKind::Bool => "true or false",
@@ -182,7 +210,7 @@ fn malformed(fault: &Fault, text: &str, at: &At) -> Error {
 }
 
 /// What a fault says, without any value.
-pub(super) fn words(fault: &Fault) -> String {
+pub fn words(fault: &Fault) -> String {
     let detail = fault.detail();
     let name = detail.and_then(|detail| detail.split(' ').find(|word| !matches!(*word, "filter" | "test")));
     match (fault.kind(), name) {
@@ -195,7 +223,7 @@ pub(super) fn words(fault: &Fault) -> String {
 }
 
 /// The place of a part of a template, where the YAML holds it letter by letter; else the whole scalar.
-pub(super) fn place(at: &At, template: &str, part: Option<Range<usize>>) -> At {
+pub fn place(at: &At, template: &str, part: Option<Range<usize>>) -> At {
     let (Some(part), Some(offset)) = (part, at.text().find(template)) else { return at.clone() };
     let part = part.start.min(template.len())..part.end.min(template.len());
     if part.is_empty() || !template.is_char_boundary(part.start) || !template.is_char_boundary(part.end) {
@@ -206,7 +234,7 @@ pub(super) fn place(at: &At, template: &str, part: Option<Range<usize>>) -> At {
 }
 
 /// The place of a name in a template, where it can be found; else the whole scalar.
-pub(super) fn place_of_name(at: &At, name: &str) -> At {
+pub fn place_of_name(at: &At, name: &str) -> At {
     let text = at.text();
     let inside = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
     let whole = |&(start, _): &(usize, &str)| {

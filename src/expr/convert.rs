@@ -3,12 +3,11 @@
 use minijinja::Value as Jinja;
 use minijinja::value::ValueKind;
 
-use super::ResolveError;
-use super::expr::{render, told};
+use super::{Unresolved, render, told};
 use crate::yaml::{At, Error, Node, Value};
 
 /// A node as a value for expressions, its templates rendered.
-pub(super) fn to_jinja(node: &Node, context: &Jinja) -> Result<Jinja, ResolveError> {
+pub fn to_jinja(node: &Node, context: &Jinja) -> Result<Jinja, Unresolved> {
     Ok(match &node.value {
         Value::Null => Jinja::from(()),
         Value::Bool(flag) => (*flag).into(),
@@ -22,7 +21,7 @@ pub(super) fn to_jinja(node: &Node, context: &Jinja) -> Result<Jinja, ResolveErr
             let pair = |(key, value): &(Node, Node)| {
                 Ok((key.scalar_text().unwrap_or_default().into_owned(), to_jinja(value, context)?))
             };
-            Jinja::from_pairs(entries.iter().map(pair).collect::<Result<Vec<(String, Jinja)>, ResolveError>>()?)
+            Jinja::from_pairs(entries.iter().map(pair).collect::<Result<Vec<(String, Jinja)>, Unresolved>>()?)
         }
     })
 }

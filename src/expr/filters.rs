@@ -1,4 +1,4 @@
-//! What the playbook's expressions know beside Jinja's own filters.
+//! What expressions know beside Jinja's own filters.
 
 use data_encoding::BASE64;
 use minijinja::{Environment, Error as Fault, ErrorKind, Value as Jinja};
@@ -19,7 +19,7 @@ pub(super) fn add_to(engine: &mut Environment<'static>) {
 }
 
 /// A value as JSON, on one line.
-pub(super) fn to_json(value: &Jinja) -> Result<String, Fault> {
+pub fn to_json(value: &Jinja) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(|_| invalid("this value has no JSON form"))
 }
 
