@@ -28,15 +28,51 @@ pub fn to_jinja(node: &Node, context: &Jinja) -> Result<Jinja, Unresolved> {
 
 /// What an expression came to, as a node at the template's place.
 pub(super) fn to_yaml(value: &Jinja, at: &At) -> Result<Value, Error> {
-    Ok(match value.kind() {
-        ValueKind::None => Value::Null,
-        ValueKind::Bool => Value::Bool(value.is_true()),
-        ValueKind::Number => number(value),
-        ValueKind::String => Value::Str(value.as_str().unwrap_or_default().to_owned()),
-        ValueKind::Seq | ValueKind::Iterable => Value::List(list(value, at)?),
-        ValueKind::Map => Value::Map(map(value, at)?),
-        kind => return Err(Error::at(at, format!("a template may not yield {}", told(kind)))),
-    })
+    Into { at, left: super::LARGEST }.value(value)
+}
+
+/// A value on its way, and how many bytes more it may take: a few lines of lists in lists can mean more than any memory holds.
+struct Into<'a> {
+    at: &'a At,
+    left: usize,
+}
+
+impl Into<'_> {
+    fn value(&mut self, value: &Jinja) -> Result<Value, Error> {
+        let text = value.as_str().unwrap_or_default();
+        self.left = self.left.checked_sub(text.len() + size_of::<Node>()).ok_or_else(|| super::too_large(self.at))?;
+        Ok(match value.kind() {
+            ValueKind::None => Value::Null,
+            ValueKind::Bool => Value::Bool(value.is_true()),
+            ValueKind::Number => number(value),
+            ValueKind::String => Value::Str(text.to_owned()),
+            ValueKind::Seq | ValueKind::Iterable => Value::List(self.list(value)?),
+            ValueKind::Map => Value::Map(self.map(value)?),
+            kind => return Err(Error::at(self.at, format!("a template may not yield {}", told(kind)))),
+        })
+    }
+
+    fn list(&mut self, value: &Jinja) -> Result<Vec<Node>, Error> {
+        let items = value.try_iter().map_err(|_| Error::at(self.at, "this cannot be listed"))?;
+        items.map(|item| self.node(&item)).collect()
+    }
+
+    fn map(&mut self, value: &Jinja) -> Result<Vec<(Node, Node)>, Error> {
+        let no_entry = || Error::at(self.at, "this mapping cannot be listed");
+        let entries = value.try_iter().map_err(|_| no_entry())?.map(|key| match value.get_item(&key) {
+            Ok(inner) => Ok((key, inner)),
+            Err(_) => Err(no_entry()),
+        });
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        let mut pair = |(key, inner): (Jinja, Jinja)| {
+            Ok((Node::new(Value::Str(key.to_string()), self.at.clone()), self.node(&inner)?))
+        };
+        entries.into_iter().map(&mut pair).collect()
+    }
+
+    fn node(&mut self, value: &Jinja) -> Result<Node, Error> {
+        Ok(Node::new(self.value(value)?, self.at.clone()))
+    }
 }
 
 fn number(value: &Jinja) -> Value {
@@ -45,24 +81,4 @@ fn number(value: &Jinja) -> Value {
         (_, _, Ok(number)) => Value::Float(number, value.to_string()),
         _ => Value::Str(value.to_string()),
     }
-}
-
-fn list(value: &Jinja, at: &At) -> Result<Vec<Node>, Error> {
-    let items = value.try_iter().map_err(|_| Error::at(at, "this cannot be listed"))?;
-    items.map(|item| node(&item, at)).collect()
-}
-
-fn map(value: &Jinja, at: &At) -> Result<Vec<(Node, Node)>, Error> {
-    let no_entry = || Error::at(at, "this mapping cannot be listed");
-    let keys = value.try_iter().map_err(|_| no_entry())?;
-    keys.map(|key| {
-        let inner = value.get_item(&key).map_err(|_| no_entry())?;
-        Ok((Node::new(Value::Str(key.to_string()), at.clone()), node(&inner, at)?))
-    })
-    .collect()
-}
-
-/// The same as a node.
-pub(super) fn node(value: &Jinja, at: &At) -> Result<Node, Error> {
-    Ok(Node::new(to_yaml(value, at)?, at.clone()))
 }

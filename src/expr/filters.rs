@@ -1,5 +1,7 @@
 //! What expressions know beside Jinja's own filters.
 
+use std::io::{self, Write};
+
 use data_encoding::BASE64;
 use minijinja::{Environment, Error as Fault, ErrorKind, Value as Jinja};
 
@@ -19,8 +21,32 @@ pub(super) fn add_to(engine: &mut Environment<'static>) {
 }
 
 /// A value as JSON, on one line.
+///
+/// # Errors
+/// One that has no JSON form, or too long a one.
 pub fn to_json(value: &Jinja) -> Result<String, Fault> {
-    serde_json::to_string(value).map_err(|_| invalid("this value has no JSON form"))
+    let mut json = Bounded(Vec::new());
+    match serde_json::to_writer(&mut json, value) {
+        Ok(()) => String::from_utf8(json.0).map_err(|_| invalid("this value has no JSON form")),
+        Err(why) if why.is_io() => Err(invalid("as JSON this is longer than any step needs")),
+        Err(_) => Err(invalid("this value has no JSON form")),
+    }
+}
+
+/// Takes so much and no more.
+struct Bounded(Vec<u8>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.len() + bytes.len() > super::LARGEST {
+            true => Err(io::ErrorKind::StorageFull.into()),
+            false => self.0.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn from_json(text: &str) -> Result<Jinja, Fault> {

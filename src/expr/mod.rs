@@ -24,6 +24,9 @@ pub use unresolved::Unresolved;
 /// So many instructions one template may take: a mistake ends, instead of running for ever.
 const FUEL: u64 = 1_000_000;
 
+/// So many bytes a value may come to: more than any command or file of a step needs.
+pub const LARGEST: usize = 16 << 20;
+
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(engine);
 
 fn engine() -> Environment<'static> {
@@ -144,7 +147,8 @@ fn text_unchanged(text: &str, value: &Jinja) -> bool {
 /// Renders a text to a text, whatever it is made of.
 pub fn render_text(text: &str, at: &At, context: &Jinja) -> Result<String, Unresolved> {
     let rendered = ENGINE.template_from_str(text).and_then(|template| template.render(context.clone()));
-    rendered.map_err(|fault| Unresolved::of(fault, text, at))
+    let rendered = rendered.map_err(|fault| Unresolved::of(fault, text, at))?;
+    if rendered.len() > LARGEST { Err(too_large(at).into()) } else { Ok(rendered) }
 }
 
 /// The value of a bare expression; undefined is an error.
@@ -152,8 +156,14 @@ pub fn evaluate(text: &str, at: &At, context: &Jinja) -> Result<Jinja, Unresolve
     let value = ENGINE.compile_expression(text).and_then(|expr| expr.eval(context.clone()));
     match value.map_err(|fault| Unresolved::of(fault, text, at))? {
         value if value.is_undefined() => Err(Unresolved::undefined(text.trim(), &place(at, text, None))),
+        value if value.as_str().is_some_and(|text| text.len() > LARGEST) => Err(too_large(at).into()),
         value => Ok(value),
     }
+}
+
+fn too_large(at: &At) -> Error {
+    Error::at(at, format!("this comes to more than {} MiB", LARGEST >> 20))
+        .with_hint("a variable that holds others several times over grows with each of them")
 }
 
 /// Whether a condition holds: anything but true and false is an error.

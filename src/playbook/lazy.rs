@@ -1,7 +1,8 @@
 //! Variables evaluated when an expression asks for them, each in its own scope, cycles found.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use minijinja::Value as Jinja;
 use minijinja::value::{Enumerator, Object, Serde};
@@ -14,13 +15,25 @@ use crate::yaml::{At, Error, Node};
 /// So deep variables may refer to variables.
 const DEPTH: usize = 40;
 
-/// The variables under way, outermost first: host and name.
-type UnderWay = Arc<Mutex<Vec<(Option<String>, String)>>>;
+/// So many variables one template may come to ask for, those of the variables it asks for included: each is evaluated once on
+/// a host, so this is more than there are.
+const ASKED: usize = 10_000;
+
+/// What a template has come to so far.
+#[derive(Default)]
+struct Way {
+    /// The variables under way, outermost first: host and name.
+    stack: Vec<(Option<String>, String)>,
+    /// How many were evaluated.
+    asked: usize,
+}
 
 /// A scope as the template engine sees it.
 pub(super) struct Lazy {
     scope: Scope,
-    under_way: UnderWay,
+    way: Arc<Mutex<Way>>,
+    /// What variables have come to.
+    values: Mutex<HashMap<String, Jinja>>,
 }
 
 /// What it holds may be secret.
@@ -47,7 +60,11 @@ impl Object for Lazy {
 impl Lazy {
     /// The root of a context.
     pub(super) fn context(scope: Scope) -> Jinja {
-        Jinja::from_object(Self { scope, under_way: UnderWay::default() })
+        Jinja::from_object(Self::new(scope, Arc::default()))
+    }
+
+    fn new(scope: Scope, way: Arc<Mutex<Way>>) -> Self {
+        Self { scope, way, values: Mutex::default() }
     }
 
     fn variable(self: &Arc<Self>, name: &str) -> Option<Jinja> {
@@ -60,35 +77,40 @@ impl Lazy {
         self.scope.variable(name).map(|node| self.evaluate(name, node))
     }
 
+    /// Once: of variables that are made of one another twice over, each would otherwise double the work.
     fn evaluate(self: &Arc<Self>, name: &str, node: &Node) -> Jinja {
+        if let Some(value) = locked(&self.values).get(name) {
+            return value.clone();
+        }
         if let Err(error) = self.enter(name, &node.at) {
             return Unresolved::from(error).into_fault().into();
         }
         let value = expr::to_jinja(node, &Jinja::from_dyn_object(self.clone()));
-        self.stack().pop();
-        value.unwrap_or_else(|error| error.into_fault().into())
+        locked(&self.way).stack.pop();
+        let value = value.unwrap_or_else(|error| error.into_fault().into());
+        locked(&self.values).insert(name.to_owned(), value.clone());
+        value
     }
 
     fn enter(&self, name: &str, at: &At) -> Result<(), Error> {
-        let mut stack = self.stack();
+        let Way { stack, asked } = &mut *locked(&self.way);
         let this = (self.scope.host.as_ref().map(|host| host.name.clone()), name.to_owned());
         if let Some(first) = stack.iter().position(|entry| *entry == this) {
             let mut way: Vec<_> = stack[first..].iter().map(|(_, name)| name.as_str()).collect();
             way.push(name);
             return Err(Error::at(at, format!("the variable `{name}` needs itself: {}", way.join(" → "))));
         }
-        if stack.len() >= DEPTH {
-            return Err(Error::at(
-                at,
-                format!("`{name}` is nested too deep: more than {DEPTH} variables refer to each other"),
-            ));
+        let too_much = match (stack.len() >= DEPTH, *asked >= ASKED) {
+            (true, _) => format!("is nested too deep: more than {DEPTH} variables refer to each other"),
+            (_, true) => format!("is one too many: this template has come to ask for {ASKED} variables"),
+            _ => String::new(),
+        };
+        if !too_much.is_empty() {
+            return Err(Error::at(at, format!("`{name}` {too_much}")));
         }
+        *asked += 1;
         stack.push(this);
         Ok(())
-    }
-
-    fn stack(&self) -> std::sync::MutexGuard<'_, Vec<(Option<String>, String)>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn builtin(self: &Arc<Self>, name: &str) -> Option<Jinja> {
@@ -152,13 +174,18 @@ struct HostVars(Arc<Lazy>);
 
 impl Object for HostVars {
     fn get_value(self: &Arc<Self>, key: &Jinja) -> Option<Jinja> {
-        let Lazy { scope, under_way } = &*self.0;
+        let Lazy { scope, way, .. } = &*self.0;
         let host = scope.world.host(key.as_str()?)?;
-        Some(Jinja::from_object(Lazy { scope: scope.of_host(host), under_way: under_way.clone() }))
+        Some(Jinja::from_object(Lazy::new(scope.of_host(host), way.clone())))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         let hosts = &self.0.scope.world.inventory.hosts;
         Enumerator::Values(hosts.iter().map(|host| host.name.as_str().into()).collect())
     }
+}
+
+/// A panic elsewhere leaves what is there true.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
+mod bounds;
+
 use super::*;
 use crate::actions::testing::host;
 use crate::actions::{Action, Ask, Kind, LineOptions, Object, Plan, Target};
