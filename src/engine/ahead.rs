@@ -37,8 +37,11 @@ fn candidates(world: &World) -> Vec<Option<String>> {
 fn of_turn(run: &Run<'_>, turn: &Turn<'_>, leader: Option<&str>, wanted: &mut BTreeSet<Wanted>) {
     let Ok(hosts) = run.placed(turn, leader) else { return };
     for host in run.present(&hosts) {
-        let scope = run.guess(turn, &host, leader);
-        let Ok(jobs) = turn.jobs(&scope, &host, &run.target(&host, leader)) else { continue };
+        let sight = run.world.foresight();
+        let scope = run.guess(turn, &host, leader).seeing(sight.clone());
+        let jobs = turn.jobs(&scope, &host, &run.target(&host, leader));
+        wanted.extend(sight.lacking());
+        let Ok(jobs) = jobs else { continue };
         let store = run.world.store();
         wanted.extend(jobs.iter().flat_map(|job| job.missing(&store)));
     }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::Value as Json;
+
 use crate::actions::{Action, Ask, Change, Plan, Target, works_as};
 use crate::event::Outcome;
 use crate::inventory::Host;
+use crate::playbook::{self, Ending};
 use crate::reads::{Readings, Store, WORKSTATION, Wanted};
 use crate::remote::{Output, User};
 
@@ -24,8 +27,10 @@ pub struct Manner {
     pub ignore_errors: bool,
     /// How many more tries what fails by its exit code has.
     pub retries: u32,
-    /// The variable that keeps what it shows.
+    /// The variable that keeps how it ended.
     pub register: Option<String>,
+    /// Whether there is a job for each item of a list.
+    pub looped: bool,
 }
 
 /// One step on one host (of a loop: one item).
@@ -38,6 +43,8 @@ pub struct Job {
     pub target: Target,
     /// The loop's item.
     pub item: Option<String>,
+    /// The same as `register` keeps it.
+    pub value: Option<Json>,
     /// What is asked for.
     pub action: Box<dyn Action>,
     /// How far it is.
@@ -50,6 +57,8 @@ pub struct Job {
     pub made: Vec<Vec<Change>>,
     /// Whether one was cut off on its way: what became of it nobody knows.
     pub cut: bool,
+    /// What the last change said that did what it should.
+    pub output: Option<Output>,
     /// What went wrong in the last changes; the state decides whether it matters.
     pub failure: Option<Failure>,
     /// The commands that failed, masked.
@@ -92,6 +101,8 @@ pub struct Ended {
     pub shown: Option<Output>,
     /// Whether the step says that a failure does not matter.
     pub ignored: bool,
+    /// Whether a plan cannot tell how it would end.
+    pub untold: bool,
 }
 
 /// What went wrong in a change.
@@ -141,20 +152,16 @@ pub struct Failure {
 
 impl Job {
     /// A job that begins now.
-    pub fn new(
-        manner: Arc<Manner>,
-        owner: Arc<Host>,
-        target: Target,
-        item: Option<String>,
-        action: Box<dyn Action>,
-    ) -> Self {
+    pub fn new(manner: Arc<Manner>, owner: Arc<Host>, target: Target, one: playbook::Job) -> Self {
         let tries = manner.retries;
         Self {
             manner,
             owner,
             target,
-            item,
-            action,
+            item: one.item,
+            value: one.value,
+            action: one.action,
+            output: None,
             state: State::Open,
             started: Instant::now(),
             waiting: None,
@@ -231,6 +238,14 @@ impl Job {
     /// When its time is over.
     pub fn deadline(&self) -> Instant {
         self.started + self.manner.timeout.unwrap_or_else(|| self.action.timeout())
+    }
+
+    /// What `register` keeps of it, once it has ended and a run or a plan can tell how.
+    pub fn ending(&self) -> Option<Ending<'_>> {
+        let State::Ended(ended) = &self.state else { return None };
+        let outcome = ended.outcome.filter(|_| !ended.untold)?;
+        let output = ended.shown.as_ref().or(self.output.as_ref());
+        Some(Ending { outcome, output, item: self.value.as_ref() })
     }
 
     /// Takes one of the tries it has left, if there is one and time for it.

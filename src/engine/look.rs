@@ -7,6 +7,7 @@ use std::time::Instant;
 use futures::future::join_all;
 
 use super::job::Job;
+use super::rounds::Ahead;
 use super::{World, facts};
 use crate::event::Event;
 use crate::reads::batch::{Answer, Batch};
@@ -21,7 +22,7 @@ const REPLY: usize = 64 << 20;
 
 /// Reads what `jobs` need and what does not count any more. When a host must be asked at all, `ahead` says what else it
 /// is worth asking in the same breath.
-pub async fn look(world: &World, jobs: &[&Job], ahead: &dyn Fn(&BTreeSet<String>) -> Vec<Wanted>) {
+pub async fn look(world: &World, jobs: &[&Job], ahead: Ahead<'_>) {
     for _ in 0..ROUNDS {
         let needed: BTreeSet<Wanted> = {
             let store = world.store();
@@ -36,26 +37,45 @@ pub async fn look(world: &World, jobs: &[&Job], ahead: &dyn Fn(&BTreeSet<String>
     }
 }
 
+/// Reads what the expressions of a step lack, whether or not this run may change those hosts; one that failed is there all
+/// the same.
+pub async fn for_expressions(world: &World, needed: BTreeSet<Wanted>, ahead: Ahead<'_>) {
+    let hosts = needed.iter().map(|wanted| wanted.host.clone()).collect();
+    let more = ahead(&hosts).into_iter().filter(|wanted| !world.store().fresh(wanted)).collect();
+    fetch_all(world, needed, more, true).await;
+}
+
 /// Reads what is `needed`, and what is only asked `ahead`: each host's with one command, all hosts at once. Ctrl-C does not
 /// wait for the answers.
 pub async fn fetch(world: &World, needed: BTreeSet<Wanted>, ahead: BTreeSet<Wanted>) {
+    fetch_all(world, needed, ahead, false).await;
+}
+
+async fn fetch_all(world: &World, needed: BTreeSet<Wanted>, ahead: BTreeSet<Wanted>, also_failed: bool) {
     let mut by_host: BTreeMap<String, Vec<(User, Read)>> = BTreeMap::new();
     for Wanted { host, user, read } in needed.union(&ahead).cloned() {
         by_host.entry(host).or_default().push((user, read));
     }
-    let fetched = join_all(by_host.into_iter().map(|(host, reads)| fetch_from(world, host, reads, &needed)));
+    let fetched =
+        join_all(by_host.into_iter().map(|(host, reads)| fetch_from(world, host, reads, &needed, also_failed)));
     tokio::select! {
         _ = fetched => {}
         () = world.cancellation() => {}
     }
 }
 
-async fn fetch_from(world: &World, host: String, reads: Vec<(User, Read)>, needed: &BTreeSet<Wanted>) {
+async fn fetch_from(
+    world: &World,
+    host: String,
+    reads: Vec<(User, Read)>,
+    needed: &BTreeSet<Wanted>,
+    also_failed: bool,
+) {
     let (epoch, started, count) = (world.store().epoch(), Instant::now(), reads.len());
     let lost = world.left(&host).is_some();
     let answers = match host.as_str() {
         WORKSTATION => on_workstation(reads).await,
-        _ => on_host(world, &host, reads).await,
+        _ => on_host(world, &host, reads, also_failed).await,
     };
     if host != WORKSTATION && !lost {
         let ms = started.elapsed().as_millis() as u64;
@@ -77,10 +97,10 @@ async fn on_workstation(reads: Vec<(User, Read)>) -> Vec<Answer> {
     answers.into_iter().map(|(user, seen, read)| (user, read, seen)).collect()
 }
 
-async fn on_host(world: &World, name: &str, reads: Vec<(User, Read)>) -> Vec<Answer> {
+async fn on_host(world: &World, name: &str, reads: Vec<(User, Read)>, also_failed: bool) -> Vec<Answer> {
     let Some(host) = world.host(name) else { return unread(reads, &format!("{name} is not in the inventory")) };
     if let Some(why) = world.left(name)
-        && !(facts::are_all(&reads) && world.crew.is_up(name).await)
+        && !(also_failed && world.crew.is_up(name).await)
     {
         return unread(reads, &format!("{name} left the run: {why}"));
     }

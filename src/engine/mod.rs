@@ -13,9 +13,11 @@
 //! | `placing` | where a step takes place: patterns, `--limit`, who is still in the run |
 //! | `leader` | the host that the swarm is commanded from |
 //! | `facts` | what expressions may know of a machine |
+//! | `sight` | what expressions see while they are evaluated |
 //! | `ahead` | what the steps ahead will want to read |
 //! | `look` | looks: with one command per host |
 //! | `rounds` | a step's rounds: look, plan, apply, and look again |
+//! | `registers` | what `register` keeps |
 //! | `preview` | the same without the changes: `skep plan` |
 //! | `job` | one step on one host, and what became of it |
 //! | `waits` | what a job waits for, and when waiting is over |
@@ -42,9 +44,11 @@ mod look;
 mod mask;
 mod placing;
 mod preview;
+mod registers;
 mod restart;
 mod rounds;
 mod run;
+mod sight;
 mod tally;
 #[cfg(test)]
 mod tests;

@@ -80,10 +80,10 @@ fn settled(shown: Option<Output>, before: Option<&str>) -> Ended {
 
 fn would(world: &World, job: &Job, changes: &[Change], after: Option<&str>) -> Ended {
     changes.iter().for_each(|change| world.tell(apply::told(job, change, after.map(str::to_owned))));
-    Ended { outcome: Some(Outcome::Changed), ..Ended::default() }
+    Ended { outcome: Some(Outcome::Changed), untold: true, ..Ended::default() }
 }
 
 /// What only an earlier change will bring to light.
 pub fn unknown(why: &str) -> Ended {
-    Ended { outcome: Some(Outcome::Unchanged), message: Some(why.to_owned()), ..Ended::default() }
+    Ended { outcome: Some(Outcome::Unchanged), message: Some(why.to_owned()), untold: true, ..Ended::default() }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::apply::At;
+use super::facts;
 use super::job::Mishap;
 use crate::event::Event;
 use crate::remote::{Command, Exec, Live, Lost, Output, Session};
@@ -35,7 +36,10 @@ pub async fn restart(at: &At<'_>, command: &Command) -> Result<Output, Mishap> {
     tokio::select! {
         biased;
         () = at.world.cancellation() => Err(Mishap::Interrupted),
-        restarted = restarted(at, command) => restarted.map(|()| Output::default()),
+        restarted = restarted(at, command) => restarted.map(|()| {
+            facts::forget(at.world, &at.host.name);
+            Output::default()
+        }),
     }
 }
 

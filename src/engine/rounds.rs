@@ -153,7 +153,10 @@ async fn act(world: &World, job: &mut Job) {
         Ok(output) if always => job.end(Ended::settled(true, Some(output))),
         told => {
             job.made.push(changes);
-            job.failure = told.err().and_then(Mishap::failure);
+            (job.output, job.failure) = match told {
+                Ok(output) => (Some(output), None),
+                Err(mishap) => (None, mishap.failure()),
+            };
             job.failures.extend(job.failure.iter().map(|failure| failure.command.clone()));
             if job.failure.is_some() {
                 pause(world, job).await;

@@ -9,6 +9,7 @@ use futures::future::{Fuse, FusedFuture as _, FutureExt as _};
 use tokio::sync::watch;
 
 use super::job::{Ended, Job, State};
+use super::sight::Sight;
 use super::turns::{Turn, turns};
 use super::{Crew, Emit, Options, World, ahead, facts, leader, look, mask, preview, rounds, tally};
 use crate::actions::Target;
@@ -105,7 +106,7 @@ impl Run<'_> {
         let (turn, started) = (turns[at], Instant::now());
         let ahead = |hosts: &BTreeSet<String>| -> Vec<Wanted> { ahead::wanted(self, &turns[at..], hosts) };
         leader::find(&self.world, &ahead).await;
-        let evaluated = self.evaluated(&turn).await;
+        let evaluated = self.evaluated(&turn, &ahead).await;
         if self.world.cancelled() {
             return;
         }
@@ -124,22 +125,31 @@ impl Run<'_> {
             true => preview::preview(&self.world, &mut jobs, &ahead, dirty).await,
             false => rounds::converge(&self.world, &mut jobs, &ahead).await,
         }
+        self.register(&turn, &jobs);
         self.settle(&jobs);
         self.world.tell(Event::StepFinished { step, ms: started.elapsed().as_millis() as u64 });
     }
 
-    /// The step on each of its hosts. Facts that turn out to be needed are read, and then it is evaluated anew.
-    async fn evaluated(&self, turn: &Turn<'_>) -> Vec<Evaluated> {
-        let evaluated = self.evaluate(turn);
-        let lacking = evaluated.iter().any(|(_, jobs)| jobs.as_ref().is_err_and(facts::are_lacking));
-        match lacking && facts::read_missing(&self.world).await {
-            true => self.evaluate(turn),
-            false => evaluated,
+    /// The step on each of its hosts. What its expressions turn out to lack is read, and then it is evaluated anew.
+    async fn evaluated(&self, turn: &Turn<'_>, ahead: rounds::Ahead<'_>) -> Vec<Evaluated> {
+        let mut asked = BTreeSet::new();
+        if !self.world.options.batched {
+            self.world.store().clear();
+        }
+        loop {
+            let sight = self.world.sight();
+            let evaluated = self.evaluate(turn, &sight);
+            let lacking: BTreeSet<Wanted> = sight.lacking().difference(&asked).cloned().collect();
+            if lacking.is_empty() || self.world.cancelled() {
+                return evaluated;
+            }
+            asked.extend(lacking.iter().cloned());
+            look::for_expressions(&self.world, lacking, ahead).await;
         }
     }
 
     /// A step of which nobody can say where it takes place fails wherever it might.
-    fn evaluate(&self, turn: &Turn<'_>) -> Vec<Evaluated> {
+    fn evaluate(&self, turn: &Turn<'_>, sight: &Arc<Sight>) -> Vec<Evaluated> {
         let leader = self.world.leader();
         let placed = match self.placed(turn, leader.as_deref()) {
             Ok(placed) => placed,
@@ -149,7 +159,7 @@ impl Run<'_> {
             }
         };
         let on = |host: Arc<Host>| {
-            let scope = Scope::new(&self.ground, &self.world.known(), &host, turn.play);
+            let scope = Scope::new(&self.ground, &self.world.known(), &host, turn.play).seeing(sight.clone());
             let jobs = turn.jobs(&scope, &host, &self.target(&host, leader.as_deref()));
             (host, jobs)
         };
@@ -186,6 +196,9 @@ impl Run<'_> {
 
     /// Not meant for this host. In a plan that may be so only until an earlier step has registered something.
     fn skipped(&self, turn: &Turn<'_>, host: &Host, dirty: Option<&str>) {
+        if dirty.is_none() {
+            self.register_none(turn.step, &host.name, Outcome::Skipped);
+        }
         let message = dirty.map(|step| format!("not for this host as it is now, looked at again after {step}"));
         let ended = Ended { outcome: Some(Outcome::Skipped), message, ..Ended::default() };
         tally::finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
@@ -197,22 +210,22 @@ impl Run<'_> {
             (Unresolved::Undefined { name, .. }, Some(step)) if self.world.options.plan => {
                 preview::unknown(&format!("`{name}` is known after {step}"))
             }
-            _ => Ended::failed(error.error().to_string(), facts::lost(&self.world, error)),
+            _ => Ended::failed(error.error().to_string(), None),
         };
         let ended = Ended { ignored: turn.step.ignore_errors, ..ended };
+        if !ended.untold {
+            self.register_none(turn.step, &host.name, Outcome::Failed);
+        }
         tally::finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
         if ended.outcome == Some(Outcome::Failed) && !turn.step.ignore_errors {
             self.world.leave(&host.name, &format!("{} failed", turn.step.id));
         }
     }
 
-    /// Whoever failed leaves the run; what was registered is kept.
+    /// Whoever failed leaves the run.
     fn settle(&self, jobs: &[Job]) {
         for job in jobs {
             let State::Ended(ended) = &job.state else { continue };
-            if let (Some(name), Some(output)) = (&job.manner.register, &ended.shown) {
-                self.world.learn(|known| known.register(&job.owner.name, name, output));
-            }
             let why = match ended.outcome {
                 Some(Outcome::Failed) if !job.manner.ignore_errors => format!("{} failed", job.manner.step),
                 Some(Outcome::Unreachable) => ended.message.clone().unwrap_or_default(),

@@ -2,6 +2,7 @@
 
 mod changes;
 mod equivalence;
+mod known;
 mod placing;
 mod restart;
 mod rules;

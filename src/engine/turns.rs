@@ -64,7 +64,7 @@ impl Turn<'_> {
         let job = |one: crate::playbook::Job| {
             let place = one.on.as_ref().and_then(|name| target.hosts.iter().find(|host| host.name == *name));
             let target = Target { host: place.unwrap_or(host).clone(), ..target.clone() };
-            Job::new(manner.clone(), host.clone(), target, one.item, one.action)
+            Job::new(manner.clone(), host.clone(), target, one)
         };
         Ok(resolved.into_iter().map(job).collect())
     }
@@ -80,6 +80,7 @@ impl Turn<'_> {
             ignore_errors: step.ignore_errors,
             retries: step.retries as u32,
             register: step.register.clone(),
+            looped: step.loop_over.is_some(),
         })
     }
 }

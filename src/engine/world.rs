@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
+use super::sight::Sight;
 use super::{Crew, Emit, Options};
 use crate::event::{Event, Tally};
 use crate::inventory::Host;
@@ -26,7 +27,7 @@ pub struct World {
     pub cancel: watch::Receiver<bool>,
     /// When the run began.
     pub started: Instant,
-    store: Mutex<Store>,
+    store: Arc<Mutex<Store>>,
     out: Mutex<BTreeMap<String, String>>,
     known: Mutex<Arc<Known>>,
     tallies: Mutex<Vec<Tally>>,
@@ -47,7 +48,7 @@ impl World {
             emit,
             cancel,
             started: Instant::now(),
-            store: Mutex::default(),
+            store: Arc::default(),
             out: Mutex::default(),
             known: Mutex::default(),
             tallies,
@@ -57,6 +58,16 @@ impl World {
     /// The readings.
     pub fn store(&self) -> MutexGuard<'_, Store> {
         locked(&self.store)
+    }
+
+    /// What expressions see at a step's turn.
+    pub fn sight(&self) -> Arc<Sight> {
+        Sight::new(self.store.clone())
+    }
+
+    /// What they see ahead of it.
+    pub fn foresight(&self) -> Arc<Sight> {
+        Sight::guessing(self.store.clone())
     }
 
     /// Tells everyone.

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use data_encoding::BASE64;
+use minijinja::value::ValueKind;
 use minijinja::{Environment, Error as Fault, ErrorKind, Value as Jinja};
 
 /// Adds them.
@@ -18,6 +19,8 @@ pub(super) fn add_to(engine: &mut Environment<'static>) {
     engine.add_filter("b64decode", |text: &str| b64decode(text));
     engine.add_filter("extract", |key: &Jinja, container: &Jinja| container.get_item(key));
     engine.add_filter("bool", |value: &Jinja| truth(value));
+    engine.add_filter("string", |value: &Jinja| plain(value));
+    engine.add_filter("join", |items: &Jinja, between: Option<&str>| join(items, between.unwrap_or_default()));
 }
 
 /// A value as JSON, on one line.
@@ -77,6 +80,19 @@ fn truth(value: &Jinja) -> Result<bool, Fault> {
         "false" | "no" | "off" | "0" | "" => Ok(false),
         _ => Err(invalid("this text is neither true nor false")),
     }
+}
+
+/// As it stands in a text, where Jinja's own would write `True`.
+fn plain(value: &Jinja) -> Result<String, Fault> {
+    match value.kind() {
+        ValueKind::Bool => Ok(value.is_true().to_string()),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => to_json(value),
+        _ => Ok(value.to_string()),
+    }
+}
+
+fn join(items: &Jinja, between: &str) -> Result<String, Fault> {
+    Ok(items.try_iter()?.map(|item| plain(&item)).collect::<Result<Vec<_>, _>>()?.join(between))
 }
 
 fn invalid(what: &'static str) -> Fault {

@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{Ground, Job, Known, Play, Playbook, Scope, Step, Vars, scope};
+use super::{Ground, Job, Known, Play, Playbook, Scope, Step, Vars, facts, scope};
 use crate::actions::{Object, Target, peers};
 use crate::expr::{self, Unresolved};
 use crate::inventory::Host;
+use crate::reads::Machine;
 use crate::yaml::{At, Error, Errors, Node, Spanned};
 
 /// Checks a playbook that was loaded against every host of an inventory and the variables of `-e`: parameters, variables,
@@ -178,7 +179,8 @@ impl<'a> Check<'a> {
 
 /// A middling machine everywhere.
 fn guessed(hosts: &[Arc<Host>]) -> Known {
-    let facts = serde_json::json!({ "cores": 4, "memory_mib": 8192 });
+    let machine = Machine { cores: 4, memory: 8192, source: Some([192, 0, 2, 1].into()), ..Machine::default() };
+    let facts = facts::of_machine(&machine);
     let managers = hosts.iter().find(|host| host.groups.iter().any(|group| group == "managers"));
     Known {
         leader: managers.or(hosts.first()).map(|host| host.name.clone()),

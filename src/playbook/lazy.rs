@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use minijinja::Value as Jinja;
 use minijinja::value::{Enumerator, Object, Serde};
+use minijinja::{Error as Fault, ErrorKind, State, Value as Jinja};
 
+use super::facts::FactsOf;
 use super::scope::Scope;
 use crate::expr::{self, Unresolved};
 use crate::inventory::Host;
@@ -126,31 +127,15 @@ impl Lazy {
         }
     }
 
-    fn of_host(&self, name: &str, host: &Arc<Host>) -> Option<Jinja> {
+    fn of_host(self: &Arc<Self>, name: &str, host: &Arc<Host>) -> Option<Jinja> {
         match name {
             "inventory_hostname" => Some(host.name.as_str().into()),
-            "host" => Some(told(host)),
+            "host" => Some(Jinja::from_object(HostTold(self.clone(), host.clone()))),
             "index" => self.scope.index().map(Jinja::from),
-            "facts" => Some(self.facts(host)),
+            "facts" => Some(Jinja::from_object(FactsOf { scope: self.scope.clone(), host: host.clone() })),
             _ => None,
         }
     }
-
-    /// Facts that were not read are an error even where Jinja would be lenient, as in `map(attribute='facts.cores')`.
-    fn facts(&self, host: &Host) -> Jinja {
-        match self.scope.known.facts.get(&host.name) {
-            Some(facts) => Serde(facts).into(),
-            None => Unresolved::not_yet("facts").into_fault().into(),
-        }
-    }
-}
-
-fn told(host: &Host) -> Jinja {
-    Jinja::from_pairs([
-        ("name", Jinja::from(host.name.as_str())),
-        ("address", host.address.as_str().into()),
-        ("groups", host.groups.clone().into()),
-    ])
 }
 
 /// Every group with the names of its hosts, `all` among them.
@@ -166,6 +151,36 @@ fn groups(scope: &Scope) -> Jinja {
         }
     }
     Jinja::from_pairs(names.into_iter().map(|group| (group, Jinja::from(members(group)))))
+}
+
+/// `host.name`, and so on; and as a function: `host('node2')` is what `hostvars.node2` is.
+#[derive(Debug)]
+struct HostTold(Arc<Lazy>, Arc<Host>);
+
+impl Object for HostTold {
+    fn get_value(self: &Arc<Self>, key: &Jinja) -> Option<Jinja> {
+        match key.as_str()? {
+            "name" => Some(self.1.name.as_str().into()),
+            "address" => Some(self.1.address.as_str().into()),
+            "groups" => Some(self.1.groups.clone().into()),
+            _ => None,
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&["name", "address", "groups"])
+    }
+
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, names: &[Jinja]) -> Result<Jinja, Fault> {
+        let [name] = names else { return Err(Fault::new(ErrorKind::InvalidOperation, "`host` takes one name")) };
+        let hosts = &self.0.scope.world.inventory.hosts;
+        let of = Arc::new(HostVars(self.0.clone())).get_value(name);
+        of.ok_or_else(|| {
+            let names = hosts.iter().map(|host| host.name.as_str());
+            let error = Error::new(format!("the inventory has no host `{name}`"));
+            Unresolved::from(error.did_you_mean(&name.to_string(), names)).into_fault()
+        })
+    }
 }
 
 /// `hostvars[name]`: the variables of any host.

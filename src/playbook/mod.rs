@@ -6,10 +6,12 @@
 
 mod check;
 mod duration;
+pub mod facts;
 mod hosts;
 mod keys;
 mod lazy;
 mod load;
+mod registered;
 mod resolve;
 mod scope;
 mod select;
@@ -27,6 +29,7 @@ use crate::yaml::{At, Node, Source, Spanned};
 pub use crate::expr::Unresolved;
 pub use check::check;
 pub use duration::duration;
+pub use registered::Ending;
 pub use resolve::Job;
 pub use scope::{Ground, Known, Scope};
 pub use select::{Row, SelectError, Selection};

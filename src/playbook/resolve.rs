@@ -2,6 +2,7 @@
 
 use minijinja::Value as Jinja;
 use minijinja::value::ValueKind;
+use serde_json::Value as Json;
 
 use super::Step;
 use super::scope::Scope;
@@ -16,6 +17,8 @@ pub struct Job {
     pub action: Box<dyn Action>,
     /// The loop's item, for people.
     pub item: Option<String>,
+    /// The same as `register` keeps it.
+    pub value: Option<Json>,
     /// The host it is run and read on, where that is not its own.
     pub on: Option<String>,
 }
@@ -63,7 +66,8 @@ impl Step {
         if let Some(file) = action.template().map(str::to_owned) {
             action.set_rendered(scope.render_file(&file, &self.params.at)?);
         }
-        Ok(Job { action, item: item.as_ref().map(label), on: self.runs_on(scope)? })
+        let value = item.as_ref().map(|item| serde_json::to_value(item).unwrap_or_default());
+        Ok(Job { action, item: item.as_ref().map(label), value, on: self.runs_on(scope)? })
     }
 
     fn line_options(&self, scope: &Scope) -> Result<LineOptions, Unresolved> {

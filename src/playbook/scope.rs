@@ -13,7 +13,7 @@ use super::lazy::Lazy;
 use super::{Play, Playbook, Step, Vars};
 use crate::expr::{self, Unresolved};
 use crate::inventory::{Host, Inventory};
-use crate::remote::Output;
+use crate::reads::{Look, Seen, Value, Wanted};
 use crate::yaml::{At, Error, Node, Source, Spanned};
 
 /// Names that the language gives a meaning.
@@ -52,22 +52,6 @@ pub struct Known {
     pub registered: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
 }
 
-impl Known {
-    /// Keeps the output of a step's command for the steps after it: `stdout` and `stderr` without the white space at
-    /// their end, `code`, and `json` where standard output is JSON.
-    pub fn register(&mut self, host: &str, name: &str, output: &Output) {
-        let mut value = serde_json::json!({
-            "stdout": output.text(),
-            "stderr": String::from_utf8_lossy(&output.stderr).trim_end(),
-            "code": output.code,
-        });
-        if let Ok(json) = serde_json::from_slice(&output.stdout) {
-            value["json"] = json;
-        }
-        self.registered.entry(host.to_owned()).or_default().insert(name.to_owned(), value);
-    }
-}
-
 /// What expressions can see. Cheap to clone.
 #[derive(Clone)]
 pub struct Scope {
@@ -79,6 +63,7 @@ pub struct Scope {
     pub(super) play_vars: Vars,
     pub(super) step_vars: Vars,
     pub(super) item: Option<Jinja>,
+    pub(super) sight: Option<Arc<dyn Look>>,
 }
 
 impl Scope {
@@ -92,12 +77,24 @@ impl Scope {
     pub fn without_host(world: &Arc<Ground>, known: &Arc<Known>) -> Self {
         let (world, known) = (world.clone(), known.clone());
         let none = Vars::default();
-        Self { world, known, host: None, play: None, hosts: None, play_vars: none.clone(), step_vars: none, item: None }
+        let (play_vars, step_vars) = (none.clone(), none);
+        Self { world, known, host: None, play: None, hosts: None, play_vars, step_vars, item: None, sight: None }
+    }
+
+    /// The same, where expressions may look at hosts; without it nothing that must be read is known.
+    #[must_use]
+    pub fn seeing(self, sight: Arc<dyn Look>) -> Self {
+        Self { sight: Some(sight), ..self }
+    }
+
+    pub(super) fn look(&self, wanted: &Wanted) -> Option<Seen<Value>> {
+        self.sight.as_ref()?.look(wanted)
     }
 
     /// The same host with nothing of play and step: what others see of it.
     pub(super) fn of_host(&self, host: &Arc<Host>) -> Self {
-        Self { host: Some(host.clone()), ..Self::without_host(&self.world, &self.known) }
+        let bare = Self::without_host(&self.world, &self.known);
+        Self { host: Some(host.clone()), sight: self.sight.clone(), ..bare }
     }
 
     pub(super) fn in_step(&self, step: &Step) -> Self {

@@ -240,6 +240,7 @@ fn filters_do_what_their_names_say() {
         ("{{ 'x' | b64encode }}{{ 'eA==' | b64decode }}", "eA==x"),
         ("{{ 'no' | bool }}{{ 'true' | bool }}{{ 1 | bool }}", "falsetruetrue"),
         ("{{ '[1, 2]' | from_json | last }}{{ l | to_json }}", "2[1,\"x\"]"),
+        ("{{ [1, true, 'x'] | join('-') }}{{ false | string }}", "1-true-xfalse"),
         ("{{ nope | default('d') }}", "d"),
         ("{{ ['node2'] | map('extract', hostvars) | map(attribute='inventory_hostname') | join }}", "node2"),
     ];
@@ -261,6 +262,7 @@ fn what_goes_wrong_in_an_expression_is_told_at_its_place() {
         "{{ 'x' | b64decode }}",
         "{{ facts.cores }}",
         "{{ hostvars.node2.facts.cores }}",
+        "{{ facts.coers }}",
         "{{ leader }}",
         "{{ item }}",
         "{{ hostvars.node9.a }}",
@@ -299,9 +301,10 @@ fn what_is_registered_and_known_is_seen_by_its_host_and_by_others() {
     let mut known = Known { leader: Some("node1".into()), ..Known::default() };
     known.facts.insert("node2".into(), serde_json::json!({ "cores": 4 }));
     let output = crate::remote::Output { code: 0, stdout: b"{\"x\": 7}\n".to_vec(), stderr: Vec::new() };
-    known.register("node2", "out", &output);
+    let ending = Ending { outcome: crate::event::Outcome::Changed, output: Some(&output), item: None };
+    known.register("node2", "out", false, &[ending]);
     let steps = "- thing: { name: '{{ out.json.x }}{{ leader }}{{ facts.cores }}{{ host.groups[0] }}' }\n  on: leader\n\
-                 - thing: { name: '{{ hostvars.node2.out.stdout }}{{ hostvars.node2.facts.cores }}' }";
+                 - thing: { name: '{{ host(''node2'').out.stdout }}{{ hostvars.node2.facts.cores }}' }";
     assert_eq!(
         jobs(&with_steps(steps), known.clone(), "node2"),
         ["7node14workers None [] on node1", "{\"x\": 7}4 None []"]
@@ -394,7 +397,7 @@ fn checked(text: &str) -> String {
 #[test]
 fn check_tells_what_can_be_known_beforehand() {
     let cases = [
-        ("fine, with what only a run knows", with_steps("- line: id\n  register: out\n- line: '{{ out.stdout }}{{ leader }}{{ facts.disk }}'\n  when: facts.cores > 1")),
+        ("fine, with what only a run knows", with_steps("- line: id\n  register: out\n- line: '{{ out.stdout }}{{ leader }}{{ facts.boot_id }}{{ facts.node_id }}'\n  when: facts.cores > 1")),
         ("fine, with defaults", with_steps("- line: \"{{ nope | default('x') }}\"\n  when: nope is not defined")),
         ("parameters", with_steps("- thing: { nam: x, size: '{{ facts.cores }}', tags: 3 }")),
         ("undefined in parameters, once for all hosts", with_steps("- thing: { name: 'x{{ fcts.cores }}' }")),

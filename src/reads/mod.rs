@@ -30,7 +30,7 @@ pub use locks::Lock;
 pub use machine::{Interface, Machine, Route};
 pub use package::Package;
 pub use probe::Probe;
-pub use store::{Readings, Store, Wanted};
+pub use store::{Look, Readings, Store, Wanted};
 pub use unit::Unit;
 
 use crate::remote::Output;

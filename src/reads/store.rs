@@ -72,12 +72,24 @@ impl Store {
 
     /// Whether there is a reading that counts, and nothing is to be had from another look.
     pub fn fresh(&self, wanted: &Wanted) -> bool {
-        self.counting(wanted).is_some_and(|reading| !reading.doubtful())
+        self.seen(wanted).is_some()
+    }
+
+    /// What there is to know, where nothing is to be had from another look.
+    pub fn seen(&self, wanted: &Wanted) -> Option<&Seen<Value>> {
+        self.counting(wanted).filter(|reading| !reading.doubtful()).map(|reading| &reading.seen)
     }
 
     fn counting(&self, wanted: &Wanted) -> Option<&Reading> {
         self.readings.get(wanted).filter(|r| r.epoch == self.epoch && r.at.elapsed() < FRESH)
     }
+}
+
+/// What an expression may see: it asks for one reading after another, as it comes to need them.
+pub trait Look: Send + Sync {
+    /// The reading, if there is one that counts. One that is not there is noted: it is read before the expression is
+    /// evaluated anew.
+    fn look(&self, wanted: &Wanted) -> Option<Seen<Value>>;
 }
 
 /// What an action may see: the readings that count, as the user that its step works as on each host.

@@ -34,9 +34,13 @@ fn step() -> impl Strategy<Value = String> {
         "    when: seen.code == 0\n",
         "    when: seen.stdout != '1'\n",
         "    when: seen is defined\n",
+        "    when: seen.skipped\n",
+        "    when: not seen.failed and seen.stdout == '1'\n",
+        "    when: host('beta').seen.failed\n",
         "    when: inventory_hostname == 'beta'\n",
         "    when: facts.cores > 0\n",
         "    when: hostvars['beta'].facts.cores > 9999\n",
+        "    when: facts.docker_version != ''\n",
     ]);
     (0..14u8, file.clone(), file, number, place, manner, condition).prop_map(
         |(kind, one, other, number, place, manner, condition)| {
