@@ -101,9 +101,14 @@ impl Ground {
 
     /// What the only run so far left in its journal (`jsonl`) or log (`log`); nothing where there is none.
     fn kept(&self, extension: &str) -> String {
-        let mut all = fs::read_dir(self.path(".skep/runs")).into_iter().flatten().flatten().map(|entry| entry.path());
-        let path = all.find(|path| path.extension().is_some_and(|own| own == extension));
+        let path = self.kept_at(extension);
         path.map_or(String::new(), |path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned())
+    }
+
+    /// Where that lies.
+    fn kept_at(&self, extension: &str) -> Option<PathBuf> {
+        let mut all = fs::read_dir(self.path(".skep/runs")).into_iter().flatten().flatten().map(|entry| entry.path());
+        all.find(|path| path.extension().is_some_and(|own| own == extension))
     }
 
     /// What is told on standard error by a run that only waits a moment for hosts.
