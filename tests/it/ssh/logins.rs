@@ -2,14 +2,20 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Instant;
+
+use tokio::time::timeout;
 
 use skep::secret::Secret;
 
 use super::doors::Says;
 use super::*;
-use crate::support::agent::Agent;
+use crate::support::agent::{Agent, Mute};
 use crate::support::somebody::Somebody;
 use crate::support::sshd::{keygen, must};
+
+/// Far more than a login takes that does not hang.
+const LONG: Duration = Duration::from_secs(40);
 
 const PASSWORD: &str = "honey 'n' $comb";
 
@@ -85,6 +91,57 @@ async fn of_many_keys_in_an_agent_the_named_one_alone_is_offered() {
     let why = refused(options, &Host { identity_file: None, ..sshd.host("one") }).await;
     assert!(why.what.contains("not offered: 5") && why.hint.unwrap().contains("identity_file"), "{}", why.what);
     assert!(!sshd.log().contains("Too many authentication failures"), "{}", sshd.log());
+}
+
+#[tokio::test]
+async fn an_agent_that_never_answers_costs_its_time_once_and_other_keys_are_offered() {
+    let sshd = Sshd::start();
+    let ssh = Ssh::new(Options { agent: Some(Mute::start(&sshd).socket), ..sshd.options() });
+    let began = Instant::now();
+    for name in ["one", "two", "three"] {
+        let key = sshd.path(name);
+        fs::copy(sshd.identity(), &key).unwrap();
+        let host = Host { identity_file: Some(key), ..sshd.host(name) };
+        timeout(LONG, ssh.connect(&host, SHORT, quiet())).await.expect("the login hangs").map(drop).unwrap();
+    }
+    assert!(began.elapsed() < Duration::from_secs(9), "it was asked again: {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn an_agent_that_never_answers_is_named_where_there_is_nothing_else() {
+    let sshd = Sshd::start();
+    let agent = Mute::start(&sshd).socket;
+    let ssh = Ssh::new(Options { agent: Some(agent.clone()), ..sshd.options() });
+    keygen(&sshd.path("locked"), "ed25519", "open sesame");
+    let told = format!("the agent at {} does not answer", agent.display());
+    for file in [None, Some("identity.pub"), Some("locked")] {
+        let host = Host { identity_file: file.map(|file| sshd.path(file)), ..sshd.host("one") };
+        let refused = timeout(LONG, ssh.connect(&host, SHORT, quiet())).await.expect("the login hangs");
+        let why = refused.err().expect("there is no key");
+        assert!(why.what.contains(&told) && !why.what.contains("does not hold"), "{}", why.what);
+    }
+    assert_eq!(sshd.connections(), 0);
+}
+
+#[tokio::test]
+async fn an_agent_that_never_signs_is_named_and_the_next_key_is_offered() {
+    let sshd = Sshd::start();
+    let holds = Agent::start(&sshd, &[&sshd.identity()]);
+    let agent = Mute::that_lists(&sshd, &holds).socket;
+    let second = sshd.path("second");
+    keygen(&second, "ed25519", "");
+    let keys = ["identity.pub", "second.pub"].map(|file| fs::read_to_string(sshd.path(file)).unwrap());
+    fs::write(sshd.path("authorized_keys"), keys.concat()).unwrap();
+    let alone = Options { agent: Some(agent.clone()), ..sshd.options() };
+    let both = Options { identities: vec![second], ..alone.clone() };
+    let host = Host { identity_file: None, ..sshd.host("one") };
+    let logins = futures::future::join(connect(alone, &host), connect(both, &host));
+    let (alone, both) = timeout(LONG, logins).await.expect("the login hangs");
+    both.map(drop).unwrap();
+    let why = alone.err().expect("nothing was signed");
+    let told = format!("the agent at {} did not sign within 20s", agent.display());
+    assert!(why.what.contains(&told) && !why.what.contains("denied"), "nobody said no: {}", why.what);
+    assert!(why.hint.unwrap().contains("confirm"));
 }
 
 #[tokio::test]

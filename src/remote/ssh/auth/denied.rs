@@ -33,7 +33,9 @@ impl Denied {
     /// For people; `reason` is what the host said when it hung up, `banner` what it says to everybody.
     pub fn tell(&self, to: &Destination, reason: Option<&str>, banner: &str) -> Unreachable {
         let user = &to.user;
-        let mut what = format!("{}: permission denied for the user {user:?}", to.endpoint());
+        let unmade = !self.cut && !self.was_told() && !self.problems.is_empty();
+        let how = if unmade { "no key could be used for" } else { "permission denied for" };
+        let mut what = format!("{}: {how} the user {user:?}", to.endpoint());
         if let Some(reason) = reason.filter(|_| self.cut) {
             what += &format!(": {reason}");
         }
@@ -56,6 +58,9 @@ impl Denied {
         if self.left_out > 0 || reason.contains("Too many authentication failures") {
             return "say which key it is: identity_file in the inventory; of a key of the agent the public half will do"
                 .into();
+        }
+        if self.problems.iter().any(|one| one.contains("did not sign within")) {
+            return "does it wait for you to confirm, or to touch a key? One that hangs must be started anew".into();
         }
         let takes = |names: &[&str]| self.methods.iter().any(|method| names.contains(&method.as_str()));
         let takes_passwords = takes(&["password", "keyboard-interactive"]);

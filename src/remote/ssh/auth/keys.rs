@@ -7,12 +7,10 @@ use std::sync::{Arc, PoisonError};
 
 use russh::MethodKind;
 use russh::keys::agent::AgentIdentity;
-use russh::keys::agent::client::AgentClient;
 use russh::keys::{Certificate, Error as KeyError, PrivateKey, PublicKey, decode_secret_key};
-use tokio::net::UnixStream;
 use tokio::sync::Mutex;
-use tokio::time::{Duration, timeout};
 
+use super::agent::Held;
 use super::offer::{Offer, Offers};
 use crate::remote::Unreachable;
 use crate::remote::ssh::Asker;
@@ -20,9 +18,6 @@ use crate::remote::ssh::destination::{Destination, Identity};
 
 /// sshd's `MaxAuthTries` is 6 by default, and the last one is answered with a disconnect.
 const MOST_OFFERS: usize = 5;
-
-/// How long an agent may take to say which keys it holds.
-const AGENT: Duration = Duration::from_secs(5);
 
 /// What a key file holds.
 enum Content {
@@ -38,6 +33,8 @@ pub(in super::super) struct Keys {
     pub(super) asker: Option<Arc<dyn Asker>>,
     unlocked: Mutex<HashMap<PathBuf, Arc<PrivateKey>>>,
     offered: Mutex<HashMap<Identity, Arc<Offers>>>,
+    /// Each agent is asked once: one that does not answer would cost the same time for each file.
+    agents: Mutex<HashMap<PathBuf, Arc<Held>>>,
     /// Logins whose password was right once in this run.
     right: std::sync::Mutex<HashSet<String>>,
 }
@@ -80,7 +77,8 @@ fn bad(path: &Path, what: &str) -> Unreachable {
 
 impl Keys {
     pub fn new(asker: Option<Arc<dyn Asker>>) -> Self {
-        Self { asker, unlocked: Mutex::default(), offered: Mutex::default(), right: Default::default() }
+        let (unlocked, offered, agents) = Default::default();
+        Self { asker, unlocked, offered, agents, right: Default::default() }
     }
 
     /// What to offer to a host, best first: found once for all hosts with the same files. Nobody is contacted.
@@ -91,7 +89,7 @@ impl Keys {
         let offers = self.offered(&to.identity).await?;
         let nobody = self.asker.is_none() || to.identity.batch;
         if offers.list.is_empty() && to.password.is_none() && nobody {
-            return Err(nothing(to));
+            return Err(nothing(to, &offers.problems));
         }
         Ok(offers)
     }
@@ -117,53 +115,58 @@ impl Keys {
     }
 
     async fn find(&self, identity: &Identity) -> Result<Offers, Unreachable> {
-        let held = held(identity.agent.as_deref()).await;
-        let agent = identity.agent.clone().unwrap_or_default();
-        let (mut own, mut problems) = (Vec::new(), Vec::new());
+        let held = self.held(identity.agent.as_deref()).await;
+        let (mut own, mut problems) = (Vec::new(), Vec::from_iter(held.silence.clone()));
         for path in &identity.files {
-            match self.file(path, identity, &held, &agent).await {
-                Ok(offer) => own.extend(certified(path, &identity.certificates, (&agent, &held), offer)),
+            match self.file(path, identity, &held).await {
+                Ok(offer) => own.extend(certified(path, &identity.certificates, &held, offer)),
                 // That the only one cannot be used is worth an error; of several, others may do.
                 Err(why) if identity.only && identity.files.len() == 1 => return Err(why),
                 Err(why) => problems.extend((identity.named && path.exists()).then_some(why.what)),
             }
         }
         let among = |one: &AgentIdentity| own.iter().any(|offer| offer.is_of(&one.public_key()));
-        let others: Vec<_> = held.into_iter().filter(|one| !identity.only && !among(one)).collect();
-        let others = others.into_iter().map(|one| Offer::Agent(agent.clone(), one.into()));
+        let others: Vec<_> = held.keys.iter().filter(|one| !identity.only && !among(one)).cloned().collect();
+        let others = others.into_iter().map(|one| Offer::Agent(held.socket.clone(), one.into()));
         Ok(Offers { problems, ..ordered(identity, own, others.collect()) })
     }
 
-    async fn file(
-        &self,
-        path: &Path,
-        identity: &Identity,
-        held: &[AgentIdentity],
-        agent: &Path,
-    ) -> Result<Offer, Unreachable> {
+    async fn held(&self, agent: Option<&Path>) -> Arc<Held> {
+        let Some(socket) = agent else { return Arc::default() };
+        let mut agents = self.agents.lock().await;
+        if let Some(held) = agents.get(socket) {
+            return held.clone();
+        }
+        let held = Arc::new(Held::by(socket).await);
+        agents.insert(socket.into(), held.clone());
+        held
+    }
+
+    async fn file(&self, path: &Path, identity: &Identity, held: &Held) -> Result<Offer, Unreachable> {
         let (public, locked) = match read(path)? {
             Content::Private(key) => return Ok(Offer::Key(path.into(), Arc::new(*key))),
             Content::Locked(public) => (public, true),
             Content::Public(public) => (Some(*public), false),
         };
-        if let Some(found) = public.as_ref().and_then(|key| holding(held, key)) {
-            return Ok(Offer::Agent(agent.into(), found.into()));
+        if let Some(found) = public.as_ref().and_then(|key| holding(&held.keys, key)) {
+            return Ok(Offer::Agent(held.socket.clone(), found.into()));
         }
         // A passphrase is asked for where the file was named, or where there is nothing else.
-        if locked && !identity.batch && (identity.named || held.is_empty() && public.is_some()) {
-            return self.unlock(path).await.map(|key| Offer::Key(path.into(), key));
+        if locked && !identity.batch && (identity.named || held.keys.is_empty() && public.is_some()) {
+            return self.unlock(path, held).await.map(|key| Offer::Key(path.into(), key));
         }
-        Err(if locked { needs_agent(path) } else { only_public(path) })
+        Err(if locked { needs_agent(path, held) } else { only_public(path, held) })
     }
 
     /// Asks for the passphrase, once for all hosts.
-    async fn unlock(&self, path: &Path) -> Result<Arc<PrivateKey>, Unreachable> {
+    async fn unlock(&self, path: &Path, held: &Held) -> Result<Arc<PrivateKey>, Unreachable> {
         let mut unlocked = self.unlocked.lock().await;
         if let Some(key) = unlocked.get(path) {
             return Ok(key.clone());
         }
-        let (asker, file) = (self.asker.clone().ok_or_else(|| needs_agent(path))?, path.to_owned());
-        let key = tokio::task::spawn_blocking(move || ask(&*asker, &file)).await.map_err(|_| needs_agent(path))??;
+        let (asker, file) = (self.asker.clone().ok_or_else(|| needs_agent(path, held))?, path.to_owned());
+        let asked = tokio::task::spawn_blocking(move || ask(&*asker, &file)).await;
+        let key = asked.ok().flatten().ok_or_else(|| needs_agent(path, held))??;
         unlocked.insert(path.into(), key.clone());
         Ok(key)
     }
@@ -178,32 +181,15 @@ fn ordered(identity: &Identity, own: Vec<Offer>, others: Vec<Offer>) -> Offers {
     Offers { list, left_out, problems: Vec::new() }
 }
 
-/// What the agent holds; nothing where there is none, or none that answers.
-async fn held(agent: Option<&Path>) -> Vec<AgentIdentity> {
-    let Some(socket) = agent else { return Vec::new() };
-    let asked = timeout(AGENT, async { connect(socket).await?.request_identities().await.ok() });
-    asked
-        .await
-        .unwrap_or_else(|_| {
-            tracing::warn!("the agent at {} does not answer; its keys are not offered", socket.display());
-            None
-        })
-        .unwrap_or_default()
-}
-
-pub(super) async fn connect(socket: &Path) -> Option<AgentClient<UnixStream>> {
-    AgentClient::connect_uds(socket).await.ok()
-}
-
 /// A key with its certificates before it: those that the agent holds, that beside its file, and those that were named.
-fn certified(path: &Path, named: &[PathBuf], (agent, held): (&Path, &[AgentIdentity]), offer: Offer) -> Vec<Offer> {
+fn certified(path: &Path, named: &[PathBuf], held: &Held, offer: Offer) -> Vec<Offer> {
     let beside = with_end(path, "-cert.pub");
     let files = named.iter().chain([&beside]).filter_map(|file| Some((file, certificate(file)?)));
     let own = files.filter(|(_, certificate)| offer.is_of(&certificate.public_key().clone().into()));
     let of_files = own.map(|(file, certificate)| offer.certified(file, certificate));
-    let certificates = held.iter().filter(|one| matches!(one, AgentIdentity::Certificate { .. }));
+    let certificates = held.keys.iter().filter(|one| matches!(one, AgentIdentity::Certificate { .. }));
     let of_agent = certificates.filter(|one| offer.is_of(&one.public_key()));
-    let of_agent = of_agent.map(|one| Offer::Agent(agent.into(), one.clone().into()));
+    let of_agent = of_agent.map(|one| Offer::Agent(held.socket.clone(), one.clone().into()));
     let mut offers: Vec<Offer> = of_agent.chain(of_files).collect();
     if !offer.is_certificate() {
         offers.push(offer);
@@ -220,33 +206,45 @@ fn holding(held: &[AgentIdentity], key: &PublicKey) -> Option<AgentIdentity> {
     own().find(|identity| matches!(identity, AgentIdentity::PublicKey { .. })).or_else(|| own().next()).cloned()
 }
 
-fn ask(asker: &dyn Asker, path: &Path) -> Result<Arc<PrivateKey>, Unreachable> {
-    let phrase = asker.passphrase(path).ok_or_else(|| needs_agent(path))?;
-    let text = fs::read_to_string(path).map_err(|error| bad(path, &format!("cannot be read: {error}")))?;
-    match decode_secret_key(&text, Some(phrase.expose())) {
-        Ok(key) => Ok(Arc::new(key)),
-        Err(_) => Err(Unreachable { what: format!("wrong passphrase for {}", path.display()), hint: None }),
+/// The key, once its passphrase is there; nothing where nobody says it.
+fn ask(asker: &dyn Asker, path: &Path) -> Option<Result<Arc<PrivateKey>, Unreachable>> {
+    let phrase = asker.passphrase(path)?;
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => return Some(Err(bad(path, &format!("cannot be read: {error}")))),
+    };
+    let wrong = || Unreachable { what: format!("wrong passphrase for {}", path.display()), hint: None };
+    Some(decode_secret_key(&text, Some(phrase.expose())).map(Arc::new).map_err(|_| wrong()))
+}
+
+fn only_public(path: &Path, held: &Held) -> Unreachable {
+    let (private, silence) = (path.with_extension(""), held.silence.as_deref());
+    let lacks = silence.unwrap_or("the agent does not hold its private half");
+    let add = format!("ssh-add {}, or name the private key itself", private.display());
+    Unreachable {
+        what: format!("{} is a public key, and {lacks}", path.display()),
+        hint: Some(if silence.is_some() { hung(&held.socket) } else { add }),
     }
 }
 
-fn only_public(path: &Path) -> Unreachable {
-    let private = path.with_extension("");
+fn needs_agent(path: &Path, held: &Held) -> Unreachable {
+    let silence = held.silence.as_deref();
+    let lacks = silence.unwrap_or("there is neither");
+    let start = format!("eval \"$(ssh-agent)\" && ssh-add {}", path.display());
     Unreachable {
-        what: format!("{} is a public key, and the agent does not hold its private half", path.display()),
-        hint: Some(format!("ssh-add {}, or name the private key itself", private.display())),
+        what: format!("the key file {} needs a passphrase or its agent, and {lacks}", path.display()),
+        hint: Some(if silence.is_some() { hung(&held.socket) } else { start }),
     }
 }
 
-fn needs_agent(path: &Path) -> Unreachable {
-    Unreachable {
-        what: format!("the key file {} needs a passphrase or its agent, and there is neither", path.display()),
-        hint: Some(format!("eval \"$(ssh-agent)\" && ssh-add {}", path.display())),
-    }
+fn hung(socket: &Path) -> String {
+    format!("SSH_AUTH_SOCK={} ssh-add -l shows whether it answers; one that hangs must be started anew", socket.display())
 }
 
-fn nothing(to: &Destination) -> Unreachable {
+fn nothing(to: &Destination, problems: &[String]) -> Unreachable {
+    let problems: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
     Unreachable {
-        what: format!("{}: there is no key to log in with", to.endpoint()),
+        what: format!("{}: there is no key to log in with{problems}", to.endpoint()),
         hint: Some(
             "set identity_file in the inventory, load a key into the agent (ssh-add FILE), or log in with a password: --ask-pass".into(),
         ),

@@ -1,5 +1,6 @@
 //! Who we are: keys, then what is asked for, then a password, and all that a host wants of them together.
 
+mod agent;
 mod denied;
 mod keys;
 mod offer;
@@ -147,7 +148,7 @@ impl Login<'_> {
         let offer = &self.offers[self.made];
         self.made += 1;
         self.denied.offered.push(offer.describe());
-        match offer.make(self.handle, &self.to.user).await {
+        match offer.make(self.handle, &self.to.user, self.facts).await {
             Ok(result) => Step::of(result),
             Err(problem) => {
                 self.denied.problems.push(problem);

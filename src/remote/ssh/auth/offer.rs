@@ -11,8 +11,8 @@ use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::ssh_key::{self, Signature};
 use russh::keys::{Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 
-use super::keys::connect;
-use crate::remote::ssh::client::Client;
+use super::agent;
+use crate::remote::ssh::client::{Client, Facts};
 use crate::remote::ssh::trust::fingerprint;
 
 /// One way to prove who we are.
@@ -54,7 +54,10 @@ impl From<russh::SendError> for Unsigned {
     }
 }
 
-impl russh::Signer for Signer {
+/// The same in a login: the time that an agent takes, which may wait for a person, is not the host's.
+struct Signing<'a>(Signer, &'a Facts);
+
+impl russh::Signer for Signing<'_> {
     type Error = Unsigned;
 
     async fn auth_sign(
@@ -63,12 +66,10 @@ impl russh::Signer for Signer {
         hash: Option<HashAlg>,
         data: Vec<u8>,
     ) -> Result<Vec<u8>, Unsigned> {
-        match self {
-            Self::Key(key) => sign(key, hash, data).map_err(|error| Unsigned(error.to_string())),
-            Self::Agent(socket, identity) => {
-                let mut agent = connect(socket).await.ok_or(Unsigned("the agent does not answer any more".into()))?;
-                let signed = agent.sign_request(identity, hash, data).await;
-                signed.map_err(|error| Unsigned(format!("the agent did not sign: {error}")))
+        match &self.0 {
+            Signer::Key(key) => sign(key, hash, data).map_err(|error| Unsigned(error.to_string())),
+            Signer::Agent(socket, identity) => {
+                self.1.while_asking(agent::sign(socket, identity, hash, data)).await.map_err(Unsigned)
             }
         }
     }
@@ -137,7 +138,7 @@ impl Offer {
     }
 
     /// Offers it.
-    pub async fn make(&self, handle: &mut Handle<Client>, user: &str) -> Result<AuthResult, String> {
+    pub async fn make(&self, handle: &mut Handle<Client>, user: &str, facts: &Facts) -> Result<AuthResult, String> {
         let hash = rsa_hash(handle, self.public().algorithm().is_rsa()).await;
         match self {
             Self::Key(_, key) => {
@@ -145,7 +146,7 @@ impl Offer {
                 handle.authenticate_publickey(user, key).await.map_err(|error| error.to_string())
             }
             Self::Agent(socket, identity) => {
-                let mut signer = Signer::Agent(socket.clone(), identity.clone());
+                let mut signer = Signing(Signer::Agent(socket.clone(), identity.clone()), facts);
                 match &**identity {
                     AgentIdentity::PublicKey { key, .. } => {
                         handle.authenticate_publickey_with(user, key.clone(), hash, &mut signer).await
@@ -158,7 +159,8 @@ impl Offer {
             }
             Self::Certificate(_, certificate, signer) => {
                 let certificate = (**certificate).clone();
-                let made = handle.authenticate_certificate_with(user, certificate, hash, &mut signer.clone()).await;
+                let mut signer = Signing(signer.clone(), facts);
+                let made = handle.authenticate_certificate_with(user, certificate, hash, &mut signer).await;
                 made.map_err(|error| error.to_string())
             }
         }
