@@ -147,7 +147,7 @@ impl Reach {
         let stage = || left().min(longest);
         let open = self.open(to, stage(), deadline).await?;
         facts.waits_in(self.hall.clone().acquire_owned().await.ok());
-        let Open { stream, place, complaint } = open;
+        let Open { stream, place, complaint, bastion } = open;
         // russh reads in a task of its own, which ends with the stream only: a login that is given up must end it.
         let (leash, end) = oneshot::channel();
         let entered = async {
@@ -164,7 +164,7 @@ impl Reach {
             Err(trouble) => {
                 drop(leash);
                 complaint.gone().await;
-                Err(trouble)
+                Err(self.blame(to, bastion.as_ref(), trouble).await)
             }
         }
     }

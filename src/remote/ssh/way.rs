@@ -61,6 +61,8 @@ pub(super) struct Open {
     pub place: Option<OwnedSemaphorePermit>,
     /// What a program that makes the connection has to say.
     pub complaint: Complaint,
+    /// What it goes through.
+    pub bastion: Option<Arc<Connection>>,
 }
 
 impl Reach {
@@ -72,7 +74,7 @@ impl Reach {
             Way::Command(door, command) => {
                 let place = self.doors.enter(door.clone()).await;
                 let (stream, complaint) = speak(command).map_err(|error| no_program(to, command, &error))?;
-                Ok(Open { stream, place, complaint })
+                Ok(Open { stream, place, complaint, bastion: None })
             }
         }
     }
@@ -89,7 +91,10 @@ impl Reach {
         for address in addresses {
             let place = self.doors.enter(door(*address)).await;
             let why = match timeout(limit, tcp::connect(*address)).await {
-                Ok(Ok(stream)) => return Ok(Open { stream: Box::new(stream), place, complaint: Complaint::none() }),
+                Ok(Ok(stream)) => {
+                    let (stream, complaint) = (Box::new(stream), Complaint::none());
+                    return Ok(Open { stream, place, complaint, bastion: None });
+                }
                 Ok(Err(error)) => words_for(&error),
                 Err(_) => format!("no answer within {limit:.0?}; packets are swallowed on the way"),
             };
@@ -108,28 +113,35 @@ impl Reach {
     ) -> Result<Open, Trouble> {
         let bastion = self.bastion(hop, deadline).await.map_err(|trouble| trouble.of_bastion(hop))?;
         let place = self.doors.enter(format!("{} {}", hop.key(), to.endpoint())).await;
-        let stream = match dial::dial(&bastion, &to.address, to.port, limit).await {
-            Ok(stream) => stream,
-            Err(why) => {
-                if matches!(why, Dial::Silent(_)) {
-                    self.doubt(hop, &bastion).await;
-                }
-                return Err(undialled(to, hop, why));
-            }
-        };
-        Ok(Open { stream, place, complaint: Complaint::none() })
+        match dial::dial(&bastion, &to.address, to.port, limit).await {
+            Ok(stream) => Ok(Open { stream, place, complaint: Complaint::none(), bastion: Some(bastion) }),
+            Err(why @ Dial::Silent(_)) => Err(self.blame(to, Some(&bastion), undialled(to, hop, why)).await),
+            Err(why) => Err(undialled(to, hop, why)),
+        }
     }
 
-    /// A bastion through which nothing answers may be dead itself: then the next to ask logs in anew.
-    async fn doubt(&self, hop: &Destination, connection: &Arc<Connection>) {
+    /// Where nothing comes through a bastion it may be dead itself: then that is what went wrong.
+    pub(super) async fn blame(&self, to: &Destination, bastion: Option<&Arc<Connection>>, met: Trouble) -> Trouble {
+        let (Way::Through(hop), Some(bastion), Trouble::Again(_)) = (&to.way, bastion, &met) else { return met };
+        if self.answers(hop, bastion).await {
+            return met;
+        }
+        let gone = bastion.facts.gone().map(|why| format!("the connection to it was lost: {why}"));
+        let what = gone.unwrap_or_else(|| "it let us in, and does not answer any more".into());
+        unanswered(hop, &what).of_bastion(hop)
+    }
+
+    /// Whether a bastion is there; if not, the next to ask logs in anew.
+    async fn answers(&self, hop: &Destination, connection: &Arc<Connection>) -> bool {
         if matches!(timeout(SHORTEST_STAGE, connection.handle.send_ping()).await, Ok(Ok(()))) {
-            return;
+            return true;
         }
         let bastion = lock(&self.bastions.0).entry(hop.key()).or_default().clone();
         let mut hold = bastion.hold.lock().await;
         if hold.as_ref().is_some_and(|hold| Arc::ptr_eq(hold, connection)) {
             *hold = None;
         }
+        false
     }
 
     /// The connection to a host on the way. Who waited for a login that failed has his answer.

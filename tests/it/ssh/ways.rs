@@ -2,7 +2,10 @@
 
 use skep::remote::ssh::Config;
 
+use tokio::time::{sleep, timeout};
+
 use super::*;
+use crate::support::relay::{Fault, Passage, Relay, Way};
 
 /// The options of somebody whose inventory has this bastion in it, and a host behind it.
 fn behind(bastion: &Sshd, target: &Sshd) -> (Options, Host) {
@@ -95,6 +98,94 @@ async fn a_bastion_that_cannot_be_used_is_named() {
         assert!(what.starts_with("its bastion bastion: ") && what.contains("connection refused"), "{what}");
     }
     assert!(began.elapsed() < Duration::from_secs(15), "they do not wait for one another: {:?}", began.elapsed());
+}
+
+/// A bastion behind a relay, and a host behind both.
+struct Behind {
+    _bastion: Sshd,
+    relay: Relay,
+    ssh: Ssh,
+    host: Host,
+}
+
+impl Behind {
+    fn new(target: &Sshd) -> Self {
+        let bastion = Sshd::start();
+        let relay = Relay::before(bastion.port);
+        let hosts = vec![Arc::new(Host { port: Some(relay.port), ..bastion.host("bastion") })];
+        let ssh = Ssh::new(Options { hosts, ..target.options() });
+        Self { _bastion: bastion, relay, ssh, host: Host { jump: Some("bastion".into()), ..target.host("one") } }
+    }
+
+    /// Tries to get through within the least time, and says why that failed.
+    async fn fails(&self) -> String {
+        let tried = self.ssh.connect(&self.host, Duration::from_secs(1), quiet());
+        let tried = timeout(Duration::from_secs(12), tried).await.expect("it takes longer than each part may");
+        tried.err().expect("nothing comes through").what
+    }
+
+    fn blamed(&self, what: &str) -> String {
+        format!("its bastion bastion: 127.0.0.1:{}: {what}", self.relay.port)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bastion_that_falls_silent_in_its_login_is_named_at_the_deadline() {
+    let target = Sshd::start();
+    let (word, end) = ("it took the connection but said no word of SSH", "it did not finish the login");
+    for (bytes, told) in [(0, word), (1000, end)] {
+        let behind = Behind::new(&target);
+        behind.relay.end_after(Way::Up, bytes, Fault::Silence);
+        let why = behind.fails().await;
+        assert!(why.starts_with(&behind.blamed(told)), "{why}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bastion_that_falls_silent_before_it_opens_the_way_is_named_and_logged_in_to_again() {
+    let target = Sshd::start();
+    for passage in [Passage::Swallowed, Passage::Stalled] {
+        let behind = Behind::new(&target);
+        behind.ssh.connect(&behind.host, SHORT, quiet()).await.map(drop).unwrap();
+        behind.relay.passage(Way::Up, passage);
+        let why = behind.fails().await;
+        assert!(why.starts_with(&behind.blamed("it let us in, and does not answer any more")), "{why}");
+        behind.relay.cut(Fault::Reset);
+        behind.relay.passage(Way::Up, Passage::Open);
+        behind.ssh.connect(&behind.host, SHORT, quiet()).await.map(drop).unwrap();
+        assert_eq!(behind.relay.connections(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bastion_that_falls_silent_once_the_way_is_open_is_named() {
+    let target = Sshd::start();
+    let inner = Relay::before(target.port);
+    // The way opens, and the host behind says nothing before the bastion has fallen silent.
+    inner.passage(Way::Down, Passage::Stalled);
+    let mut behind = Behind::new(&target);
+    behind.host.port = Some(inner.port);
+    let (why, ()) = tokio::join!(behind.fails(), async {
+        while inner.connections() == 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+        sleep(Duration::from_millis(300)).await;
+        behind.relay.passage(Way::Down, Passage::Swallowed);
+        inner.passage(Way::Down, Passage::Open);
+    });
+    assert!(why.starts_with(&behind.blamed("it let us in, and does not answer any more")), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_says_nothing_behind_a_bastion_that_answers_is_to_blame_itself() {
+    let target = Sshd::start();
+    let inner = Relay::before(target.port);
+    inner.passage(Way::Down, Passage::Stalled);
+    let mut behind = Behind::new(&target);
+    behind.host.port = Some(inner.port);
+    let why = behind.fails().await;
+    assert!(why.starts_with(&format!("127.0.0.1:{}: it took the connection", inner.port)), "{why}");
+    assert_eq!(behind.relay.connections(), 1, "the bastion stays logged in to");
 }
 
 #[tokio::test]

@@ -238,7 +238,10 @@ fn needs_agent(path: &Path, held: &Held) -> Unreachable {
 }
 
 fn hung(socket: &Path) -> String {
-    format!("SSH_AUTH_SOCK={} ssh-add -l shows whether it answers; one that hangs must be started anew", socket.display())
+    format!(
+        "SSH_AUTH_SOCK={} ssh-add -l shows whether it answers; one that hangs must be started anew",
+        socket.display()
+    )
 }
 
 fn nothing(to: &Destination, problems: &[String]) -> Unreachable {
