@@ -16,6 +16,7 @@ mod become_root;
 mod faults;
 mod fleet;
 mod interrupt;
+mod killed;
 
 const PLAYBOOK: &str = "
 name: Two files

@@ -8,10 +8,10 @@ use super::*;
 use crate::support::relay::{Fault, Relay, Way};
 
 /// A run of the playbook, in the background; ended when dropped.
-struct Running(Option<Child>);
+pub(super) struct Running(Option<Child>);
 
 impl Running {
-    fn start(ground: &Ground, arguments: &[&str]) -> Self {
+    pub(super) fn start(ground: &Ground, arguments: &[&str]) -> Self {
         let mut skep = Command::new(assert_cmd::cargo::cargo_bin("skep"));
         skep.current_dir(ground.folder.path())
             .env_clear()
@@ -28,8 +28,15 @@ impl Running {
         Some(most.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10)
     }
 
+    /// Ends it at once (SIGKILL): it says no goodbye, and cleans up nothing.
+    pub(super) fn kill(mut self) {
+        let mut skep = self.0.take().unwrap();
+        skep.kill().unwrap();
+        skep.wait().unwrap();
+    }
+
     /// Its exit code and its events, once it has ended by itself.
-    fn end(mut self) -> (i32, Vec<Value>) {
+    pub(super) fn end(mut self) -> (i32, Vec<Value>) {
         let output = self.0.take().unwrap().wait_with_output().unwrap();
         let told = String::from_utf8(output.stdout).unwrap();
         let events = told.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")));
@@ -78,17 +85,23 @@ fn part(file: &Path, from: usize, length: usize) -> String {
 }
 
 /// A host behind a relay.
-struct Behind {
-    ground: Ground,
-    relay: Relay,
+pub(super) struct Behind {
+    pub(super) ground: Ground,
+    pub(super) relay: Relay,
 }
 
 impl Behind {
     /// With a program of that name and text ahead of the host's own ones, for each of `programs`.
-    fn with(programs: &[(&str, &str)], playbook: &str) -> Self {
-        let path =
-            |folder: &Path, name: &str| format!("SetEnv HOME=/tmp PATH={}/{name}/bin:/usr/bin:/bin", folder.display());
-        let ground = Ground::with(&["alpha"], path);
+    pub(super) fn with(programs: &[(&str, &str)], playbook: &str) -> Self {
+        Self::on(|_| String::new(), programs, playbook)
+    }
+
+    /// The same, with more lines in the configuration of the server, made of the host's folder.
+    pub(super) fn on(lines: impl Fn(&str) -> String, programs: &[(&str, &str)], playbook: &str) -> Self {
+        let ground = Ground::with(&["alpha"], |folder, name| {
+            let root = folder.join(name).display().to_string();
+            format!("SetEnv HOME=/tmp PATH={root}/bin:/usr/bin:/bin\n{}", lines(&root))
+        });
         let relay = Relay::before(ground.servers[0].port);
         ground.inventory(&[("alpha", ground.servers[0].keys(relay.port))]);
         for (name, text) in programs {
@@ -108,11 +121,11 @@ impl Behind {
         Self::with(&[], &format!("plays:\n- hosts: all\n  steps:\n{step}"))
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.ground.path(&format!("alpha/{name}")).exists()
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(super) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.ground.path(&format!("alpha/{name}"))).unwrap_or_default()
     }
 
