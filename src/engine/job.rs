@@ -27,10 +27,6 @@ pub struct Manner {
     pub ignore_errors: bool,
     /// How many more tries what fails by its exit code has.
     pub retries: u32,
-    /// The variable that keeps how it ended.
-    pub register: Option<String>,
-    /// Whether there is a job for each item of a list.
-    pub looped: bool,
 }
 
 /// One step on one host (of a loop: one item).

@@ -79,8 +79,6 @@ impl Turn<'_> {
             timeout: step.timeout,
             ignore_errors: step.ignore_errors,
             retries: step.retries as u32,
-            register: step.register.clone(),
-            looped: step.loop_over.is_some(),
         })
     }
 }
