@@ -361,6 +361,9 @@ impl Layers<'_> {
             None => self.tell(INTERVAL, &ALIVE.0.as_secs().to_string(), From::Default),
         }
         let count = self.one(COUNT, None).and_then(|count| count.parse().ok());
+        if count.is_none() {
+            self.tell(COUNT, &ALIVE.1.to_string(), From::Default);
+        }
         (asked.map_or(ALIVE.0, Duration::from_secs), count.unwrap_or(ALIVE.1))
     }
 
