@@ -12,7 +12,7 @@
 //! | 4 | [`reads`] | SEE | what can be looked at on a host: its script and how its answer is understood |
 //! | 3 | [`remote`] | HOW | commands as values, sessions: SSH, and a scripted one for tests |
 //! | 2 | [`inventory`] | WHO | inventory, host, group, patterns |
-//! | 1 | [`expr`] | SAY | templates and expressions: rendered, with their mistakes at their place |
+//! | 1 | [`expr`], [`vault`] | SAY, KEEP | templates and expressions, their mistakes at their place; where secrets are kept |
 //! | 0 | [`event`], [`secret`], [`yaml`] | | what happens in a run, as pure data; a value that never prints itself; bytes to values that know their line |
 //!
 //! The one idea: **look, decide, change, look again**. An action says what must be read ([`actions::Action::reads`]) and
@@ -30,4 +30,5 @@ pub mod reads;
 pub mod remote;
 pub mod report;
 pub mod secret;
+pub mod vault;
 pub mod yaml;

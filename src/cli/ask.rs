@@ -13,6 +13,8 @@ use super::signals::Cancel;
 use super::terminal::Terminal;
 use crate::remote::ssh::{Asker, NewKey};
 use crate::secret::Secret;
+use crate::vault::{Sealed, Vault};
+use crate::yaml::Errors;
 
 /// Whoever sits at the terminal.
 #[derive(Clone)]
@@ -58,6 +60,29 @@ impl Person {
         let same = login.as_ref().map_or("", |_| ", if it is another one");
         let sudo = || self.password(&format!("Password for sudo{same}: "), login.as_ref());
         Ok((login.clone(), global.ask_become_pass.then(sudo).transpose()?))
+    }
+
+    /// Opens secrets; whoever sits at the terminal is asked for those that nothing else keeps.
+    ///
+    /// # Errors
+    /// Every one that cannot be had; Ctrl-C.
+    pub fn open(&self, sealed: &[Sealed]) -> anyhow::Result<Vault> {
+        let (vault, mut errors) = (Vault::default(), Vec::new());
+        for one in sealed {
+            match one.open(&mut |question| self.hidden(question)) {
+                Ok(secret) => vault.keep(&one.at, secret),
+                Err(_) if *self.cancel.borrow() => return Err(Failure::interrupted().into()),
+                Err(error) => errors.push(error),
+            }
+        }
+        Ok(Errors(errors).in_order().or(vault)?)
+    }
+
+    /// The answer to a question, which is not shown as it is typed.
+    fn hidden(&self, question: &str) -> Option<Secret> {
+        let question = format!("{question}: ");
+        let ask = || self.awaited(move || rpassword::prompt_password(question).ok());
+        can_ask().then(|| self.terminal.suspend(ask)).flatten().and_then(secret)
     }
 
     /// Asks for a password without showing it. An empty answer means the `usual` one.

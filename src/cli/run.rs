@@ -14,7 +14,7 @@ use super::telling::Telling;
 use super::world::World;
 use crate::engine::{self, Options, Order};
 use crate::event::Code;
-use crate::playbook::{self, Playbook, Selection as Steps, Vars};
+use crate::playbook::{self, Playbook, Selection as Steps, Var, Vars};
 use crate::remote::who::who;
 use crate::report::{GoOn, Journal, Log, Many};
 use crate::yaml;
@@ -120,10 +120,12 @@ impl Doing {
 
     fn order(&self, world: &World) -> anyhow::Result<Order> {
         let playbook = Arc::new(Playbook::read(&self.playbook)?);
-        let steps = steps(&self.selection).ids(&playbook)?.into_iter().map(str::to_owned).collect();
+        let ids = steps(&self.selection).ids(&playbook)?;
         let (hosts, extra) = (world.inventory.hosts.clone(), extra(&self.selection.extra)?);
         playbook::check(&playbook, &hosts, &extra)?;
-        Ok(Order { playbook, steps, hosts, extra })
+        let vault = Arc::new(world.person.open(&playbook.sealed(&ids, &hosts)?)?);
+        let steps = ids.into_iter().map(str::to_owned).collect();
+        Ok(Order { playbook: playbook.clone(), steps, hosts, extra, vault })
     }
 
     async fn options(&self, world: &World) -> anyhow::Result<Options> {
@@ -172,7 +174,8 @@ fn steps(selection: &Selection) -> Steps {
 
 /// `-e` in the form of variables; values are YAML, so that `-e workers=2` is a number.
 pub fn extra(pairs: &[(String, String)]) -> Result<Vars, yaml::Errors> {
-    let nodes = pairs.iter().map(|(key, value)| Ok((key.clone(), yaml::parse(format!("-e {key}"), value.clone())?)));
+    let value = |(key, value): &(String, String)| yaml::parse(format!("-e {key}"), value.clone());
+    let nodes = pairs.iter().map(|pair| Ok((pair.0.clone(), Var::Value(value(pair)?))));
     Ok(Arc::new(nodes.collect::<Result<_, yaml::Errors>>()?))
 }
 

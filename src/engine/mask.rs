@@ -1,9 +1,10 @@
-//! What a command prints may hold a secret that nobody told us of: join tokens are known by their shape.
+//! What a command prints may hold a secret: those that we were told of are known by their value, and join tokens by their
+//! shape.
 
 use std::sync::Arc;
 
 use super::Emit;
-use crate::secret::MASK;
+use crate::secret::{MASK, masked};
 
 /// How every join token of a swarm begins (Docker's reference, `docker swarm join-token`).
 const TOKEN: &str = "SWMTKN-";
@@ -11,7 +12,7 @@ const TOKEN: &str = "SWMTKN-";
 /// Takes events for `emit`, and masks whatever they say.
 pub fn masking(emit: Emit) -> Emit {
     Arc::new(move |mut event| {
-        event.texts().into_iter().for_each(|text| *text = tokens(text));
+        event.texts().into_iter().for_each(|text| *text = tokens(&masked(text)));
         emit(event);
     })
 }

@@ -10,6 +10,7 @@
 //! | `run` | a run: every step's turn, one after another |
 //! | `tally` | how each host fared, and what exit code that makes |
 //! | `turns` | the order of things: which step, on which batch of hosts |
+//! | `rolling` | when a play that goes batch by batch stops |
 //! | `placing` | where a step takes place: patterns, `--limit`, who is still in the run |
 //! | `leader` | the host that the swarm is commanded from |
 //! | `facts` | what expressions may know of a machine |
@@ -46,6 +47,7 @@ mod placing;
 mod preview;
 mod registers;
 mod restart;
+mod rolling;
 mod rounds;
 mod run;
 mod sight;

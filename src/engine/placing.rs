@@ -21,6 +21,14 @@ impl Run<'_> {
         Ok(self.allowed(turn.in_batch(scope.hosts(turn.pattern())?)))
     }
 
+    /// The hosts of a turn's play whose batch is this one or a later one.
+    pub(super) fn still_to_come(&self, turn: &Turn<'_>) -> Vec<Arc<Host>> {
+        let scope = Scope::without_host(&self.ground, &self.world.known());
+        let hosts = scope.hosts(&turn.play.hosts).unwrap_or_default();
+        let done = turn.batch.map_or(0, |(start, _)| start);
+        self.present(&self.allowed(hosts.into_iter().skip(done).collect()))
+    }
+
     /// Those of `hosts` that are still in the run.
     pub(super) fn present(&self, hosts: &[Arc<Host>]) -> Vec<Arc<Host>> {
         let gone = self.world.gone();

@@ -9,6 +9,7 @@ use futures::future::{Fuse, FusedFuture as _, FutureExt as _};
 use tokio::sync::watch;
 
 use super::job::{Ended, Job, State};
+use super::rolling::Rolling;
 use super::sight::Sight;
 use super::turns::{Turn, turns};
 use super::{Crew, Emit, Options, World, ahead, facts, leader, look, mask, preview, rounds, tally};
@@ -18,6 +19,7 @@ use crate::inventory::Host;
 use crate::playbook::{Ground, Known, Playbook, Scope, Unresolved, Vars};
 use crate::reads::Wanted;
 use crate::remote::Connect;
+use crate::vault::Vault;
 
 /// What is to be run.
 pub struct Order {
@@ -29,6 +31,8 @@ pub struct Order {
     pub hosts: Vec<Arc<Host>>,
     /// Variables of `-e`.
     pub extra: Vars,
+    /// The secrets that were opened.
+    pub vault: Arc<Vault>,
 }
 
 /// A run under way.
@@ -54,7 +58,7 @@ pub async fn run(
     let emit = mask::masking(emit);
     let crew = Crew::new(connect, &order.hosts, options.forks, options.wait, emit.clone());
     let world = World::new(order.hosts.clone(), options, crew, emit, cancel);
-    let ground = Ground::new(&order.playbook, order.hosts.clone(), order.extra.clone());
+    let ground = Ground::keeping(&order.playbook, order.hosts.clone(), order.extra.clone(), order.vault.clone());
     let guess = Arc::new(facts::guessed(&order.hosts));
     let run = Run { world, playbook: &order.playbook, ground, guess };
     let code = run.all(&order.steps).await;
@@ -86,10 +90,13 @@ impl Run<'_> {
 
     async fn turns(&self, turns: &[Turn<'_>], hosts: &BTreeSet<String>) {
         self.begin(turns, hosts).await;
-        let mut dirty = None;
+        let (mut dirty, mut rolling) = (None, Rolling::default());
         for at in 0..turns.len() {
             if self.world.cancelled() || (self.world.options.fail_fast && self.failed(hosts)) {
                 return;
+            }
+            if let Some(broke) = rolling.broke(&self.world, &turns[at]) {
+                return self.not_begun(&turns[at], &broke);
             }
             self.turn(turns, at, &mut dirty).await;
         }

@@ -40,6 +40,10 @@ impl Look for Sight {
         self.lacking.lock().unwrap_or_else(PoisonError::into_inner).insert(wanted.clone());
         self.guessing.then(|| guess(&wanted.read)).flatten().map(Seen::Is)
     }
+
+    fn has_guessed(&self) -> bool {
+        self.guessing && !self.lacking.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
 }
 
 /// What a reading may come to.

@@ -3,8 +3,10 @@
 mod changes;
 mod equivalence;
 mod known;
+mod lookup;
 mod placing;
 mod restart;
+mod rolling;
 mod rules;
 
 use std::fs::Permissions;
@@ -138,7 +140,7 @@ impl Lab {
         let chosen = |id: &str| self.steps.is_empty() || self.steps.contains(&id);
         let steps = playbook.steps().map(|step| step.id.clone()).filter(|id| chosen(id)).collect();
         let hosts = HOSTS.iter().map(|name| Arc::new(self.host(name))).collect();
-        Order { playbook: Arc::new(playbook), steps, hosts, extra: Arc::default() }
+        Order { playbook: Arc::new(playbook), steps, hosts, extra: Arc::default(), vault: Arc::default() }
     }
 
     fn install_docker(&self, host: &str) {

@@ -32,16 +32,28 @@ pub fn turns<'a>(playbook: &'a Playbook, ids: &[String], size: impl Fn(&Play) ->
     turns
 }
 
+/// The last size holds for all batches that no size was said for.
 fn batches(play: &Play, hosts: usize) -> Vec<Option<(usize, usize)>> {
-    let Some(serial) = play.serial else { return vec![None] };
-    let size = serial.batch(hosts);
-    (0..hosts).step_by(size).map(|start| Some((start, size))).collect()
+    let Some(last) = play.serial.last() else { return vec![None] };
+    let mut sizes = play.serial.iter().chain(std::iter::repeat(last)).map(|serial| serial.batch(hosts));
+    let mut start = 0;
+    std::iter::from_fn(|| {
+        let size = sizes.next().filter(|_| start < hosts)?;
+        start += size;
+        Some(Some((start - size, size)))
+    })
+    .collect()
 }
 
 impl Turn<'_> {
     /// Which hosts it is for, as written.
     pub fn pattern(&self) -> &Spanned<String> {
         self.step.hosts.as_ref().unwrap_or(&self.play.hosts)
+    }
+
+    /// Whether others of the play's hosts have been through all its steps before.
+    pub fn is_further_batch(&self) -> bool {
+        self.batch.is_some_and(|(start, _)| start > 0)
     }
 
     /// Those of the play's hosts whose turn it is.

@@ -3,11 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{Ground, Job, Known, Play, Playbook, Scope, Step, Vars, facts, scope};
+use super::{Ground, Job, Known, Play, Playbook, Scope, Step, Var, Vars, facts, scope};
 use crate::actions::{Object, Target, peers};
 use crate::expr::{self, Unresolved};
 use crate::inventory::Host;
 use crate::reads::Machine;
+use crate::secret::Secret;
+use crate::vault::Vault;
 use crate::yaml::{At, Error, Errors, Node, Spanned};
 
 /// Checks a playbook that was loaded against every host of an inventory and the variables of `-e`: parameters, variables,
@@ -18,12 +20,17 @@ use crate::yaml::{At, Error, Errors, Node, Spanned};
 /// # Errors
 /// Every mistake, in the order of the text.
 pub fn check(playbook: &Playbook, hosts: &[Arc<Host>], extra: &Vars) -> Result<(), Errors> {
-    let world = Ground::new(playbook, hosts.to_vec(), extra.clone());
+    let vault = Vault::default();
+    let ids: Vec<&str> = playbook.steps().map(|step| step.id.as_str()).collect();
+    // What a secret is, is no mistake of the playbook: any text stands for it.
+    playbook.sealed(&ids, hosts)?.iter().for_each(|sealed| vault.keep(&sealed.at, Secret::new("secret")));
+    let world = Ground::keeping(playbook, hosts.to_vec(), extra.clone(), Arc::new(vault));
     let mut check = Check {
         known: Arc::new(guessed(hosts)),
         world,
         errors: Vec::new(),
         registered: BTreeSet::new(),
+        looked_up: looked_up(playbook),
         owners: HashMap::new(),
     };
     for play in &playbook.plays {
@@ -42,6 +49,8 @@ struct Check<'a> {
     errors: Vec<Error>,
     /// What earlier steps register.
     registered: BTreeSet<&'a str>,
+    /// What lookups define.
+    looked_up: BTreeSet<&'a str>,
     /// The step that owns a thing on a host, and with what parameters.
     owners: HashMap<(String, Object), (&'a Step, String)>,
 }
@@ -98,7 +107,7 @@ impl<'a> Check<'a> {
         let mut names: BTreeSet<String> = layers.flat_map(|vars| vars.iter().map(|(name, _)| name.clone())).collect();
         names.extend(self.world.inventory.hosts.iter().flat_map(|host| host.vars.iter().map(|(name, _)| name.clone())));
         names.extend(self.registered.iter().copied().chain(scope::BUILTIN.iter().copied()).map(str::to_owned));
-        for (name, at) in playbook.vars.iter().flat_map(|(_, node)| node_needs(node)) {
+        for (name, at) in vars_need(&playbook.vars) {
             if !names.contains(&name) {
                 self.errors.push(undefined(&name, &at, &names, &self.scope()));
             }
@@ -120,7 +129,8 @@ impl<'a> Check<'a> {
 
     fn comes_later(&self, name: &str) -> bool {
         let root = name.split(['.', '[']).next().unwrap_or_default();
-        matches!(root, "facts" | "leader" | "hostvars") || self.registered.contains(root)
+        let known_by_run = matches!(root, "facts" | "leader" | "hostvars") || root.starts_with("host(");
+        known_by_run || self.registered.contains(root) || self.looked_up.contains(root)
     }
 
     /// One object, one step.
@@ -164,8 +174,7 @@ impl<'a> Check<'a> {
     }
 
     /// Every mistake once, in the order of the text.
-    fn told(mut self) -> Errors {
-        self.errors.sort_by_key(|error| error.at.as_ref().map(|at| at.start));
+    fn told(self) -> Errors {
         let mut once: Vec<Error> = Vec::new();
         for error in self.errors {
             let same = |other: &Error| other.at == error.at && other.message == error.message;
@@ -173,8 +182,14 @@ impl<'a> Check<'a> {
                 once.push(error);
             }
         }
-        Errors(once)
+        Errors(once).in_order()
     }
+}
+
+fn looked_up(playbook: &Playbook) -> BTreeSet<&str> {
+    let layers = playbook.plays.iter().map(|play| &play.vars).chain(playbook.steps().map(|step| &step.vars));
+    let all = layers.chain([&playbook.vars]).flat_map(|vars| vars.iter());
+    all.filter(|(_, var)| matches!(var, Var::Lookup(_))).map(|(name, _)| name.as_str()).collect()
 }
 
 /// A middling machine everywhere.
@@ -205,9 +220,21 @@ fn step_needs(step: &Step) -> Vec<(String, At)> {
     let of_texts = texts.flat_map(|text| expr::needs(&text.value).into_iter().map(|name| (name, text.at.clone())));
     let condition =
         step.when.iter().flat_map(|when| expr::condition_needs(&when.value).into_iter().map(|n| (n, when.at.clone())));
-    let vars = step.vars.iter().chain(&step.environment).map(|(_, node)| node);
-    let nodes = vars.chain(&step.loop_over).chain([&step.params]).flat_map(node_needs);
-    of_texts.chain(condition).chain(nodes).collect()
+    let environment = step.environment.iter().map(|(_, node)| node);
+    let nodes = environment.chain(&step.loop_over).chain([&step.params]).flat_map(node_needs);
+    of_texts.chain(condition).chain(nodes).chain(vars_need(&step.vars)).collect()
+}
+
+/// The same of variables.
+fn vars_need(vars: &Vars) -> impl Iterator<Item = (String, At)> {
+    let need = |var: &Var| match var {
+        Var::Value(node) => node_needs(node),
+        Var::Lookup(lookup) => {
+            let texts = lookup.texts().map(|text| (text, expr::needs(&text.value)));
+            texts.flat_map(|(text, names)| names.into_iter().map(|name| (name, text.at.clone()))).collect()
+        }
+    };
+    vars.iter().flat_map(move |(_, var)| need(var))
 }
 
 fn node_needs(node: &Node) -> Vec<(String, At)> {

@@ -1,9 +1,11 @@
 //! A mapping taken apart key by key. What is wrong is collected, so that all mistakes of a file show at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::Vars;
+use super::{Lookup, Var, Vars, duration};
 use crate::expr::{self, condition_syntax, syntax};
+use crate::vault::Sealed;
 use crate::yaml::{At, Error, Node, Spanned, Value};
 
 /// What is left of a mapping, and what was wrong with the rest.
@@ -65,6 +67,14 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// The same; a mistake where it is not there.
+    pub(super) fn needed_text(&mut self, key: &str) -> Option<Spanned<String>> {
+        if !self.has(key) {
+            self.missing(key);
+        }
+        self.text(key)
+    }
+
     /// The place of its first line: what a mistake of the whole mapping points at.
     pub(super) fn head(&self) -> At {
         let line = self.at.text().lines().next().unwrap_or_default().trim_end().len();
@@ -83,6 +93,14 @@ impl<'a> Keys<'a> {
             self.missing(key);
         }
         self.template(key).unwrap_or_else(|| Spanned { value: "all".into(), at: self.at.clone() })
+    }
+
+    /// The same; nothing where it is not there.
+    pub(super) fn needed_template(&mut self, key: &str) -> Option<Spanned<String>> {
+        if !self.has(key) {
+            self.missing(key);
+        }
+        self.template(key)
     }
 
     fn has(&self, key: &str) -> bool {
@@ -158,15 +176,38 @@ impl<'a> Keys<'a> {
         entries.filter_map(|(key, value)| Some((key.scalar_text()?.into_owned(), value.clone()))).collect()
     }
 
-    /// Variables: a mapping whose keys can be used in expressions and whose templates are well-formed.
+    /// How long: `90`, `30s`, `10m`.
+    pub(super) fn duration(&mut self, key: &str) -> Option<Duration> {
+        let node = self.take(key)?;
+        let told = |form| Error::at(&node.at, format!("`{key}` is {} here", node.told())).with_hint(form);
+        duration::of_node(node).map_err(|form| self.wrong(told(form))).ok()
+    }
+
+    /// Variables, those of `vars` and those of `lookup`: names that can be used in expressions, well-formed templates.
     pub(super) fn vars(&mut self) -> Vars {
-        if let Some(node) = self.left.iter().find(|(key, _)| key.as_str() == Some("vars")) {
-            let names = node.1.entries().iter().map(|(key, _)| key);
-            let wrong: Vec<_> = names.filter_map(super::scope::misnamed).collect();
-            self.errors.extend(wrong);
-            self.errors.extend(expr::syntax_within(&node.1));
+        let values = self.named("vars").into_iter().map(|(name, node)| (name, Var::Value(node)));
+        let mut vars: Vec<(String, Var)> = values.collect();
+        for (name, node) in self.named("lookup") {
+            let first = vars.iter().find(|(known, _)| *known == name).map(|(_, var)| var.at().clone());
+            if let Some(first) = first {
+                let error = Error::at(&node.at, format!("`{name}` is both a variable and a lookup"));
+                self.errors.push(error.also(&first, "the variable"));
+            }
+            vars.extend(Lookup::load(&node, &mut self.errors).map(|lookup| (name, Var::Lookup(lookup))));
         }
-        Arc::new(self.mapping("vars"))
+        let (sealed, open): (Vec<_>, Vec<_>) =
+            vars.iter().filter_map(|(_, var)| var.node()).partition(|node| Sealed::is(node));
+        self.errors.extend(open.into_iter().flat_map(expr::syntax_within));
+        self.errors.extend(sealed.into_iter().filter_map(|node| Sealed::read(node).err()));
+        Arc::new(vars)
+    }
+
+    /// A mapping whose keys can be used in expressions.
+    fn named(&mut self, key: &str) -> Vec<(String, Node)> {
+        let node = self.left.iter().find(|(k, _)| k.as_str() == Some(key)).map(|(_, node)| node);
+        let names = node.map_or(&[][..], Node::entries).iter().map(|(key, _)| key);
+        self.errors.extend(names.filter_map(super::scope::misnamed).collect::<Vec<_>>());
+        self.mapping(key)
     }
 
     /// Everything left is unknown.

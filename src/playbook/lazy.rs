@@ -8,9 +8,10 @@ use minijinja::value::{Enumerator, Object, Serde};
 use minijinja::{Error as Fault, ErrorKind, State, Value as Jinja};
 
 use super::facts::FactsOf;
-use super::scope::Scope;
+use super::scope::{Held, Scope};
 use crate::expr::{self, Unresolved};
 use crate::inventory::Host;
+use crate::vault::Sealed;
 use crate::yaml::{At, Error, Node};
 
 /// So deep variables may refer to variables.
@@ -69,28 +70,43 @@ impl Lazy {
     }
 
     fn variable(self: &Arc<Self>, name: &str) -> Option<Jinja> {
-        if let Some(node) = self.scope.extra(name) {
-            return Some(self.evaluate(name, node));
+        if let Some(held) = self.scope.extra(name) {
+            return Some(self.evaluate(name, &held));
         }
         if let Some(kept) = self.scope.registered().and_then(|kept| kept.get(name)) {
             return Some(Serde(kept).into());
         }
-        self.scope.variable(name).map(|node| self.evaluate(name, node))
+        self.scope.variable(name).map(|held| self.evaluate(name, &held))
     }
 
     /// Once: of variables that are made of one another twice over, each would otherwise double the work.
-    fn evaluate(self: &Arc<Self>, name: &str, node: &Node) -> Jinja {
+    fn evaluate(self: &Arc<Self>, name: &str, held: &Held<'_>) -> Jinja {
         if let Some(value) = locked(&self.values).get(name) {
             return value.clone();
         }
-        if let Err(error) = self.enter(name, &node.at) {
+        let at = match held {
+            Held::Value(node) => &node.at,
+            Held::Lookup(lookup) => &lookup.at,
+        };
+        if let Err(error) = self.enter(name, at) {
             return Unresolved::from(error).into_fault().into();
         }
-        let value = expr::to_jinja(node, &Jinja::from_dyn_object(self.clone()));
+        let context = Jinja::from_dyn_object(self.clone());
+        let value = match held {
+            Held::Value(node) if Sealed::is(node) => self.opened(name, node),
+            Held::Value(node) => expr::to_jinja(node, &context),
+            Held::Lookup(lookup) => lookup.value(name, &self.scope, &context),
+        };
         locked(&self.way).stack.pop();
         let value = value.unwrap_or_else(|error| error.into_fault().into());
         locked(&self.values).insert(name.to_owned(), value.clone());
         value
+    }
+
+    fn opened(&self, name: &str, node: &Node) -> Result<Jinja, Unresolved> {
+        let error = || Error::at(&node.at, format!("the secret `{name}` was not opened when the run began"));
+        let secret = self.scope.world.vault.get(&node.at);
+        secret.map(|secret| secret.expose().into()).ok_or_else(|| error().into())
     }
 
     fn enter(&self, name: &str, at: &At) -> Result<(), Error> {
@@ -153,6 +169,8 @@ fn groups(scope: &Scope) -> Jinja {
     Jinja::from_pairs(names.into_iter().map(|group| (group, Jinja::from(members(group)))))
 }
 
+const OF_HOST: [&str; 3] = ["name", "address", "groups"];
+
 /// `host.name`, and so on; and as a function: `host('node2')` is what `hostvars.node2` is.
 #[derive(Debug)]
 struct HostTold(Arc<Lazy>, Arc<Host>);
@@ -163,12 +181,17 @@ impl Object for HostTold {
             "name" => Some(self.1.name.as_str().into()),
             "address" => Some(self.1.address.as_str().into()),
             "groups" => Some(self.1.groups.clone().into()),
-            _ => None,
+            other => {
+                let error = Error::new(format!("`host` has no `{other}`")).did_you_mean(other, OF_HOST);
+                let all = format!("it has: {}; the variables of a host are there by their names", OF_HOST.join(", "));
+                let error = if error.hint.is_some() { error } else { error.with_hint(all) };
+                Some(Unresolved::from(error).into_fault().into())
+            }
         }
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Str(&["name", "address", "groups"])
+        Enumerator::Str(&OF_HOST)
     }
 
     fn call(self: &Arc<Self>, _: &mut State<'_, '_>, names: &[Jinja]) -> Result<Jinja, Fault> {

@@ -3,13 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use super::include::Reading;
 use super::keys::Keys;
-use super::{Play, Playbook, Serial, Step, step};
+use super::{Play, Playbook, Serial, Step, files, step};
 use crate::actions::{Kind, TABLE};
 use crate::yaml::{self, Error, Errors, Node, Value};
 
-const PLAYBOOK: &[&str] = &["name", "vars", "plays"];
-const PLAY: &[&str] = &["name", "hosts", "vars", "steps", "serial", "become", "become_user", "tags"];
+const PLAYBOOK: &[&str] = &["name", "vars", "vars_files", "lookup", "plays"];
+const PLAY: &[&str] =
+    &["name", "hosts", "vars", "vars_files", "lookup", "steps", "serial", "become", "become_user", "tags"];
 
 impl Playbook {
     /// Reads a playbook from a file.
@@ -29,29 +31,33 @@ impl Playbook {
     }
 
     fn from_node(node: &Node) -> Result<Self, Errors> {
-        Self::with_actions(node, TABLE)
+        Self::with(node, TABLE, files::RUN)
     }
 
-    /// The same with other actions than those that ship.
-    pub(super) fn with_actions(node: &Node, table: &'static [Kind]) -> Result<Self, Errors> {
+    /// The same with other actions than those that ship, and programs run in another way.
+    pub(super) fn with(node: &Node, table: &'static [Kind], run: files::Run) -> Result<Self, Errors> {
         if let Value::List(_) = node.value {
             let error = Error::at(&node.at, "a playbook is a mapping with the key `plays`, this is a list");
             return Err(error
                 .with_hint("write `plays:` above the plays, and `steps:` where Ansible has `tasks:`")
                 .into());
         }
-        let mut loader = Loader { table, errors: Vec::new() };
+        let mut loader = Loader { table, run, errors: Vec::new(), reading: Reading::begin(node), read: 0 };
         let mut playbook = loader.playbook(node);
         name_the_nameless(&mut playbook);
         loader.errors.extend(duplicate_ids(&playbook));
-        loader.errors.sort_by_key(|error| error.at.as_ref().map(|at| at.start));
-        Errors(loader.errors).or(playbook)
+        Errors(loader.errors).in_order().or(playbook)
     }
 }
 
-struct Loader {
+pub(super) struct Loader {
     table: &'static [Kind],
-    errors: Vec<Error>,
+    pub(super) run: files::Run,
+    pub(super) errors: Vec<Error>,
+    /// The files under way, outermost first.
+    pub(super) reading: Vec<Reading>,
+    /// How many steps were included.
+    pub(super) read: usize,
 }
 
 impl Loader {
@@ -61,7 +67,7 @@ impl Loader {
         let name = keys.text("name").map(|name| name.value);
         let playbook = Playbook {
             name: name.unwrap_or_else(|| path.file_stem().unwrap_or_default().to_string_lossy().into_owned()),
-            vars: keys.vars(),
+            vars: self.vars(&mut keys),
             plays: keys.required_list("plays").iter().map(|play| self.play(play)).collect(),
             folder: path.parent().unwrap_or(Path::new("")).to_owned(),
             source: node.at.source.clone(),
@@ -78,21 +84,22 @@ impl Loader {
             tags: keys.texts("tags"),
             become_root: keys.flag("become"),
             become_user: keys.template("become_user"),
+            ..step::Inherited::default()
         };
         let play = Play {
             name: keys.text("name").map_or_else(|| hosts.value.clone(), |name| name.value),
             at: node.at.clone(),
             hosts,
-            vars: keys.vars(),
+            vars: self.vars(&mut keys),
             serial: serial(&mut keys),
-            steps: keys.required_list("steps").iter().filter_map(|step| self.step(step, &inherited)).collect(),
+            steps: self.steps(keys.required_list("steps"), &inherited),
         };
         keys.unknown(PLAY);
         self.errors.extend(keys.errors);
         play
     }
 
-    fn step(&mut self, node: &Node, inherited: &step::Inherited) -> Option<Step> {
+    pub(super) fn step(&mut self, node: &Node, inherited: &step::Inherited) -> Option<Step> {
         let mut keys = Keys::of(node, "a step");
         let step = step::load(&mut keys, self.table, inherited);
         self.errors.extend(keys.errors);
@@ -100,31 +107,38 @@ impl Loader {
     }
 }
 
-/// `serial: 2` or `serial: 50%`.
-fn serial(keys: &mut Keys<'_>) -> Option<Serial> {
-    let node = keys.take("serial")?;
-    let text = node.scalar_text().unwrap_or_default();
-    let (digits, of): (_, fn(usize) -> Serial) = match text.strip_suffix('%') {
-        Some(percent) => (percent, Serial::Percent),
-        None => (text.as_ref(), Serial::Count),
-    };
-    let serial = digits.parse().ok().filter(|number| *number > 0).map(of);
-    if matches!(serial, None | Some(Serial::Percent(101..))) {
-        keys.wrong(Error::at(
-            &node.at,
-            format!("`serial` is a number of hosts or a share (`2`, `50%`), this is {}", node.told()),
-        ));
+/// `serial: 2`, `serial: 50%`, or a list of them.
+fn serial(keys: &mut Keys<'_>) -> Vec<Serial> {
+    let Some(node) = keys.take("serial") else { return Vec::new() };
+    let sizes = node.as_list().unwrap_or(std::slice::from_ref(node));
+    if sizes.is_empty() {
+        keys.wrong(Error::at(&node.at, "`serial` has at least one size in its list"));
     }
-    serial
+    let wrong = |size: &Node| {
+        let message = format!("`serial` is a number of hosts or a share (`2`, `50%`), this is {}", size.told());
+        Error::at(&size.at, message)
+            .with_hint("or a list of them: `serial: [1, 3, 50%]`, the last for all that are left")
+    };
+    let sizes = sizes.iter().map(|size| size_of_batch(size).ok_or_else(|| wrong(size)));
+    sizes.filter_map(|size| size.map_err(|error| keys.wrong(error)).ok()).collect()
+}
+
+fn size_of_batch(node: &Node) -> Option<Serial> {
+    let text = node.scalar_text()?;
+    let number = |digits: &str| digits.parse().ok().filter(|number| *number > 0);
+    match text.strip_suffix('%') {
+        Some(percent) => number(percent).filter(|percent| *percent <= 100).map(Serial::Percent),
+        None => number(&text).map(Serial::Count),
+    }
 }
 
 /// A step with neither id nor name goes by its action's name, numbered from the second on.
 fn name_the_nameless(playbook: &mut Playbook) {
     let mut taken: HashSet<String> = playbook.steps().map(|step| step.id.clone()).collect();
     for step in playbook.plays.iter_mut().flat_map(|play| &mut play.steps).filter(|step| step.id.is_empty()) {
-        let name = step.action.name;
+        let name = format!("{}{}", step.within, step.action.name);
         let numbered = (2..).map(|number| format!("{name}-{number}"));
-        let free = std::iter::once(name.to_owned()).chain(numbered).find(|id| !taken.contains(id));
+        let free = std::iter::once(name.clone()).chain(numbered).find(|id| !taken.contains(id));
         step.id = free.unwrap_or_default();
         taken.insert(step.id.clone());
     }
@@ -140,9 +154,16 @@ fn duplicate_ids(playbook: &Playbook) -> Vec<Error> {
             Some(first) => errors.push(
                 Error::at(&step.named_at, format!("two steps have the id `{}`", step.id))
                     .also(&first.named_at, "the first is here")
-                    .with_hint("give one of them another name, or an `id:` of its own"),
+                    .with_hint(other_id(first, step)),
             ),
         }
     }
     errors
+}
+
+fn other_id(first: &Step, step: &Step) -> &'static str {
+    match first.at == step.at {
+        true => "give one of the includes an `id:`: it is put before the ids of its steps",
+        false => "give one of them another name, or an `id:` of its own",
+    }
 }

@@ -7,13 +7,17 @@
 mod check;
 mod duration;
 pub mod facts;
+mod files;
 mod hosts;
+mod include;
 mod keys;
 mod lazy;
 mod load;
+mod lookup;
 mod registered;
 mod resolve;
 mod scope;
+mod secrets;
 mod select;
 mod step;
 #[cfg(test)]
@@ -29,13 +33,49 @@ use crate::yaml::{At, Node, Source, Spanned};
 pub use crate::expr::Unresolved;
 pub use check::check;
 pub use duration::duration;
+pub use lookup::Lookup;
 pub use registered::Ending;
 pub use resolve::Job;
 pub use scope::{Ground, Known, Scope};
 pub use select::{Row, SelectError, Selection};
 
 /// Variables in the order they were written; a later scope's win over an earlier one's.
-pub type Vars = Arc<Vec<(String, Node)>>;
+pub type Vars = Arc<Vec<(String, Var)>>;
+
+/// What a variable is.
+#[derive(Clone, Debug)]
+pub enum Var {
+    /// A value, its templates not rendered.
+    Value(Node),
+    /// What a command says.
+    Lookup(Lookup),
+}
+
+impl Var {
+    /// Where it stands.
+    pub fn at(&self) -> &At {
+        match self {
+            Self::Value(node) => &node.at,
+            Self::Lookup(lookup) => &lookup.at,
+        }
+    }
+
+    /// The command that says it, where one does.
+    pub fn lookup(&self) -> Option<&Lookup> {
+        match self {
+            Self::Value(_) => None,
+            Self::Lookup(lookup) => Some(lookup),
+        }
+    }
+
+    /// Its value, where it was written down.
+    pub fn node(&self) -> Option<&Node> {
+        match self {
+            Self::Value(node) => Some(node),
+            Self::Lookup(_) => None,
+        }
+    }
+}
 
 /// What one file asks for.
 #[derive(Clone, Debug)]
@@ -63,8 +103,9 @@ pub struct Play {
     pub hosts: Spanned<String>,
     /// Variables for its steps.
     pub vars: Vars,
-    /// How many hosts go through all its steps together; all where nothing is said.
-    pub serial: Option<Serial>,
+    /// How many hosts go through all its steps together, batch by batch, the last one's size for all further ones; all
+    /// together where nothing is said.
+    pub serial: Vec<Serial>,
     /// Its steps, in order.
     pub steps: Vec<Step>,
 }
@@ -92,8 +133,10 @@ impl Serial {
 /// `become_user` is merged in.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Its `id:`, else its name as a slug; unique in the playbook.
+    /// Its `id:`, else its name as a slug, behind the ids of the includes it stands in (`web.install`); unique in the playbook.
     pub id: String,
+    /// What the includes it stands in put before its id.
+    pub(crate) within: String,
     /// Its `name:`, else the action's.
     pub name: String,
     /// Where it stands.
@@ -108,8 +151,8 @@ pub struct Step {
     pub hosts: Option<Spanned<String>>,
     /// The host on which it is run and read for each of its hosts: a name, `leader`, or a template.
     pub on: Option<Spanned<String>>,
-    /// A condition: an expression that yields true or false.
-    pub when: Option<Spanned<String>>,
+    /// Conditions that must all hold, its own and those of the includes it stands in: expressions that yield true or false.
+    pub when: Vec<Spanned<String>>,
     /// A list, or a template that yields one: a job for each of its items.
     pub loop_over: Option<Node>,
     /// Variables of this step.

@@ -1,5 +1,7 @@
 //! What `register` keeps: always there once its step had its turn, whatever became of it.
 
+use minijinja::Value as Jinja;
+use minijinja::value::Serde;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -73,6 +75,11 @@ impl<'a> Registered<'a> {
             results: Some(results),
         }
     }
+}
+
+/// The same of a single job, as a value for expressions.
+pub(super) fn value(ending: &Ending<'_>) -> Jinja {
+    Serde(&Registered::of(ending)).into()
 }
 
 impl Known {

@@ -54,7 +54,13 @@ impl Step {
     }
 
     fn wanted(&self, scope: &Scope) -> Result<bool, Unresolved> {
-        self.when.as_ref().map_or(Ok(true), |condition| scope.holds(condition))
+        for condition in &self.when {
+            let holds = scope.holds(condition)?;
+            if !holds && !scope.sight.as_ref().is_some_and(|sight| sight.has_guessed()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn job(&self, scope: &Scope, item: Option<Jinja>) -> Result<Job, Unresolved> {
@@ -83,14 +89,7 @@ impl Step {
 
     fn runs_on(&self, scope: &Scope) -> Result<Option<String>, Unresolved> {
         let Some(on) = &self.on else { return Ok(None) };
-        let name = scope.text(on)?;
-        if name == "leader" {
-            return scope.leader().map(Some).ok_or_else(|| Unresolved::undefined("leader", &on.at));
-        }
-        if scope.has_host(&name) {
-            return Ok(Some(name));
-        }
-        Err(scope.no_host(&name, &on.at).into())
+        scope.place(&scope.text(on)?, &on.at).map(Some)
     }
 }
 

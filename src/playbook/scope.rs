@@ -10,10 +10,11 @@ use std::sync::Arc;
 use minijinja::Value as Jinja;
 
 use super::lazy::Lazy;
-use super::{Play, Playbook, Step, Vars};
+use super::{Lookup, Play, Playbook, Step, Var, Vars};
 use crate::expr::{self, Unresolved};
 use crate::inventory::{Host, Inventory};
 use crate::reads::{Look, Seen, Value, Wanted};
+use crate::vault::Vault;
 use crate::yaml::{At, Error, Node, Source, Spanned};
 
 /// Names that the language gives a meaning.
@@ -26,14 +27,20 @@ pub struct Ground {
     pub(super) defaults: Vars,
     pub(super) extra: Vars,
     pub(super) folder: PathBuf,
+    pub(super) vault: Arc<Vault>,
 }
 
 impl Ground {
     /// A playbook and every host of the inventory it is used with, in order; `extra` are the variables of `-e`, which win
     /// over all others.
     pub fn new(playbook: &Playbook, hosts: Vec<Arc<Host>>, extra: Vars) -> Arc<Self> {
+        Self::keeping(playbook, hosts, extra, Arc::default())
+    }
+
+    /// The same with secrets that were opened.
+    pub fn keeping(playbook: &Playbook, hosts: Vec<Arc<Host>>, extra: Vars, vault: Arc<Vault>) -> Arc<Self> {
         let (defaults, folder) = (playbook.vars.clone(), playbook.folder.clone());
-        Arc::new(Self { inventory: Inventory::of(hosts), defaults, extra, folder })
+        Arc::new(Self { inventory: Inventory::of(hosts), defaults, extra, folder, vault })
     }
 
     pub(super) fn host(&self, name: &str) -> Option<&Arc<Host>> {
@@ -191,13 +198,14 @@ impl Scope {
     }
 
     /// Where a variable is set: the strongest place wins. What is registered stands between `-e` and the step.
-    pub(super) fn variable(&self, name: &str) -> Option<&Node> {
-        let strong = [&self.step_vars, &self.play_vars].into_iter().find_map(|vars| find(vars, name));
-        strong.or_else(|| self.of_inventory(name)).or_else(|| find(&self.world.defaults, name))
+    pub(super) fn variable(&self, name: &str) -> Option<Held<'_>> {
+        let strong = [&self.step_vars, &self.play_vars].into_iter().find_map(|vars| held(vars, name));
+        let of_inventory = || self.of_inventory(name).map(Held::Value);
+        strong.or_else(of_inventory).or_else(|| held(&self.world.defaults, name))
     }
 
-    pub(super) fn extra(&self, name: &str) -> Option<&Node> {
-        find(&self.world.extra, name)
+    pub(super) fn extra(&self, name: &str) -> Option<Held<'_>> {
+        held(&self.world.extra, name)
     }
 
     fn of_inventory(&self, name: &str) -> Option<&Node> {
@@ -208,9 +216,31 @@ impl Scope {
         let first = values.next()??;
         values.all(|value| value.is_some_and(|value| value.value == first.value)).then_some(first)
     }
+
+    /// The host that a name in `on` means.
+    pub(super) fn place(&self, name: &str, at: &At) -> Result<String, Unresolved> {
+        match name {
+            "leader" => self.leader().ok_or_else(|| Unresolved::undefined("leader", at)),
+            name if self.has_host(name) => Ok(name.to_owned()),
+            name => Err(self.no_host(name, at).into()),
+        }
+    }
 }
 
-pub(super) fn find<'a>(vars: &'a [(String, Node)], name: &str) -> Option<&'a Node> {
+/// What a variable is, wherever it is set.
+pub(super) enum Held<'a> {
+    Value(&'a Node),
+    Lookup(&'a Lookup),
+}
+
+fn held<'a>(vars: &'a [(String, Var)], name: &str) -> Option<Held<'a>> {
+    vars.iter().find(|(known, _)| known == name).map(|(_, var)| match var {
+        Var::Value(node) => Held::Value(node),
+        Var::Lookup(lookup) => Held::Lookup(lookup),
+    })
+}
+
+fn find<'a>(vars: &'a [(String, Node)], name: &str) -> Option<&'a Node> {
     vars.iter().find(|(var, _)| var == name).map(|(_, node)| node)
 }
 

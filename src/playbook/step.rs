@@ -1,9 +1,7 @@
 //! One step out of its mapping.
 
-use std::time::Duration;
-
 use super::keys::Keys;
-use super::{Step, duration, scope};
+use super::{Step, Vars, include, scope};
 use crate::actions::Kind;
 use crate::expr;
 use crate::yaml::{Error, Node, Spanned, Value};
@@ -17,6 +15,7 @@ const STEP: &[&str] = &[
     "when",
     "loop",
     "vars",
+    "lookup",
     "timeout",
     "tags",
     "become",
@@ -33,8 +32,15 @@ const STEP: &[&str] = &[
 /// Those that only actions with a line of their own know.
 const LINE: &[&str] = &["environment", "changes", "creates", "unless", "retries", "register"];
 
-/// What a play says for all its steps.
+/// What a play says for all its steps, and an include for those of its file.
+#[derive(Default)]
 pub(super) struct Inherited {
+    /// Put before ids.
+    pub(super) prefix: String,
+    pub(super) vars: Vars,
+    pub(super) hosts: Option<Spanned<String>>,
+    pub(super) on: Option<Spanned<String>>,
+    pub(super) when: Vec<Spanned<String>>,
     pub(super) tags: Vec<String>,
     pub(super) become_root: Option<bool>,
     pub(super) become_user: Option<Spanned<String>>,
@@ -49,21 +55,22 @@ pub(super) fn load(keys: &mut Keys<'_>, table: &'static [Kind], of_play: &Inheri
     let named_at = id.as_ref().or(name.as_ref()).map_or_else(|| keys.head(), |text| text.at.clone());
     let step = Step {
         id: match (id, &name) {
-            (Some(id), _) => checked_id(keys, id),
-            (None, Some(name)) => slug(&name.value),
+            (Some(id), _) => format!("{}{}", of_play.prefix, checked_id(keys, id)),
+            (None, Some(name)) => format!("{}{}", of_play.prefix, slug(&name.value)),
             (None, None) => String::new(),
         },
+        within: of_play.prefix.clone(),
         name: name.map_or_else(|| action.name.to_owned(), |name| name.value),
         at: keys.at.clone(),
         named_at,
         action,
         params: params.clone(),
-        hosts: keys.template("hosts"),
-        on: keys.template("on"),
-        when: keys.condition("when"),
+        hosts: keys.template("hosts").or_else(|| of_play.hosts.clone()),
+        on: keys.template("on").or_else(|| of_play.on.clone()),
+        when: of_play.when.iter().cloned().chain(keys.condition("when")).collect(),
         loop_over: items(keys),
-        vars: keys.vars(),
-        timeout: timeout(keys),
+        vars: include::over(&of_play.vars, &keys.vars()),
+        timeout: keys.duration("timeout"),
         tags: of_play.tags.iter().cloned().chain(keys.texts("tags")).collect(),
         become_root: keys.flag("become").or(of_play.become_root),
         become_user: keys.template("become_user").or_else(|| of_play.become_user.clone()),
@@ -160,12 +167,6 @@ fn items(keys: &mut Keys<'_>) -> Option<Node> {
     }
     keys.errors.extend(expr::syntax_within(node));
     Some(node.clone())
-}
-
-fn timeout(keys: &mut Keys<'_>) -> Option<Duration> {
-    let node = keys.take("timeout")?;
-    let told = |form| Error::at(&node.at, format!("`timeout` is {} here", node.told())).with_hint(form);
-    duration::of_node(node).map_err(|form| keys.wrong(told(form))).ok()
 }
 
 fn environment(keys: &mut Keys<'_>) -> Vec<(String, Node)> {

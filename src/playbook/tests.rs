@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 mod bounds;
+mod files;
 
 use super::*;
 use crate::actions::testing::host;
@@ -91,9 +92,14 @@ fn schema<T: JsonSchema>() -> Schema {
 
 static TABLE: &[Kind] = &[kind::<Line>("line", true), kind::<Thing>("thing", false)];
 
+/// Nothing is run for a text that may be anything.
+fn refuse(line: &str, _: &Path) -> Result<String, String> {
+    Err(format!("is not run here: {line}"))
+}
+
 fn load(text: &str) -> Result<Playbook, yaml::Errors> {
     let node = yaml::parse(Path::new("book/site.yml"), text.to_owned())?;
-    Playbook::with_actions(&node, TABLE)
+    Playbook::with(&node, TABLE, refuse)
 }
 
 fn loaded(text: &str) -> Playbook {
@@ -190,7 +196,7 @@ fn a_playbook_is_read_whole() {
                 - id: second\n        hosts: leader\n        thing: { name: x }\n";
     let playbook = loaded(text);
     assert_eq!((playbook.name.as_str(), playbook.folder.as_path()), ("Site", Path::new("book")));
-    assert_eq!(playbook.plays[0].serial, Some(Serial::Percent(50)));
+    assert_eq!(playbook.plays[0].serial, [Serial::Percent(50)]);
     let [first, second] = playbook.plays[0].steps.as_slice() else { panic!("two steps") };
     assert_eq!((first.id.as_str(), first.timeout), ("say-hello-world", Some(Duration::from_secs(90))));
     assert_eq!((first.tags.join(","), first.become_root), ("base,hello".into(), Some(true)));
@@ -323,7 +329,11 @@ fn the_stronger_variable_wins() {
     let text = "vars: { a: book, z: book }\nplays:\n  - hosts: all\n    vars: { b: play, c: play, d: play, e: play }\n    steps:\n      \
                 - thing: { name: '{{ [z, a, b, c, d, e] | join(\" \") }}' }\n        vars: { c: step, d: step, e: step }\n";
     let playbook = loaded(text);
-    let world = Ground::new(&playbook, vec![Arc::new(with_vars)], Arc::new(vec![var("e", "extra")]));
+    let world = Ground::new(
+        &playbook,
+        vec![Arc::new(with_vars)],
+        Arc::new(vec![("e".into(), Var::Value(var("e", "extra").1))]),
+    );
     let mut known = Known::default();
     known.registered.insert("node1".into(), [("d".to_owned(), "kept".into()), ("e".to_owned(), "kept".into())].into());
     let play = &playbook.plays[0];
@@ -464,7 +474,7 @@ fn shipped(playbook: &str, inventory: &str) -> Vec<yaml::Error> {
     let inventory =
         crate::inventory::Inventory::load(&root.join(inventory)).unwrap_or_else(|errors| panic!("{errors}"));
     let node = yaml::parse(&path, text.clone()).unwrap_or_else(|error| panic!("{error}"));
-    let playbook = Playbook::with_actions(&node, actions_for(&text)).unwrap_or_else(|errors| panic!("{errors}"));
+    let playbook = Playbook::with(&node, actions_for(&text), refuse).unwrap_or_else(|errors| panic!("{errors}"));
     check(&playbook, &inventory.hosts, &Vars::default()).map_or_else(|errors| errors.0, |()| Vec::new())
 }
 

@@ -90,6 +90,11 @@ pub trait Look: Send + Sync {
     /// The reading, if there is one that counts. One that is not there is noted: it is read before the expression is
     /// evaluated anew.
     fn look(&self, wanted: &Wanted) -> Option<Seen<Value>>;
+
+    /// Whether something was guessed: then a condition may turn out either way.
+    fn has_guessed(&self) -> bool {
+        false
+    }
 }
 
 /// What an action may see: the readings that count, as the user that its step works as on each host.

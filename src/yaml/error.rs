@@ -128,6 +128,21 @@ impl Errors {
         if self.0.is_empty() { Ok(value) } else { Err(self) }
     }
 
+    /// In the order of the text; the file whose mistakes came first is told of first.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        let path = |error: &Error| error.at.as_ref().map(|at| at.source.path.clone());
+        let mut files = Vec::new();
+        for error in &self.0 {
+            if !files.contains(&path(error)) {
+                files.push(path(error));
+            }
+        }
+        let place = |error: &Error| files.iter().position(|file| *file == path(error));
+        self.0.sort_by_key(|error| (place(error), error.at.as_ref().map(|at| at.start)));
+        self
+    }
+
     /// The text for a person, in colour or without: one after the other with a blank line between.
     pub fn render(&self, colour: bool) -> String {
         self.0.iter().map(|error| error.render(colour)).collect::<Vec<_>>().join("\n\n")

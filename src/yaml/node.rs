@@ -38,6 +38,19 @@ impl Node {
         Self { value, at }
     }
 
+    /// The same with one place for all of it: where the text it stands in must not be shown.
+    #[must_use]
+    pub fn moved(&self, at: &At) -> Self {
+        let value = match &self.value {
+            Value::List(items) => Value::List(items.iter().map(|item| item.moved(at)).collect()),
+            Value::Map(entries) => {
+                Value::Map(entries.iter().map(|(key, value)| (key.moved(at), value.moved(at))).collect())
+            }
+            scalar => scalar.clone(),
+        };
+        Self::new(value, at.clone())
+    }
+
     /// The value under a key, if this is a mapping that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|(_, value)| value)

@@ -42,7 +42,7 @@ fn step() -> impl Strategy<Value = String> {
         "    when: hostvars['beta'].facts.cores > 9999\n",
         "    when: facts.docker_version != ''\n",
     ]);
-    (0..14u8, file.clone(), file, number, place, manner, condition).prop_map(
+    (0..16u8, file.clone(), file, number, place, manner, condition).prop_map(
         |(kind, one, other, number, place, manner, condition)| {
             let action = action(kind, one, other, number);
             format!("{action}{place}{manner}{condition}")
@@ -63,6 +63,12 @@ fn action(kind: u8, one: &str, other: &str, number: u8) -> String {
         6 => format!("file: {{ path: \"{one}\", content: \"{{{{ seen.stdout | default('none') }}}}\" }}\n"),
         7 => format!("file: {{ path: \"{{{{ root }}}}/{{{{ item }}}}\", content: \"{number}\" }}\n    loop: [a, c]\n"),
         8 => format!("shell: \"echo {number} >>{one}\"\n    register: seen\n"),
+        14 => format!(
+            "lookup: {{ l: \"cat {one}\" }}\n    shell: \"echo {number} >{other}\"\n    creates: \"{{{{ root }}}}/{{{{ l.stdout }}}}\"\n"
+        ),
+        15 => format!(
+            "lookup: {{ l: {{ line: \"cat {one}\", may_fail: true, on: alpha }} }}\n    file: {{ path: \"{other}\", content: \"{{{{ l.stdout }}}}\" }}\n"
+        ),
         9 | 11 | 12 => format!("wait_for: {{ command: \"test -e {one}\" }}\n    timeout: 100ms\n"),
         10 => format!("file: {{ path: \"{one}\", content: \"{{{{ hostvars['alpha'].facts.cores }}}}\" }}\n"),
         _ => format!("shell: \"grep -q {number} {one}\"\n    changes: false\n    register: seen\n"),
@@ -70,7 +76,7 @@ fn action(kind: u8, one: &str, other: &str, number: u8) -> String {
 }
 
 fn playbook() -> impl Strategy<Value = String> {
-    let serial = prop::sample::select(vec!["", "", "  serial: 1\n"]);
+    let serial = prop::sample::select(vec!["", "", "  serial: 1\n", "  serial: [1, 50%]\n"]);
     (prop::collection::vec(step(), 1..7), serial).prop_map(|(steps, serial)| {
         let steps = steps.iter().enumerate().map(|(at, step)| format!("  - id: s{at}\n    {step}"));
         format!("plays:\n- hosts: all\n{serial}  steps:\n{}", steps.collect::<String>())

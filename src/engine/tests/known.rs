@@ -7,7 +7,7 @@ fn calls(ran: &Ran, to: &str) -> usize {
 }
 
 const DOCKER_VERSION: &str =
-    "id: asks\nshell: 'true'\nchanges: false\nwhen: facts.docker_version == '28.0' and facts.node_id == ''";
+    "id: asks\nshell: test 1\nchanges: false\nwhen: facts.docker_version == '28.0' and facts.node_id == ''";
 
 #[tokio::test]
 async fn what_docker_says_costs_a_step_no_command_of_its_own() {

@@ -1,0 +1,68 @@
+//! The secrets of a run: which it needs, so that they can be had before anybody is contacted.
+
+use std::sync::Arc;
+
+use super::{Playbook, Step, Vars};
+use crate::expr;
+use crate::inventory::Host;
+use crate::vault::Sealed;
+use crate::yaml::{Errors, Node};
+
+impl Playbook {
+    /// The secrets that the steps with these ids may come to need, of the playbook and of the inventory, each once.
+    ///
+    /// # Errors
+    /// Secrets that do not say where they are kept.
+    pub fn sealed(&self, ids: &[&str], hosts: &[Arc<Host>]) -> Result<Vec<Sealed>, Errors> {
+        let steps: Vec<&Step> = self.steps().filter(|step| ids.contains(&step.id.as_str())).collect();
+        let plays = self.plays.iter().filter(|play| play.steps.iter().any(|step| ids.contains(&step.id.as_str())));
+        let layers: Vec<&Vars> =
+            plays.map(|play| &play.vars).chain(steps.iter().map(|step| &step.vars)).chain([&self.vars]).collect();
+        let own = layers.iter().flat_map(|vars| vars.iter()).filter_map(|(name, var)| Some((name, var.node()?)));
+        let of_hosts = hosts.iter().flat_map(|host| &host.vars).map(|(name, node)| (name, node));
+        let all: Vec<(&String, &Node)> = own.chain(of_hosts).collect();
+        // What a local file has in it that is rendered was not looked at: then any may be meant.
+        let renders = steps.iter().any(|step| step.params.get("template").is_some());
+        let named = |name: &str| renders || mentions(&steps, &layers, &all, name);
+        let wanted = all.iter().filter(|(name, node)| Sealed::is(node) && named(name)).map(|(_, node)| *node);
+        opened_once(wanted)
+    }
+}
+
+/// Whether a step or any variable has the word in it, as a variable or as another host's.
+fn mentions(steps: &[&Step], layers: &[&Vars], nodes: &[(&String, &Node)], name: &str) -> bool {
+    let word = |text: &str| {
+        let inside = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        text.match_indices(name)
+            .any(|(at, _)| !text[..at].ends_with(inside) && !text[at + name.len()..].starts_with(inside))
+    };
+    let lookups = layers.iter().flat_map(|vars| vars.iter()).filter_map(|(_, var)| var.lookup());
+    steps.iter().any(|step| step.texts().any(word))
+        || lookups.flat_map(|lookup| lookup.texts()).any(|text| word(&text.value))
+        || nodes.iter().flat_map(|(_, node)| expr::texts(node)).any(|(text, _)| word(text))
+}
+
+fn opened_once<'a>(nodes: impl Iterator<Item = &'a Node>) -> Result<Vec<Sealed>, Errors> {
+    let (mut sealed, mut errors): (Vec<Sealed>, Vec<_>) = (Vec::new(), Vec::new());
+    for node in nodes {
+        match Sealed::read(node) {
+            Ok(one) if sealed.iter().any(|known| known.at == one.at) => {}
+            Ok(one) => sealed.push(one),
+            Err(error) => errors.push(error),
+        }
+    }
+    errors.dedup();
+    Errors(errors).or(sealed)
+}
+
+impl Step {
+    /// Every text in it that may be a template or a condition, but for those of its variables.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let templates = [&self.hosts, &self.on, &self.creates, &self.unless, &self.become_user].into_iter().flatten();
+        let nodes = self.environment.iter().map(|(_, node)| node).chain(&self.loop_over).chain([&self.params]);
+        templates
+            .chain(&self.when)
+            .map(|text| text.value.as_str())
+            .chain(nodes.flat_map(expr::texts).map(|(text, _)| text))
+    }
+}

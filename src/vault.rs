@@ -1,0 +1,193 @@
+//! Keep: where secrets come from. A variable that is one says so, and where its value is kept: never in the file itself.
+//!
+//! ```yaml
+//! token: { secret: true, env: SPARK_TOKEN }
+//! token: { secret: true, command: pass show spark }
+//! token: { secret: true, file: ~/.spark-token }
+//! token: { secret: true, prompt: Token of the cluster }
+//! ```
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::secret::{self, SHORTEST, Secret};
+use crate::yaml::{At, Error, Node, Value};
+
+/// How long a program may take to give a secret away: it may ask somebody.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where a secret's value is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A variable of the environment.
+    Env(String),
+    /// What a line of shell prints on this machine, without the end of its last line.
+    Command(String),
+    /// A file on this machine, without the end of its last line; relative to the file that names it.
+    File(PathBuf),
+    /// Whoever sits at the terminal.
+    Prompt(String),
+}
+
+/// A variable that is a secret.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    /// Where it stands.
+    pub at: At,
+    /// Where its value is kept.
+    pub from: Origin,
+}
+
+const KEYS: [&str; 4] = ["env", "command", "file", "prompt"];
+const FORM: &str = "a secret says where it is kept: `env: NAME`, `command: LINE`, `file: PATH` or `prompt: QUESTION`";
+
+impl Sealed {
+    /// Whether a value says of itself that it is a secret.
+    pub fn is(node: &Node) -> bool {
+        matches!(node.get("secret").map(|flag| &flag.value), Some(Value::Bool(true)))
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// A secret that does not say where it is kept, in two places, or in plain text.
+    pub fn read(node: &Node) -> Result<Self, Error> {
+        let strange = node.entries().iter().find(|(key, _)| !matches!(key.as_str(), Some("secret")) && !is_key(key));
+        if let Some((key, _)) = strange {
+            return Err(wrong_key(key));
+        }
+        let mut said = node.entries().iter().filter(|(key, _)| is_key(key));
+        let (Some((key, value)), None) = (said.next(), said.next()) else {
+            return Err(Error::at(&node.at, "a secret is kept in one place").with_hint(FORM));
+        };
+        let text = value.scalar_text().filter(|text| !text.trim().is_empty());
+        let text = text.ok_or_else(|| Error::at(&value.at, format!("this is a text, not {}", value.told())))?;
+        Ok(Self { at: node.at.clone(), from: origin(key.as_str().unwrap_or_default(), text.into_owned(), &value.at) })
+    }
+
+    /// The value; `ask` answers prompts.
+    ///
+    /// # Errors
+    /// It is not there, is empty, or so short that to hide it would hide half of every text.
+    pub fn open(&self, ask: &mut dyn FnMut(&str) -> Option<Secret>) -> Result<Secret, Error> {
+        let value = match &self.from {
+            Origin::Env(name) => std::env::var(name).map_err(|_| self.lacks(&format!("${name} is not set"))),
+            Origin::Command(line) => command(line, self.folder()).map_err(|why| self.lacks(&format!("`{line}` {why}"))),
+            Origin::File(path) => std::fs::read_to_string(path)
+                .map_err(|why| self.lacks(&format!("cannot read {}: {why}", path.display()))),
+            Origin::Prompt(question) => {
+                ask(question).map(|secret| secret.expose().to_owned()).ok_or_else(|| self.lacks("nobody answered"))
+            }
+        }?;
+        let value = value.strip_suffix('\n').unwrap_or(&value);
+        let value = value.strip_suffix('\r').unwrap_or(value);
+        if value.chars().count() < SHORTEST {
+            return Err(self.lacks(&format!("it has fewer than {SHORTEST} characters, which cannot be hidden")));
+        }
+        let value = Secret::new(value);
+        secret::hide(&value);
+        Ok(value)
+    }
+
+    fn lacks(&self, why: &str) -> Error {
+        Error::at(&self.at, format!("this secret cannot be had: {why}"))
+    }
+
+    fn folder(&self) -> &Path {
+        folder(&self.at)
+    }
+}
+
+fn is_key(key: &Node) -> bool {
+    key.as_str().is_some_and(|key| KEYS.contains(&key))
+}
+
+fn wrong_key(key: &Node) -> Error {
+    let name = key.scalar_text().unwrap_or_default();
+    match name.as_ref() {
+        "value" => Error::at(&key.at, "a secret in plain text").with_hint(FORM),
+        name => {
+            Error::at(&key.at, format!("unknown key `{name}` in a secret")).with_hint(FORM).did_you_mean(name, KEYS)
+        }
+    }
+}
+
+fn origin(key: &str, text: String, at: &At) -> Origin {
+    match key {
+        "env" => Origin::Env(text),
+        "command" => Origin::Command(text),
+        "file" => Origin::File(home(&text).unwrap_or_else(|| folder(at).join(&text))),
+        _ => Origin::Prompt(text),
+    }
+}
+
+fn home(text: &str) -> Option<PathBuf> {
+    Some(PathBuf::from(std::env::var_os("HOME")?).join(text.strip_prefix("~/")?))
+}
+
+fn folder(at: &At) -> &Path {
+    at.source.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// What a line of shell prints on this machine. It may ask whoever sits at the terminal.
+///
+/// # Errors
+/// Why it printed nothing that can be used, with the end of its standard error: ends a sentence that begins with the line.
+pub fn command(line: &str, folder: &Path) -> Result<String, String> {
+    let mut sh = Command::new("/bin/sh");
+    sh.arg("-c").arg(line).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = sh.spawn().map_err(|why| format!("cannot be run: {why}"))?;
+    let until = Instant::now() + PATIENCE;
+    let (out, err) = (drained(child.stdout.take()), drained(child.stderr.take()));
+    let status = loop {
+        match child.try_wait().map_err(|why| format!("cannot be waited for: {why}"))? {
+            Some(status) => break status,
+            None if Instant::now() > until => {
+                let _ = child.kill();
+                return Err(format!("has not ended after {PATIENCE:?}"));
+            }
+            None => thread::sleep(Duration::from_millis(10)),
+        }
+    };
+    let said = |bytes: thread::JoinHandle<Vec<u8>>| bytes.join().unwrap_or_default();
+    let (out, err) = (said(out), said(err));
+    if !status.success() {
+        let said = String::from_utf8_lossy(&err);
+        return Err(format!("ended with {status}\n{said}").trim_end().to_owned());
+    }
+    String::from_utf8(out).map_err(|_| "printed what is no UTF-8".to_owned())
+}
+
+/// All that comes, read on a thread of its own: a pipe that nobody empties would stop the program.
+fn drained(pipe: Option<impl std::io::Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What came before it broke is what there is.
+        let _ = pipe.map(|mut pipe| pipe.read_to_end(&mut bytes));
+        bytes
+    })
+}
+
+/// The secrets of a run that were opened, by where they stand.
+#[derive(Debug, Default)]
+pub struct Vault(Mutex<HashMap<(PathBuf, usize), Secret>>);
+
+impl Vault {
+    /// Keeps the value of a secret.
+    pub fn keep(&self, at: &At, secret: Secret) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place(at), secret);
+    }
+
+    /// The value of the secret that stands there, if it was opened.
+    pub fn get(&self, at: &At) -> Option<Secret> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&place(at)).cloned()
+    }
+}
+
+fn place(at: &At) -> (PathBuf, usize) {
+    (at.source.path.clone(), at.start)
+}
