@@ -343,7 +343,7 @@ pub struct Kind {
     pub check: Check,
     /// The JSON schema of the parameters.
     pub schema: fn() -> Schema,
-    /// Whether `changes`, `creates`, `unless`, `retries` and `environment` belong to it.
+    /// Whether `changes`, `creates`, `unless`, `retries` and `register` belong to it.
     pub line: bool,
 }
 

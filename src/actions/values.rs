@@ -7,6 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
+use crate::expr::size;
+
 /// A command: a line, split into words as a shell would, or a list of words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Words(pub Vec<String>);
@@ -119,21 +121,6 @@ impl Serialize for Span {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "a size of 2^63 bytes is no size")]
-fn size(text: &str) -> Option<i64> {
-    let lower = text.trim().to_ascii_lowercase();
-    let lower = lower.strip_suffix("ib").unwrap_or_else(|| lower.strip_suffix('b').unwrap_or(&lower));
-    let (number, power) = match lower.chars().last()? {
-        'k' => (&lower[..lower.len() - 1], 1),
-        'm' => (&lower[..lower.len() - 1], 2),
-        'g' => (&lower[..lower.len() - 1], 3),
-        't' => (&lower[..lower.len() - 1], 4),
-        _ => (lower, 0),
-    };
-    let number: f64 = number.trim().parse().ok()?;
-    (number >= 0.0).then(|| (number * 1024_f64.powi(power)) as i64)
-}
-
 #[allow(clippy::cast_possible_truncation, reason = "a time of 292 years is no time-out")]
 fn span(text: &str) -> Option<i64> {
     let (mut rest, mut nanos) = (text, 0.0);
@@ -204,12 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_times_are_what_docker_takes_them_for() {
-        assert_eq!(size("1.5g"), Some(1_610_612_736));
-        assert_eq!(size("512M"), Some(512 << 20));
-        assert_eq!(size("2gb"), Some(2 << 30));
-        assert_eq!(size("12"), Some(12));
-        assert_eq!(size("lots"), None);
+    fn times_are_what_docker_takes_them_for() {
         assert_eq!(span("1m30s"), Some(90_000_000_000));
         assert_eq!(span("500ms"), Some(500_000_000));
         assert_eq!(span("1x"), None);

@@ -17,6 +17,7 @@ use crate::event::{Code, Tally};
 use crate::inventory::Host;
 use crate::remote::{self, Exec as Call, Live, Lost, Output, Session};
 use crate::report::{Detail, Paint, fold};
+use crate::secret::masked;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -90,7 +91,7 @@ fn heard(host: &str, last: Arc<Mutex<VecDeque<String>>>, show: Show) -> Live {
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         for line in text.lines() {
             if aloud {
-                let _ = writeln!(io::stderr(), "{}", show.paint.quiet(&format!("{host} | {line}")));
+                let _ = writeln!(io::stderr(), "{}", show.paint.quiet(&format!("{host} | {}", masked(line))));
             }
             last.truncate(LAST - 1);
             last.push_front(line.to_owned());
@@ -122,7 +123,8 @@ type Answer = (Arc<Host>, Output);
 
 fn tell(out: &mut impl Write, answers: &[Answer], alone: bool, show: Show) -> io::Result<()> {
     if show.form == Form::Json {
-        return answers.iter().try_for_each(|(host, output)| writeln!(out, "{}", as_json(&host.name, output)));
+        let line = |(host, output): &Answer| as_json(&host.name, output).to_string();
+        return answers.iter().try_for_each(|answer| writeln!(out, "{}", masked(&line(answer))));
     }
     grouped(answers).iter().try_for_each(|(hosts, output)| block(out, hosts, output, alone, show.paint))
 }
@@ -158,12 +160,15 @@ fn block(out: &mut impl Write, hosts: &[&str], output: &Output, alone: bool, pai
         0 => writeln!(out, "{who}")?,
         code => writeln!(out, "{who}  {}", paint.bad(&format!("exit code {code}")))?,
     }
-    out.write_all(shown(&output.stdout))?;
+    match std::str::from_utf8(shown(&output.stdout)) {
+        Ok(text) => write!(out, "{}", masked(text))?,
+        Err(_) => out.write_all(shown(&output.stdout))?,
+    }
     if !output.stdout.is_empty() && !output.stdout.ends_with(b"\n") {
         writeln!(out)?;
     }
     let errors = output.errors();
-    errors.lines().try_for_each(|line| writeln!(out, "{}", paint.quiet(&format!("| {line}"))))?;
+    errors.lines().try_for_each(|line| writeln!(out, "{}", paint.quiet(&format!("| {}", masked(line)))))?;
     if output.stdout.len().max(output.stderr.len()) > SHOWN {
         let text = format!("{}: a longer output; its last {} MiB are shown", fold(hosts), SHOWN >> 20);
         let _ = writeln!(io::stderr(), "{} {text}", paint.change("warning:"));

@@ -8,6 +8,7 @@ use crate::playbook::SelectError;
 use crate::remote::Unreachable;
 use crate::remote::refusal::parted;
 use crate::report::Paint;
+use crate::secret::masked;
 use crate::yaml;
 
 /// A message, its remedy, and the exit code.
@@ -91,7 +92,7 @@ pub fn tell(error: &anyhow::Error, paint: Paint) -> Code {
     }
     let (text, code) = told(error, paint);
     // Where standard error is gone there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    let _ = writeln!(io::stderr(), "{}", masked(text.trim_end()));
     code
 }
 

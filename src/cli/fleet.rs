@@ -19,6 +19,7 @@ use crate::event::{Code, Event, Outcome, Tally};
 use crate::inventory::Host;
 use crate::remote::{Command, Connect, Exec, Live, Lost, Output, Session};
 use crate::report::{Paint, fold};
+use crate::secret::masked;
 
 /// How long a host may take to answer a look.
 const LOOK: Duration = Duration::from_secs(60);
@@ -158,7 +159,8 @@ fn grouped(lost: &[(Arc<Host>, Failure)]) -> Vec<(Vec<&str>, &Failure)> {
 fn complain(names: &[&str], why: &Failure, paint: Paint) {
     let hint = why.remedy().map_or(String::new(), |hint| format!("\n\n{} {hint}\n", paint.hint("hint:")));
     let what = if why.code() == Code::Unreachable { "unreachable:" } else { "failed:" };
-    let _ = writeln!(io::stderr(), "{} {}: {why}{hint}", paint.bad(what), fold(names));
+    let text = format!("{} {}: {why}{hint}", paint.bad(what), fold(names));
+    let _ = writeln!(io::stderr(), "{}", masked(&text));
 }
 
 /// One event on standard output, for programs.
@@ -166,7 +168,7 @@ fn complain(names: &[&str], why: &Failure, paint: Paint) {
 /// # Errors
 /// Standard output is gone.
 pub fn say(event: &Event) -> io::Result<()> {
-    writeln!(io::stdout(), "{}", serde_json::to_string(event)?)
+    writeln!(io::stdout(), "{}", masked(&serde_json::to_string(event)?))
 }
 
 /// The last line for programs: the tallies, and the exit code.

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use super::terminal::Terminal;
 use crate::report::Place;
+use crate::secret::masked;
 
 /// What a panic must put right and point at.
 static AT: OnceLock<(Terminal, Place)> = OnceLock::new();
@@ -18,7 +19,7 @@ pub fn hook() {
             terminal.restore();
         }
         // Where standard error is gone there is nobody left to tell.
-        let _ = io::stderr().write_all(told(info, at.map(|(_, journal)| journal)).as_bytes());
+        let _ = io::stderr().write_all(masked(&told(info, at.map(|(_, journal)| journal))).as_bytes());
     }));
 }
 

@@ -119,10 +119,9 @@ impl Doing {
     }
 
     fn order(&self, world: &World) -> anyhow::Result<Order> {
-        let playbook = Arc::new(Playbook::read(&self.playbook)?);
-        let ids = steps(&self.selection).ids(&playbook)?;
         let (hosts, extra) = (world.inventory.hosts.clone(), extra(&self.selection.extra)?);
-        playbook::check(&playbook, &hosts, &extra)?;
+        let playbook = Arc::new(playbook::read(&self.playbook, &hosts, &extra)?);
+        let ids = steps(&self.selection).ids(&playbook)?;
         let vault = Arc::new(world.person.open(&playbook.sealed(&ids, &hosts)?)?);
         let steps = ids.into_iter().map(str::to_owned).collect();
         Ok(Order { playbook: playbook.clone(), steps, hosts, extra, vault })

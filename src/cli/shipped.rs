@@ -15,7 +15,10 @@ macro_rules! playbooks {
 }
 
 const FILES: &[(&str, &str)] = playbooks![
+    "rolling-upgrade.yml",
     "spark.yml",
+    "steps/swarm.yml",
+    "swarm.yml",
     "spark/Dockerfile_base",
     "spark/Dockerfile_base.dockerignore",
     "spark/Dockerfile_driver",

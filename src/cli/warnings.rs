@@ -10,6 +10,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::panics;
+use crate::secret::masked;
 
 /// Warnings are told always. `SKEP_LOG=debug` shows what goes on inside; never russh's own debugging: it prints identities.
 pub fn listen() {
@@ -41,7 +42,8 @@ struct Aside;
 
 impl Write for Aside {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let write = || io::stderr().write(bytes);
+        let text = String::from_utf8_lossy(bytes);
+        let write = || io::stderr().write_all(masked(&text).as_bytes()).map(|()| bytes.len());
         match panics::terminal() {
             Some(terminal) => terminal.suspend(write),
             None => write(),

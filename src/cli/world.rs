@@ -13,6 +13,14 @@ use super::terminal::Terminal;
 use crate::inventory::{Host, Inventory, Pattern, PatternError};
 use crate::remote::ssh::{Asker, Options, Ssh};
 use crate::remote::{Connect, Unreachable};
+use crate::secret::{self, Secret};
+
+/// A password that is a word (`ubuntu`) would hide that word everywhere.
+fn hide(password: &Secret) {
+    if password.expose().chars().count() >= 8 {
+        secret::hide(password);
+    }
+}
 
 /// How long a machine may take to answer, where nothing is said.
 const WAIT: Duration = Duration::from_secs(30);
@@ -58,6 +66,8 @@ impl World {
         let asker = can_ask().then(|| Arc::new(person.clone()) as Arc<dyn Asker>);
         let (config, hosts) = (global.config(), inventory.hosts.clone());
         let (password, become_password) = person.passwords(global)?;
+        let written = inventory.hosts.iter().flat_map(|host| [&host.password, &host.become_password]).flatten();
+        written.chain(&password).chain(&become_password).for_each(hide);
         let options =
             Options { accept_new_host_keys, asker, config, hosts, password, become_password, ..Options::default() };
         let connect = Ssh::new(options);

@@ -150,6 +150,7 @@ impl<'a> At<'a> {
             User::Login => command.by(self.job.user(&self.host.name)),
             User::Sudo(_) => command,
         };
+        let command = self.job.environment.iter().fold(command, |command, (name, value)| command.env(name, value));
         match self.quiet {
             true => command,
             false => lock::under(command, &self.world.options.who),

@@ -43,6 +43,8 @@ pub struct Job {
     pub value: Option<Json>,
     /// What is asked for.
     pub action: Box<dyn Action>,
+    /// The environment of its commands.
+    pub environment: Vec<(String, String)>,
     /// How far it is.
     pub state: State,
     /// When it began.
@@ -157,6 +159,7 @@ impl Job {
             item: one.item,
             value: one.value,
             action: one.action,
+            environment: one.environment,
             output: None,
             state: State::Open,
             started: Instant::now(),

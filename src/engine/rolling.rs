@@ -22,8 +22,7 @@ impl Rolling {
         if self.play.replace(turn.play.at.start) != Some(turn.play.at.start) {
             self.before = world.gone();
         }
-        let stops = turn.is_further_batch() && !world.options.plan;
-        stops.then(|| world.gone().difference(&self.before).next().cloned()).flatten()
+        turn.is_further_batch().then(|| world.gone().difference(&self.before).next().cloned()).flatten()
     }
 }
 

@@ -6,6 +6,8 @@ use data_encoding::BASE64;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error as Fault, ErrorKind, Value as Jinja};
 
+use super::{duration, size};
+
 /// Adds them.
 pub(super) fn add_to(engine: &mut Environment<'static>) {
     engine.add_filter("to_json", |value: &Jinja| to_json(value));
@@ -19,6 +21,10 @@ pub(super) fn add_to(engine: &mut Environment<'static>) {
     engine.add_filter("b64decode", |text: &str| b64decode(text));
     engine.add_filter("extract", |key: &Jinja, container: &Jinja| container.get_item(key));
     engine.add_filter("bool", |value: &Jinja| truth(value));
+    engine.add_filter("seconds", |text: &Jinja| seconds(&text.to_string()));
+    engine.add_filter("bytes", |text: &Jinja| bytes(&text.to_string()));
+    engine.add_filter("duration", |seconds: u64| duration::lasting(seconds));
+    engine.add_filter("size", |bytes: u64| size::sized(bytes));
     engine.add_filter("string", |value: &Jinja| plain(value));
     engine.add_filter("join", |items: &Jinja, between: Option<&str>| join(items, between.unwrap_or_default()));
 }
@@ -80,6 +86,16 @@ fn truth(value: &Jinja) -> Result<bool, Fault> {
         "false" | "no" | "off" | "0" | "" => Ok(false),
         _ => Err(invalid("this text is neither true nor false")),
     }
+}
+
+/// `1h30m`, in seconds.
+fn seconds(text: &str) -> Result<u64, Fault> {
+    duration::duration(text).map(|time| time.as_secs()).map_err(invalid)
+}
+
+/// `1.5g`, in bytes.
+fn bytes(text: &str) -> Result<i64, Fault> {
+    size::size(text).ok_or_else(|| invalid("this is not a size; write 512m or 2g"))
 }
 
 /// As it stands in a text, where Jinja's own would write `True`.

@@ -4,7 +4,9 @@
 //! place in the YAML and never show a value: it may be a secret.
 
 mod convert;
+pub mod duration;
 mod filters;
+mod size;
 mod unresolved;
 
 use std::collections::{BTreeSet, HashSet};
@@ -19,6 +21,7 @@ use crate::yaml::{At, Error, Hole, Node, Value, map_strings};
 
 pub use convert::to_jinja;
 pub use filters::to_json;
+pub use size::size;
 pub use unresolved::Unresolved;
 
 /// So many instructions one template may take: a mistake ends, instead of running for ever.

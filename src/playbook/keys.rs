@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Lookup, Var, Vars, duration};
+use super::{Lookup, Var, Vars};
+use crate::expr::duration::of_node;
 use crate::expr::{self, condition_syntax, syntax};
 use crate::vault::Sealed;
 use crate::yaml::{At, Error, Node, Spanned, Value};
@@ -180,7 +181,7 @@ impl<'a> Keys<'a> {
     pub(super) fn duration(&mut self, key: &str) -> Option<Duration> {
         let node = self.take(key)?;
         let told = |form| Error::at(&node.at, format!("`{key}` is {} here", node.told())).with_hint(form);
-        duration::of_node(node).map_err(|form| self.wrong(told(form))).ok()
+        of_node(node).map_err(|form| self.wrong(told(form))).ok()
     }
 
     /// Variables, those of `vars` and those of `lookup`: names that can be used in expressions, well-formed templates.

@@ -36,17 +36,24 @@ impl Playbook {
 
     /// The same with other actions than those that ship, and programs run in another way.
     pub(super) fn with(node: &Node, table: &'static [Kind], run: files::Run) -> Result<Self, Errors> {
+        let (playbook, errors) = Self::load(node, table, run)?;
+        errors.in_order().or(playbook)
+    }
+
+    /// What there is of it, and every mistake in it.
+    pub(super) fn load(node: &Node, table: &'static [Kind], run: files::Run) -> Result<(Self, Errors), Errors> {
         if let Value::List(_) = node.value {
             let error = Error::at(&node.at, "a playbook is a mapping with the key `plays`, this is a list");
             return Err(error
                 .with_hint("write `plays:` above the plays, and `steps:` where Ansible has `tasks:`")
                 .into());
         }
-        let mut loader = Loader { table, run, errors: Vec::new(), reading: Reading::begin(node), read: 0 };
+        let mut loader =
+            Loader { table, run, errors: Vec::new(), reading: Reading::begin(node), read: 0, broken: Vec::new() };
         let mut playbook = loader.playbook(node);
         name_the_nameless(&mut playbook);
         loader.errors.extend(duplicate_ids(&playbook));
-        Errors(loader.errors).in_order().or(playbook)
+        Ok((playbook, Errors(loader.errors)))
     }
 }
 
@@ -58,6 +65,8 @@ pub(super) struct Loader {
     pub(super) reading: Vec<Reading>,
     /// How many steps were included.
     pub(super) read: usize,
+    /// What steps register that cannot be read.
+    broken: Vec<String>,
 }
 
 impl Loader {
@@ -69,6 +78,7 @@ impl Loader {
             name: name.unwrap_or_else(|| path.file_stem().unwrap_or_default().to_string_lossy().into_owned()),
             vars: self.vars(&mut keys),
             plays: keys.required_list("plays").iter().map(|play| self.play(play)).collect(),
+            broken: std::mem::take(&mut self.broken),
             folder: path.parent().unwrap_or(Path::new("")).to_owned(),
             source: node.at.source.clone(),
         };
@@ -103,6 +113,9 @@ impl Loader {
         let mut keys = Keys::of(node, "a step");
         let step = step::load(&mut keys, self.table, inherited);
         self.errors.extend(keys.errors);
+        if step.is_none() {
+            self.broken.extend(node.get("register").and_then(Node::scalar_text).map(String::from));
+        }
         step
     }
 }

@@ -5,7 +5,6 @@
 //! [`Step::resolve`] evaluate condition, loop and parameters into [`Job`]s. [`Selection`] says which steps are taken.
 
 mod check;
-mod duration;
 pub mod facts;
 mod files;
 mod hosts;
@@ -30,9 +29,8 @@ use std::time::Duration;
 use crate::actions::Kind;
 use crate::yaml::{At, Node, Source, Spanned};
 
-pub use crate::expr::Unresolved;
-pub use check::check;
-pub use duration::duration;
+pub use crate::expr::{Unresolved, duration::duration};
+pub use check::{check, read};
 pub use lookup::Lookup;
 pub use registered::Ending;
 pub use resolve::Job;
@@ -86,6 +84,8 @@ pub struct Playbook {
     pub vars: Vars,
     /// Its plays, in order.
     pub plays: Vec<Play>,
+    /// What steps register that cannot be read: nothing is to be said of these names.
+    pub(crate) broken: Vec<String>,
     /// The folder that local paths are relative to: the file's.
     pub folder: PathBuf,
     /// The text.

@@ -19,6 +19,8 @@ pub struct Job {
     pub item: Option<String>,
     /// The same as `register` keeps it.
     pub value: Option<Json>,
+    /// The environment of its commands, where the action has no line of its own that takes it.
+    pub environment: Vec<(String, String)>,
     /// The host it is run and read on, where that is not its own.
     pub on: Option<String>,
 }
@@ -66,24 +68,25 @@ impl Step {
     fn job(&self, scope: &Scope, item: Option<Jinja>) -> Result<Job, Unresolved> {
         let params = scope.render(&self.params)?;
         let mut action = (self.action.parse)(&params)?;
+        let pair = |(name, node): &(String, Node)| Ok((name.clone(), scope.scalar(node)?));
+        let mut environment: Vec<_> = self.environment.iter().map(pair).collect::<Result<_, Unresolved>>()?;
         if self.action.line {
-            action.set_line(self.line_options(scope)?);
+            action.set_line(self.line_options(scope, std::mem::take(&mut environment))?);
         }
         if let Some(file) = action.template().map(str::to_owned) {
             action.set_rendered(scope.render_file(&file, &self.params.at)?);
         }
         let value = item.as_ref().map(|item| serde_json::to_value(item).unwrap_or_default());
-        Ok(Job { action, item: item.as_ref().map(label), value, on: self.runs_on(scope)? })
+        Ok(Job { action, item: item.as_ref().map(label), value, environment, on: self.runs_on(scope)? })
     }
 
-    fn line_options(&self, scope: &Scope) -> Result<LineOptions, Unresolved> {
+    fn line_options(&self, scope: &Scope, environment: Vec<(String, String)>) -> Result<LineOptions, Unresolved> {
         let text = |text: &Option<Spanned<String>>| text.as_ref().map(|text| scope.text(text)).transpose();
-        let pair = |(name, node): &(String, Node)| Ok((name.clone(), scope.scalar(node)?));
         Ok(LineOptions {
             changes: self.changes,
             creates: text(&self.creates)?,
             unless: text(&self.unless)?,
-            environment: self.environment.iter().map(pair).collect::<Result<_, Unresolved>>()?,
+            environment,
         })
     }
 

@@ -21,25 +21,42 @@ impl Playbook {
         let own = layers.iter().flat_map(|vars| vars.iter()).filter_map(|(name, var)| Some((name, var.node()?)));
         let of_hosts = hosts.iter().flat_map(|host| &host.vars).map(|(name, node)| (name, node));
         let all: Vec<(&String, &Node)> = own.chain(of_hosts).collect();
+        let mut sealed = all.iter().filter(|(_, node)| Sealed::is(node)).peekable();
+        if sealed.peek().is_none() {
+            return Ok(Vec::new());
+        }
         // What a local file has in it that is rendered was not looked at: then any may be meant.
         let renders = steps.iter().any(|step| step.params.get("template").is_some());
-        let named = |name: &str| renders || mentions(&steps, &layers, &all, name);
-        let wanted = all.iter().filter(|(name, node)| Sealed::is(node) && named(name)).map(|(_, node)| *node);
-        opened_once(wanted)
+        let lookups = layers.iter().flat_map(|vars| vars.iter()).filter_map(|(name, var)| Some((name, var.lookup()?)));
+        let lookups = lookups.map(|(name, lookup)| (name, lookup.texts().map(|text| text.value.as_str()).collect()));
+        let values =
+            all.iter().map(|(name, node)| (*name, expr::texts(node).into_iter().map(|(text, _)| text).collect()));
+        let said = needed(&steps, lookups.chain(values).collect());
+        opened_once(
+            sealed.filter(|(name, _)| renders || said.iter().any(|text| has_word(text, name))).map(|(_, node)| *node),
+        )
     }
 }
 
-/// Whether a step or any variable has the word in it, as a variable or as another host's.
-fn mentions(steps: &[&Step], layers: &[&Vars], nodes: &[(&String, &Node)], name: &str) -> bool {
-    let word = |text: &str| {
-        let inside = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        text.match_indices(name)
-            .any(|(at, _)| !text[..at].ends_with(inside) && !text[at + name.len()..].starts_with(inside))
-    };
-    let lookups = layers.iter().flat_map(|vars| vars.iter()).filter_map(|(_, var)| var.lookup());
-    steps.iter().any(|step| step.texts().any(word))
-        || lookups.flat_map(|lookup| lookup.texts()).any(|text| word(&text.value))
-        || nodes.iter().flat_map(|(_, node)| expr::texts(node)).any(|(text, _)| word(text))
+/// Every text that the steps may come to evaluate: their own, and those of the variables that these mention.
+fn needed<'a>(steps: &[&'a Step], mut variables: Vec<(&String, Vec<&'a str>)>) -> Vec<&'a str> {
+    let mut said: Vec<&str> = steps.iter().flat_map(|step| step.texts()).collect();
+    loop {
+        let mentioned = |name: &String| said.iter().any(|text| has_word(text, name));
+        let (more, rest): (Vec<_>, Vec<_>) = variables.into_iter().partition(|(name, _)| mentioned(name));
+        if more.is_empty() {
+            return said;
+        }
+        said.extend(more.into_iter().flat_map(|(_, texts)| texts));
+        variables = rest;
+    }
+}
+
+/// Whether a text has the word in it, as a variable or as a part of another host's.
+fn has_word(text: &str, word: &str) -> bool {
+    let inside = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let whole = |at: usize| !text[..at].ends_with(inside) && !text[at + word.len()..].starts_with(inside);
+    text.match_indices(word).any(|(at, _)| whole(at))
 }
 
 fn opened_once<'a>(nodes: impl Iterator<Item = &'a Node>) -> Result<Vec<Sealed>, Errors> {

@@ -30,7 +30,7 @@ const STEP: &[&str] = &[
 ];
 
 /// Those that only actions with a line of their own know.
-const LINE: &[&str] = &["environment", "changes", "creates", "unless", "retries", "register"];
+const LINE: &[&str] = &["changes", "creates", "unless", "retries", "register"];
 
 /// What a play says for all its steps, and an include for those of its file.
 #[derive(Default)]

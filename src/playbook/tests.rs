@@ -247,6 +247,10 @@ fn filters_do_what_their_names_say() {
         ("{{ 'no' | bool }}{{ 'true' | bool }}{{ 1 | bool }}", "falsetruetrue"),
         ("{{ '[1, 2]' | from_json | last }}{{ l | to_json }}", "2[1,\"x\"]"),
         ("{{ [1, true, 'x'] | join('-') }}{{ false | string }}", "1-true-xfalse"),
+        (
+            "{{ '1h30m' | seconds + 1 }} {{ 5400 | duration }} {{ '1.5g' | bytes }} {{ 2147483648 | size }}",
+            "5401 1h30m 1610612736 2g",
+        ),
         ("{{ nope | default('d') }}", "d"),
         ("{{ ['node2'] | map('extract', hostvars) | map(attribute='inventory_hostname') | join }}", "node2"),
     ];
@@ -412,6 +416,7 @@ fn check_tells_what_can_be_known_beforehand() {
         ("parameters", with_steps("- thing: { nam: x, size: '{{ facts.cores }}', tags: 3 }")),
         ("undefined in parameters, once for all hosts", with_steps("- thing: { name: 'x{{ fcts.cores }}' }")),
         ("undefined elsewhere", with_steps("- line: x\n  when: a and b\n  loop: '{{ c }}'\n  vars: { d: '{{ e }}' }\n  creates: '/{{ f }}'")),
+        ("registered on others", with_steps("- line: id\n  hosts: node1\n  register: out\n- line: '{{ out.stdout }}'\n- line: '{{ host(\"node1\").out.stdout }}{{ out | default(1) }}'")),
         ("registered too late", with_steps("- line: '{{ out.stdout }}'\n- line: id\n  register: out")),
         ("undefined in the defaults", format!("vars: {{ a: '{{{{ bb }}}}', b: 1 }}\n{}", with_steps("- line: x"))),
         ("item without a loop", with_steps("- line: '{{ item }}'")),

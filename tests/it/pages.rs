@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 use skep::actions::{Kind, TABLE};
+use skep::playbook::facts::FACTS;
 use skep::remote::ssh::{KEYWORDS, Standing};
 
 const HEAD: &str = "\
@@ -37,6 +38,15 @@ fn the_table_of_sshs_keywords_is_what_the_code_says() {
     });
 }
 
+#[test]
+fn the_table_of_facts_is_what_the_code_says() {
+    is_written("docs/playbook.md", |there| {
+        let (by_hand, _) = there.split_once("-->\n").expect("a mark");
+        let rows = FACTS.iter().map(|fact| format!("| `facts.{}` | {} |\n", fact.name, fact.doc));
+        format!("{by_hand}-->\n\n| fact | is |\n|---|---|\n{}", rows.collect::<String>())
+    });
+}
+
 fn is_written(name: &str, page: impl Fn(&str) -> String) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let read = || std::fs::read_to_string(&file).unwrap_or_default();
@@ -60,7 +70,7 @@ fn chapter(kind: &Kind) -> String {
     let schema = (kind.schema)().to_value();
     let mut text = format!("\n## {}\n{}", kind.name, paragraph(&schema));
     if kind.line {
-        text += "\nIts steps also take `changes`, `creates`, `unless`, `retries`, `environment` and `register`.\n";
+        text += "\nIts steps also take `changes`, `creates`, `unless`, `retries` and `register`.\n";
     }
     parameters(&schema, &schema, &mut text);
     for (name, part) in schema["$defs"].as_object().unwrap_or(&Map::new()) {

@@ -1,16 +1,22 @@
 //! What can be known to be wrong without contacting anyone.
 
+mod names;
+mod registers;
+
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::{Ground, Job, Known, Play, Playbook, Scope, Step, Var, Vars, facts, scope};
-use crate::actions::{Object, Target, peers};
-use crate::expr::{self, Unresolved};
+use registers::Registers;
+
+use super::{Ground, Job, Known, Play, Playbook, Scope, Step, Var, Vars, facts, files, scope};
+use crate::actions::{Object, TABLE, Target, peers};
+use crate::expr::Unresolved;
 use crate::inventory::Host;
 use crate::reads::Machine;
 use crate::secret::Secret;
 use crate::vault::Vault;
-use crate::yaml::{At, Error, Errors, Node, Spanned};
+use crate::yaml::{self, Error, Errors, Spanned};
 
 /// Checks a playbook that was loaded against every host of an inventory and the variables of `-e`: parameters, variables,
 /// patterns, expressions as far as they do not depend on the machines, and that no two steps own the same thing.
@@ -20,16 +26,13 @@ use crate::yaml::{At, Error, Errors, Node, Spanned};
 /// # Errors
 /// Every mistake, in the order of the text.
 pub fn check(playbook: &Playbook, hosts: &[Arc<Host>], extra: &Vars) -> Result<(), Errors> {
-    let vault = Vault::default();
-    let ids: Vec<&str> = playbook.steps().map(|step| step.id.as_str()).collect();
-    // What a secret is, is no mistake of the playbook: any text stands for it.
-    playbook.sealed(&ids, hosts)?.iter().for_each(|sealed| vault.keep(&sealed.at, Secret::new("secret")));
+    let (vault, errors) = stand_ins(playbook, hosts);
     let world = Ground::keeping(playbook, hosts.to_vec(), extra.clone(), Arc::new(vault));
     let mut check = Check {
         known: Arc::new(guessed(hosts)),
         world,
-        errors: Vec::new(),
-        registered: BTreeSet::new(),
+        errors,
+        registers: Registers::of(playbook),
         looked_up: looked_up(playbook),
         owners: HashMap::new(),
     };
@@ -43,12 +46,22 @@ pub fn check(playbook: &Playbook, hosts: &[Arc<Host>], extra: &Vars) -> Result<(
     check.told().or(())
 }
 
+/// Reads a playbook from a file and checks it: all that is wrong at once, though what was wrong in reading it may hide some.
+///
+/// # Errors
+/// A file that cannot be read or is not YAML; every mistake, in the order of the text.
+pub fn read(path: &Path, hosts: &[Arc<Host>], extra: &Vars) -> Result<Playbook, Errors> {
+    let (playbook, Errors(mut errors)) = Playbook::load(&yaml::read(path)?, TABLE, files::RUN)?;
+    errors.extend(check(&playbook, hosts, extra).err().map(|more| more.0).unwrap_or_default());
+    Errors(once(errors)).in_order().or(playbook)
+}
+
 struct Check<'a> {
     world: Arc<Ground>,
     known: Arc<Known>,
     errors: Vec<Error>,
-    /// What earlier steps register.
-    registered: BTreeSet<&'a str>,
+    /// What steps register.
+    registers: Registers<'a>,
     /// What lookups define.
     looked_up: BTreeSet<&'a str>,
     /// The step that owns a thing on a host, and with what parameters.
@@ -72,7 +85,7 @@ impl<'a> Check<'a> {
         for host in hosts.iter().filter(|_| sound) {
             self.evaluated(play, step, host);
         }
-        self.registered.extend(step.register.as_deref());
+        self.registers.had_its_turn(step, &hosts);
     }
 
     fn scope(&self) -> Scope {
@@ -93,10 +106,11 @@ impl<'a> Check<'a> {
     /// Every name in the step's templates must mean something on this host.
     fn variables(&mut self, step: &Step, scope: &Scope) {
         let mut names: BTreeSet<String> = scope.names().into_iter().collect();
-        names.extend(self.registered.iter().map(|name| (*name).to_owned()));
-        let wanted = step_needs(step);
-        for (name, at) in wanted.into_iter().filter(|(name, _)| !names.contains(name)) {
-            self.errors.push(undefined(&name, &at, &names, scope));
+        names.extend(self.registers.on(scope).map(str::to_owned));
+        for (name, at) in names::of_step(step).into_iter().filter(|(name, _)| !names.contains(name)) {
+            let known = names.iter().map(String::as_str);
+            let error = self.registers.missing(&name, &at, scope);
+            self.errors.push(error.unwrap_or_else(|| names::undefined(&name, &at, known, scope)));
         }
     }
 
@@ -106,10 +120,11 @@ impl<'a> Check<'a> {
         let layers = plays.chain(playbook.steps().map(|step| &step.vars)).chain([&self.world.extra, &playbook.vars]);
         let mut names: BTreeSet<String> = layers.flat_map(|vars| vars.iter().map(|(name, _)| name.clone())).collect();
         names.extend(self.world.inventory.hosts.iter().flat_map(|host| host.vars.iter().map(|(name, _)| name.clone())));
-        names.extend(self.registered.iter().copied().chain(scope::BUILTIN.iter().copied()).map(str::to_owned));
-        for (name, at) in vars_need(&playbook.vars) {
+        names.extend(self.registers.all().chain(scope::BUILTIN.iter().copied()).map(str::to_owned));
+        for (name, at) in names::of_vars(&playbook.vars) {
             if !names.contains(&name) {
-                self.errors.push(undefined(&name, &at, &names, &self.scope()));
+                let known = names.iter().map(String::as_str);
+                self.errors.push(names::undefined(&name, &at, known, &self.scope()));
             }
         }
     }
@@ -130,7 +145,7 @@ impl<'a> Check<'a> {
     fn comes_later(&self, name: &str) -> bool {
         let root = name.split(['.', '[']).next().unwrap_or_default();
         let known_by_run = matches!(root, "facts" | "leader" | "hostvars") || root.starts_with("host(");
-        known_by_run || self.registered.contains(root) || self.looked_up.contains(root)
+        known_by_run || self.registers.all().any(|name| name == root) || self.looked_up.contains(root)
     }
 
     /// One object, one step.
@@ -175,15 +190,32 @@ impl<'a> Check<'a> {
 
     /// Every mistake once, in the order of the text.
     fn told(self) -> Errors {
-        let mut once: Vec<Error> = Vec::new();
-        for error in self.errors {
-            let same = |other: &Error| other.at == error.at && other.message == error.message;
-            if !once.iter().any(same) {
-                once.push(error);
-            }
-        }
-        Errors(once).in_order()
+        Errors(once(self.errors)).in_order()
     }
+}
+
+/// What a secret is, is no mistake of the playbook: any text stands for it.
+fn stand_ins(playbook: &Playbook, hosts: &[Arc<Host>]) -> (Vault, Vec<Error>) {
+    let vault = Vault::default();
+    let ids: Vec<&str> = playbook.steps().map(|step| step.id.as_str()).collect();
+    match playbook.sealed(&ids, hosts) {
+        Ok(sealed) => {
+            sealed.iter().for_each(|sealed| vault.keep(&sealed.at, Secret::new("secret")));
+            (vault, Vec::new())
+        }
+        Err(Errors(errors)) => (vault, errors),
+    }
+}
+
+fn once(errors: Vec<Error>) -> Vec<Error> {
+    let mut once: Vec<Error> = Vec::new();
+    for error in errors {
+        let same = |other: &Error| other.at == error.at && other.message == error.message;
+        if !once.iter().any(same) {
+            once.push(error);
+        }
+    }
+    once
 }
 
 fn looked_up(playbook: &Playbook) -> BTreeSet<&str> {
@@ -202,42 +234,4 @@ fn guessed(hosts: &[Arc<Host>]) -> Known {
         facts: hosts.iter().map(|host| (host.name.clone(), facts.clone())).collect(),
         ..Known::default()
     }
-}
-
-fn undefined(name: &str, at: &At, names: &BTreeSet<String>, scope: &Scope) -> Error {
-    let place = expr::place_of_name(at, name);
-    let all = scope.host.as_ref().filter(|_| scope.set_for_others(name));
-    let message = match all {
-        Some(host) => format!("`{name}` is undefined on {}", host.name),
-        None => format!("`{name}` is undefined"),
-    };
-    Error::at(&place, message).did_you_mean(name, names.iter().map(String::as_str))
-}
-
-/// The names that a step's templates need from outside, each with its template's place.
-fn step_needs(step: &Step) -> Vec<(String, At)> {
-    let texts = [&step.on, &step.creates, &step.unless, &step.become_user].into_iter().flatten();
-    let of_texts = texts.flat_map(|text| expr::needs(&text.value).into_iter().map(|name| (name, text.at.clone())));
-    let condition =
-        step.when.iter().flat_map(|when| expr::condition_needs(&when.value).into_iter().map(|n| (n, when.at.clone())));
-    let environment = step.environment.iter().map(|(_, node)| node);
-    let nodes = environment.chain(&step.loop_over).chain([&step.params]).flat_map(node_needs);
-    of_texts.chain(condition).chain(nodes).chain(vars_need(&step.vars)).collect()
-}
-
-/// The same of variables.
-fn vars_need(vars: &Vars) -> impl Iterator<Item = (String, At)> {
-    let need = |var: &Var| match var {
-        Var::Value(node) => node_needs(node),
-        Var::Lookup(lookup) => {
-            let texts = lookup.texts().map(|text| (text, expr::needs(&text.value)));
-            texts.flat_map(|(text, names)| names.into_iter().map(|name| (name, text.at.clone()))).collect()
-        }
-    };
-    vars.iter().flat_map(move |(_, var)| need(var))
-}
-
-fn node_needs(node: &Node) -> Vec<(String, At)> {
-    let texts = expr::texts(node).into_iter();
-    texts.flat_map(|(text, at)| expr::needs(text).into_iter().map(|name| (name, at.clone()))).collect()
 }

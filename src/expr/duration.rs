@@ -41,8 +41,19 @@ fn part(text: &str) -> Option<(Duration, &str)> {
 }
 
 /// The same of a scalar.
-pub(super) fn of_node(node: &Node) -> Result<Duration, &'static str> {
+///
+/// # Errors
+/// As [`duration`].
+pub fn of_node(node: &Node) -> Result<Duration, &'static str> {
     duration(node.scalar_text().as_deref().unwrap_or_default())
+}
+
+/// Writes it as people do: `1h30m`.
+pub(super) fn lasting(seconds: u64) -> String {
+    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let written: String =
+        parts.iter().filter(|(many, _)| *many > 0).map(|(many, unit)| format!("{many}{unit}")).collect();
+    if written.is_empty() { "0s".into() } else { written }
 }
 
 #[cfg(test)]
