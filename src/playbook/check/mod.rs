@@ -109,7 +109,7 @@ impl<'a> Check<'a> {
         names.extend(self.registers.on(scope).map(str::to_owned));
         for (name, at) in names::of_step(step).into_iter().filter(|(name, _)| !names.contains(name)) {
             let known = names.iter().map(String::as_str);
-            let error = self.registers.missing(&name, &at, scope);
+            let error = self.registers.missing(&name, &at);
             self.errors.push(error.unwrap_or_else(|| names::undefined(&name, &at, known, scope)));
         }
     }
@@ -144,7 +144,8 @@ impl<'a> Check<'a> {
 
     fn comes_later(&self, name: &str) -> bool {
         let root = name.split(['.', '[']).next().unwrap_or_default();
-        let known_by_run = matches!(root, "facts" | "leader" | "hostvars") || root.starts_with("host(");
+        // What `host('node1')` has, the template engine calls by no other name.
+        let known_by_run = matches!(root, "facts" | "leader" | "hostvars") || name.starts_with("(...)");
         known_by_run || self.registers.all().any(|name| name == root) || self.looked_up.contains(root)
     }
 

@@ -46,15 +46,16 @@ impl<'a> Registers<'a> {
     }
 
     /// What is wrong with a name that some step registers, but not before, or not here.
-    pub fn missing(&self, name: &str, at: &At, scope: &Scope) -> Option<Error> {
+    pub fn missing(&self, name: &str, at: &At) -> Option<Error> {
         let step = (*self.by.get(name)?)?;
         let place = expr::place_of_name(at, name);
         let Some(hosts) = self.on.get(name) else {
             let message = format!("`{name}` is registered by `{}`, which comes later", step.id);
             return Some(Error::at(&place, message).also(&step.named_at, "it is registered here"));
         };
-        let (first, host) = (hosts.first()?, scope.host.as_ref()?);
-        let message = format!("`{name}` is not registered on {}: `{}` is for other hosts", host.name, step.id);
+        let first = hosts.first()?;
+        // Without the host's name: it may be one of many.
+        let message = format!("`{name}` is not registered on every host of this step: `{}` is not for all of them", step.id);
         let error = Error::at(&place, message).also(&step.named_at, "it is registered here");
         Some(error.with_hint(format!(
             "another host's is `host('{first}').{name}`; `default(…)` says what holds where there is none"
