@@ -3,6 +3,7 @@
 //! To add one: write its file, and its row in [`TABLE`]. Its parameters are a struct that denies unknown fields; the doc
 //! comments of that struct are the user's reference page.
 
+mod apt;
 pub mod container;
 mod docker;
 mod docker_engine;

@@ -1,8 +1,7 @@
 //! From no engine to one: each round plans what can be told from what was read, and the next one goes on from there.
 
-use super::apt::{self, Known};
 use super::{ALONG, Change, Command, DockerEngine, Does, Plan, Read, Readings, Seen, Source, Target, key};
-use crate::actions::ready::locked;
+use crate::actions::apt::{self, Known};
 use crate::actions::{Parcel, Put};
 use crate::reads::{Machine, Probe};
 
@@ -11,7 +10,8 @@ const SOURCES: &str = "/etc/apt/sources.list.d/docker.sources";
 
 impl DockerEngine {
     pub(super) fn install_reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Read> {
-        let mut reads = vec![Read::Machine, Read::Locks, Read::Probe(apt::audit()), Read::Probe(self.candidates())];
+        let mut reads = vec![Read::Machine, Read::Probe(self.candidates())];
+        reads.extend(apt::guards());
         if self.source == Source::DockerCe {
             let file = |path: &str| Read::File { path: path.into(), content: true };
             reads.extend([file(KEYRING), file(SOURCES), Read::Package("ca-certificates".into())]);
@@ -23,18 +23,13 @@ impl DockerEngine {
 
     /// The changes that bring an engine nearer.
     pub(super) fn installed(&self, on: &Target, seen: &Readings<'_>, why: &str) -> Result<Plan, Plan> {
-        if let Some(wait) = locked(seen.locks(&on.host.name)) {
-            return Err(wait);
-        }
-        let cut =
-            apt::was_cut(seen.probe(&on.host.name, &apt::audit())).map_err(|e| Plan::unread("dpkg's state", &e))?;
+        let mended = apt::guarded(on, seen)?;
         self.no_other_entry(on, seen)?;
         let known = self.known(on, seen)?;
-        let mut changes: Vec<Change> =
-            cut.then(|| Change::run("a former run was cut in the middle", apt::repair())).into_iter().collect();
+        let mut changes: Vec<Change> = mended.into_iter().collect();
         match self.source {
             Source::DockerCe => changes.extend(self.repository(on, seen, &known)?),
-            Source::Distribution => changes.extend(refreshed(&known)),
+            Source::Distribution => changes.extend(apt::refreshed(known.fresh)),
         }
         if self.versions(&known).next().is_some() {
             changes.extend(self.settings(on, seen)?);
@@ -125,7 +120,7 @@ impl DockerEngine {
         if !self.can_fetch(on, seen) {
             let install = apt::install(&["ca-certificates".into()], false);
             let why = "without authorities no web server can be trusted";
-            return Ok(refreshed(known).into_iter().chain([Change::run(why, install)]).collect());
+            return Ok(apt::refreshed(known.fresh).into_iter().chain([Change::run(why, install)]).collect());
         }
         let (keyring, sources) = (content(on, seen, KEYRING)?, content(on, seen, SOURCES)?);
         let mut changes = Vec::new();
@@ -140,7 +135,7 @@ impl DockerEngine {
         }
         let update = Change::run("the repository is new", apt::update());
         Ok(match changes.is_empty() {
-            true => refreshed(known).into_iter().collect(),
+            true => apt::refreshed(known.fresh).into_iter().collect(),
             false => changes.into_iter().chain([update]).collect(),
         })
     }
@@ -215,11 +210,6 @@ impl DockerEngine {
             machine.architecture
         )
     }
-}
-
-/// Brings apt's lists up to date where they are old.
-fn refreshed(known: &Known) -> Option<Change> {
-    (!known.fresh).then(|| Change::run("apt's lists are old", apt::update()))
 }
 
 /// The text of a file; nothing where there is none.

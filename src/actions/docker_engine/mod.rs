@@ -1,6 +1,5 @@
 //! `docker_engine`: a Docker engine that is installed, configured, started and answering.
 
-mod apt;
 mod daemon;
 mod install;
 mod key;
@@ -10,7 +9,7 @@ mod tests;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Action, Ask, Change, Does, Object, Plan, Refusal, Target, Wait, hints};
+use super::{Action, Ask, Change, Does, Object, Plan, Refusal, Target, Wait, apt, hints};
 use crate::reads::docker::{Engine, Flavour, Look};
 use crate::reads::{Package, Probe, Read, Readings, Seen, Unit};
 use crate::remote::{Command, quote};

@@ -48,11 +48,10 @@ fn working() -> Case {
 
 /// node1 with nothing, where apt knows this.
 fn bare(asked: &DockerEngine, known: &str) -> Case {
-    case(Seen::Absent, "", "not-found,inactive,,success,\n")
+    let case = case(Seen::Absent, "", "not-found,inactive,,success,\n")
         .answers("node1", &[Read::Machine], "id=debian\ncodename=bookworm\narchitecture=amd64\nend=\n")
-        .answers("node1", &[Read::Locks], "end\n")
-        .answers("node1", &[Read::Probe(apt::audit())], "")
-        .answers("node1", &[Read::Probe(asked.candidates())], known)
+        .answers("node1", &[Read::Probe(asked.candidates())], known);
+    apt::case(case, "end\n", "")
 }
 
 fn distribution() -> DockerEngine {
@@ -126,7 +125,7 @@ fn a_package_that_apt_does_not_know_is_refused_with_those_it_knows() {
 fn a_run_that_was_cut_is_mended_first_and_a_lock_is_waited_for() {
     let asked = distribution();
     let known = " docker.io | 20.10.24 | x\nfresh\n";
-    let cut = bare(&asked, known).answers("node1", &[Read::Probe(apt::audit())], "docker.io is half-installed\n");
+    let cut = apt::case(bare(&asked, known), "end\n", "docker.io is half-installed\n");
     let plan = cut.plan(&asked);
     assert!(
         plan.starts_with(
@@ -135,7 +134,7 @@ fn a_run_that_was_cut_is_mended_first_and_a_lock_is_waited_for() {
         "{plan}"
     );
     let held = "/var/lib/dpkg/lock 7 apt-get upgrade \nend\n";
-    let plan = bare(&asked, known).answers("node1", &[Read::Locks], held).plan(&asked);
+    let plan = apt::case(bare(&asked, known), held, "").plan(&asked);
     assert_eq!(plan, "wait for process 7 (apt-get upgrade), which holds /var/lib/dpkg/lock");
 }
 

@@ -1,6 +1,8 @@
 //! apt and dpkg as commands: never asking, waiting for every lock, and keeping their own error text.
 
-use crate::reads::{Probe, Seen};
+use super::ready::locked;
+use super::{Change, Plan, Target};
+use crate::reads::{Probe, Read, Readings, Seen};
 use crate::remote::{Command, Output, quote};
 
 /// Where apt keeps what it knows of its sources.
@@ -37,7 +39,7 @@ pub(super) fn install(packages: &[String], pinned: bool) -> Command {
 }
 
 /// Carries on what a run that was cut left half done. dpkg itself waits for no lock.
-pub(super) fn repair() -> Command {
+fn repair() -> Command {
     let fix = format!("{{ {}; exit; }}", get().args(["--fix-broken", "install"]).masked());
     let locks = ["/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock"];
     quiet(Command::sh(until_free("dpkg --force-confold --configure -a", &locks, &fix)))
@@ -48,12 +50,31 @@ pub(super) fn hold(packages: &[String]) -> Command {
 }
 
 /// Prints what dpkg left half done: packages by `dpkg --audit`, and its journal.
-pub(super) fn audit() -> Probe {
+fn audit() -> Probe {
     Probe::new("export LC_ALL=C; dpkg --audit; [ $? -le 1 ] && ls /var/lib/dpkg/updates")
 }
 
+/// What must be known before any package is touched.
+pub(super) fn guards() -> [Read; 2] {
+    [Read::Locks, Read::Probe(audit())]
+}
+
+/// Whoever holds a lock is waited for, and what a run that was cut left half done comes first.
+pub(super) fn guarded(on: &Target, seen: &Readings<'_>) -> Result<Option<Change>, Plan> {
+    if let Some(wait) = locked(seen.locks(&on.host.name)) {
+        return Err(wait);
+    }
+    let cut = was_cut(seen.probe(&on.host.name, &audit())).map_err(|why| Plan::unread("dpkg's state", &why))?;
+    Ok(cut.then(|| Change::run("a former run was cut in the middle", repair())))
+}
+
+/// Brings apt's lists up to date where they are old.
+pub(super) fn refreshed(fresh: bool) -> Option<Change> {
+    (!fresh).then(|| Change::run("apt's lists are old", update()))
+}
+
 /// Whether a former run was cut.
-pub(super) fn was_cut(seen: Seen<&Output>) -> Result<bool, String> {
+fn was_cut(seen: Seen<&Output>) -> Result<bool, String> {
     match seen {
         Seen::Is(output) if output.ok() => Ok(!output.text().is_empty()),
         Seen::Is(output) => Err(output.errors()),
@@ -116,6 +137,12 @@ pub(super) fn fetch(url: &str) -> Probe {
     let fetch = format!("/usr/lib/apt/apt-helper {options} download-file {} \"$to\"", quote(url));
     let line = format!("export LC_ALL=C; to=$(mktemp) || exit; trap 'rm -f \"$to\"' EXIT; {fetch} >&2 && cat \"$to\"");
     Probe::new(line).within(100)
+}
+
+/// As a case's host answers where nothing is in the way, or with other words for locks and for what was left half done.
+#[cfg(test)]
+pub(super) fn case(case: super::testing::Case, locks: &str, half_done: &str) -> super::testing::Case {
+    case.answers("node1", &[Read::Locks], locks).answers("node1", &[Read::Probe(audit())], half_done)
 }
 
 #[cfg(test)]
