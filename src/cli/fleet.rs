@@ -140,6 +140,8 @@ fn event(step: &str, host: &str, why: &Failure) -> Event {
         command: None,
         stderr: None,
         hint,
+        after: None,
+        open: false,
         ms: 0,
     }
 }
