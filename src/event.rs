@@ -94,6 +94,8 @@ pub enum Event {
         command: String,
         /// Field by field, what is and what is asked for.
         differs: Vec<Difference>,
+        /// Line by line, what would be otherwise in a file: a unified difference.
+        diff: Option<String>,
         /// In a plan: the step whose change may make this one differ or needless.
         after: Option<String>,
         /// Whether something is removed or replaced.
@@ -144,6 +146,10 @@ pub enum Event {
         stderr: Option<String>,
         /// What to do about a failure.
         hint: Option<String>,
+        /// In a plan: the step whose change may make this otherwise.
+        after: Option<String>,
+        /// In a plan: whether what is to be done cannot be told before that step's change is made.
+        open: bool,
         /// Milliseconds from its start.
         ms: u64,
     },
@@ -177,9 +183,9 @@ impl Event {
             Self::JobWaiting { waiting, .. } => vec![waiting],
             Self::Output { text, .. } => vec![text],
             Self::Line { line, .. } => vec![line],
-            Self::Change { why, command, differs, .. } => {
+            Self::Change { why, command, differs, diff, .. } => {
                 let fields = differs.iter_mut().flat_map(|one| [&mut one.field, &mut one.is, &mut one.asked]);
-                [why, command].into_iter().chain(fields).collect()
+                [why, command].into_iter().chain(fields).chain(diff).collect()
             }
             Self::JobFinished { item, message, command, stderr, hint, .. } => {
                 [item, message, command, stderr, hint].into_iter().flatten().collect()

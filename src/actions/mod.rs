@@ -5,6 +5,7 @@
 
 mod apt;
 pub mod container;
+mod diff;
 mod docker;
 mod docker_engine;
 mod file;
@@ -204,6 +205,8 @@ pub struct Change {
     pub on: Option<String>,
     /// Field by field, what is and what is asked for.
     pub differs: Vec<Difference>,
+    /// Line by line, what is otherwise in a file, where that is nobody's secret.
+    pub diff: Option<String>,
     /// Whether it removes or replaces something that a person may miss: asked about first.
     pub removes: bool,
     /// How long it may take.
@@ -219,7 +222,7 @@ impl Change {
     /// Any doing on the job's host.
     pub fn new(why: impl Into<String>, does: Does) -> Self {
         let deadline = Duration::from_secs(1800);
-        Self { why: why.into(), does, on: None, differs: Vec::new(), removes: false, deadline }
+        Self { why: why.into(), does, on: None, differs: Vec::new(), diff: None, removes: false, deadline }
     }
 
     /// The same on another host.
@@ -233,6 +236,13 @@ impl Change {
     #[must_use]
     pub fn differing(mut self, differs: Vec<Difference>) -> Self {
         self.differs = differs;
+        self
+    }
+
+    /// The same, with what is otherwise in a file.
+    #[must_use]
+    pub fn showing(mut self, diff: Option<String>) -> Self {
+        self.diff = diff;
         self
     }
 

@@ -149,6 +149,9 @@ fn change_told(change: &Change) -> String {
     for d in &change.differs {
         text += &format!("\n    {}: {} -> {}", d.field, d.is, d.asked);
     }
+    for line in change.diff.iter().flat_map(|diff| diff.lines()) {
+        text += &format!("\n    {line}");
+    }
     format!("{text}\n    {}", does_told(&change.does))
 }
 

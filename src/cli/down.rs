@@ -139,7 +139,7 @@ impl Down {
         let mut plan = match show.form {
             Form::Json if !self.plan => return Ok(()),
             Form::Json => Many::default().with(Json::new(io::stdout())),
-            Form::Human | Form::Plain => Many::default().with(Plan::new(io::stdout(), show.paint)),
+            Form::Human | Form::Plain => Many::default().with(Plan::new(io::stdout(), show.paint, show.detail)),
         };
         told(seen, removals, code).iter().try_for_each(|event| plan.on_event(event))
     }
@@ -274,7 +274,8 @@ impl Work<'_> {
         let outcome = if failed.is_some() { Outcome::Failed } else { well };
         let (step, host) = (step.to_owned(), self.seen[nth].host.name.clone());
         let Failed { message, command, stderr, hint } = failed.unwrap_or_default();
-        (self.emit)(Event::JobFinished { step, host, item: None, outcome, message, command, stderr, hint, ms });
+        let (item, after, open) = (None, None, false);
+        (self.emit)(Event::JobFinished { step, host, item, outcome, message, command, stderr, hint, after, open, ms });
     }
 
     /// Under the host's lock, like every change.

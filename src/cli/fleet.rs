@@ -141,6 +141,8 @@ fn event(step: &str, host: &str, why: &Failure) -> Event {
         command: None,
         stderr: None,
         hint,
+        after: None,
+        open: false,
         ms: 0,
     }
 }

@@ -43,7 +43,7 @@ impl Show {
     }
 
     fn ends(self, many: Many, plan: bool, go_on: GoOn) -> Many {
-        let many = if plan { many.with(Plan::new(io::stdout(), self.paint)) } else { many };
+        let many = if plan { many.with(Plan::new(io::stdout(), self.paint, self.detail)) } else { many };
         many.with(Summary::new(io::stdout(), self.paint, self.detail, go_on))
     }
 }

@@ -47,6 +47,7 @@ pub fn told(job: &Job, change: &Change, after: Option<String>) -> Event {
         why: change.why.clone(),
         command: change.does.masked(),
         differs: change.differs.clone(),
+        diff: change.diff.clone(),
         after,
         removes: change.removes,
     }

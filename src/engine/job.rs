@@ -101,6 +101,8 @@ pub struct Ended {
     pub ignored: bool,
     /// Whether a plan cannot tell how it would end.
     pub untold: bool,
+    /// In a plan: the step whose change may make it end otherwise.
+    pub after: Option<String>,
 }
 
 /// What went wrong in a change.

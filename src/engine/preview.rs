@@ -51,7 +51,7 @@ fn decide(world: &World, job: &Job, before: Option<&str>, parts: &Parts) -> (End
         Plan::Change(changes) | Plan::Always(changes) => (would(world, job, &changes, before), Then::Differs),
         Plan::Wait(wait) => waits(world, job, &wait, before, parts),
         Plan::Refused(refusal) => match before {
-            Some(step) => (unknown(&format!("cannot be told before {step} is done")), Then::TheSame),
+            Some(step) => (unknown(format!("cannot be told before {step} is done"), step), Then::TheSame),
             None => (Ended { shown, ..Ended::failed(refusal.why, refusal.hint) }, Then::TheSame),
         },
     }
@@ -63,10 +63,10 @@ fn waits(world: &World, job: &Job, wait: &Wait, before: Option<&str>, parts: &Pa
     if let (None, Some(over)) = (before, in_vain(world, wait, parts)) {
         return (over, Then::TheSame);
     }
-    let message = format!("would wait for {}", wait.what);
+    let (message, after) = (format!("would wait for {}", wait.what), before.unwrap_or(&job.manner.step));
     let ended = match wait.then.as_slice() {
-        [] => unknown(&message),
-        then => would(world, job, then, Some(before.unwrap_or(&job.manner.step))),
+        [] => unknown(message.clone(), after),
+        then => would(world, job, then, Some(after)),
     };
     (Ended { message: Some(message), ..ended }, Then::Differs)
 }
@@ -75,15 +75,16 @@ fn waits(world: &World, job: &Job, wait: &Wait, before: Option<&str>, parts: &Pa
 fn settled(shown: Option<Output>, before: Option<&str>) -> Ended {
     let ended = Ended::settled(false, shown);
     let again = before.map(|step| format!("as asked now, looked at again after {step}"));
-    Ended { message: ended.message.clone().or(again), ..ended }
+    Ended { message: ended.message.clone().or(again), after: before.map(str::to_owned), ..ended }
 }
 
 fn would(world: &World, job: &Job, changes: &[Change], after: Option<&str>) -> Ended {
     changes.iter().for_each(|change| world.tell(apply::told(job, change, after.map(str::to_owned))));
-    Ended { outcome: Some(Outcome::Changed), untold: true, ..Ended::default() }
+    Ended { outcome: Some(Outcome::Changed), untold: true, after: after.map(str::to_owned), ..Ended::default() }
 }
 
 /// What only an earlier change will bring to light.
-pub fn unknown(why: &str) -> Ended {
-    Ended { outcome: Some(Outcome::Unchanged), message: Some(why.to_owned()), untold: true, ..Ended::default() }
+pub fn unknown(why: String, after: &str) -> Ended {
+    let (outcome, after) = (Some(Outcome::Unchanged), Some(after.to_owned()));
+    Ended { outcome, message: Some(why), untold: true, after, ..Ended::default() }
 }

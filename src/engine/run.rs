@@ -207,7 +207,8 @@ impl Run<'_> {
             self.register_none(turn.step, &host.name, Outcome::Skipped);
         }
         let message = dirty.map(|step| format!("not for this host as it is now, looked at again after {step}"));
-        let ended = Ended { outcome: Some(Outcome::Skipped), message, ..Ended::default() };
+        let after = dirty.map(str::to_owned);
+        let ended = Ended { outcome: Some(Outcome::Skipped), message, after, ..Ended::default() };
         tally::finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
     }
 
@@ -215,7 +216,7 @@ impl Run<'_> {
     fn unresolved(&self, turn: &Turn<'_>, host: &Host, error: &Unresolved, dirty: Option<&str>) {
         let ended = match (error, dirty) {
             (Unresolved::Undefined { name, .. }, Some(step)) if self.world.options.plan => {
-                preview::unknown(&format!("`{name}` is known after {step}"))
+                preview::unknown(format!("`{name}` is known after {step}"), step)
             }
             _ => Ended::failed(error.error().to_string(), None),
         };

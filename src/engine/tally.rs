@@ -51,6 +51,8 @@ pub(super) fn finish(world: &World, step: &str, host: &str, item: Option<&str>, 
         command: ended.command.clone(),
         stderr: ended.stderr.clone(),
         hint: ended.hint.clone().or(remedy.flatten().map(str::to_owned)),
+        after: ended.after.clone(),
+        open: ended.untold && outcome == Outcome::Unchanged,
         ms,
     });
 }

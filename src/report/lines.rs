@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::fold::fold;
-use super::style::{Paint, VERB, cut, elapsed, fields, tame, word};
-use crate::event::{Difference, Event, Outcome};
+use super::style::{Paint, VERB, cut, diff, diff_counts, elapsed, fields, tame, word};
+use crate::event::{Event, Outcome};
 
 /// The most columns of a command that is being run; the plan, the journal and `-v` have it whole.
 const COMMAND: usize = 160;
@@ -28,6 +28,8 @@ pub(super) struct Lines {
     detail: Detail,
     /// Whether nothing else shows what is under way.
     alone: bool,
+    /// Whether nothing is done: then the plan tells of the steps.
+    plan: bool,
     hosts: Vec<String>,
     lost: Vec<String>,
     waits: Vec<(String, String)>,
@@ -57,7 +59,7 @@ pub(super) struct Told {
 impl Lines {
     pub fn new(paint: Paint, detail: Detail, alone: bool) -> Self {
         let (hosts, lost, waits, jobs) = (vec![], vec![], vec![], vec![]);
-        Self { paint, detail, alone, hosts, lost, waits, name: String::new(), jobs }
+        Self { paint, detail, alone, plan: false, hosts, lost, waits, name: String::new(), jobs }
     }
 
     /// What is to be said about an event: often nothing.
@@ -65,6 +67,7 @@ impl Lines {
         match event {
             Event::RunStarted { run, playbook, hosts, steps, plan } => {
                 self.hosts.clone_from(hosts);
+                self.plan = *plan;
                 self.title(run, playbook, *steps, *plan)
             }
             Event::HostConnecting { host, waiting: Some(waiting) } => self.waits(host, waiting),
@@ -79,8 +82,9 @@ impl Lines {
                 lines
             }
             Event::JobWaiting { host, waiting, .. } => self.waits(host, waiting),
-            Event::Change { host, command, differs, .. } => {
-                let mut lines = self.differs(host, differs);
+            Event::Change { .. } | Event::JobFinished { .. } if self.plan => vec![],
+            Event::Change { host, command, .. } => {
+                let mut lines = self.differs(host, event);
                 lines.extend(if self.alone {
                     self.change(host, command)
                 } else {
@@ -127,10 +131,15 @@ impl Lines {
         vec![self.paint.quiet(&format!("{:>VERB$}  {host}: {first}", "run"))]
     }
 
-    /// What is not as asked, field by field, before it is made so.
-    fn differs(&self, host: &str, differs: &[Difference]) -> Vec<String> {
-        let line = |field: &String| format!("{:>VERB$}  {host}: {field}", "differs");
-        fields(differs, self.paint).iter().map(line).collect()
+    /// What is not as asked, field by field, before it is made so; of a file how many lines, or which.
+    fn differs(&self, host: &str, event: &Event) -> Vec<String> {
+        let Event::Change { differs, diff: lines, .. } = event else { return vec![] };
+        let (mut told, lines) = (fields(differs, self.paint), lines.as_deref());
+        told.extend(match self.detail {
+            Detail::Steps => diff_counts(lines).into_iter().collect(),
+            Detail::Everything => diff(lines, usize::MAX, self.paint),
+        });
+        told.iter().map(|line| format!("{:>VERB$}  {host}: {line}", "differs")).collect()
     }
 
     /// Says once what a host waits for.
@@ -209,7 +218,7 @@ impl Job {
 }
 
 /// The items of a loop that jobs are for, each once.
-fn items<'a>(jobs: impl Iterator<Item = &'a Job>) -> Vec<&'a str> {
+pub(super) fn items<'a>(jobs: impl Iterator<Item = &'a Job>) -> Vec<&'a str> {
     let mut items: Vec<&str> = Vec::new();
     for item in jobs.filter_map(|job| job.item.as_deref()) {
         if !items.contains(&item) {

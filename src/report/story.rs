@@ -27,6 +27,7 @@ pub fn change(step: &str, host: &str, why: &str, command: &str) -> Event {
         why: why.into(),
         command: command.into(),
         differs: vec![],
+        diff: None,
         after: None,
         removes: false,
     }
@@ -46,6 +47,8 @@ pub fn told(step: &str, host: &str, outcome: Outcome, message: Option<&str>, ms:
         command: None,
         stderr: None,
         hint: None,
+        after: None,
+        open: false,
         ms,
     }
 }
@@ -100,6 +103,8 @@ pub fn failing() -> Vec<Event> {
             command: Some("docker swarm join --token •••••• 10.0.0.1:2377".into()),
             stderr: Some("Error response from daemon: rpc error: code = Unavailable\ndesc = connection error".into()),
             hint: Some("let node2 reach TCP 2377 on node1 (a security group?)".into()),
+            after: None,
+            open: false,
             ms: 30_000,
         },
         Event::HostLost {
@@ -170,6 +175,108 @@ pub fn planned() -> Vec<Event> {
         ended("master", 2),
         finish(&[(2, 1), (1, 1), (1, 1)], 380, 10),
     ]
+}
+
+/// A plan in which every sort of end comes: a file that differs, who waits, what cannot be told, who is not meant or lost.
+pub fn planned_in_part() -> Vec<Event> {
+    let again = "as asked now, looked at again after config";
+    let mut events = vec![started(6, true)];
+    let all = ["node1", "node2", "node3"];
+    let mut step_of = |id: &str, name: &str, jobs: Vec<Event>| {
+        events.push(step(id, name, &all));
+        events.extend(jobs);
+        events.push(ended(id, 2));
+    };
+    step_of("ready", "The machine is ready", all.map(|host| done("ready", host, Outcome::Unchanged, 2)).into());
+    let seen = all.map(|host| told("seen", host, Outcome::Unchanged, Some("load 0.1\nload 0.2"), 2));
+    step_of("seen", "Load is shown", seen.into());
+    step_of(
+        "config",
+        "The relay is configured",
+        vec![
+            diff_of("config", "node1", "@@ -1,2 +1,3 @@\n listen 80\n-workers 2\n+workers 4\n+keep 30s"),
+            done("config", "node1", Outcome::Changed, 2),
+            diff_of("config", "node2", "@@ -1,2 +1,3 @@\n listen 80\n-workers 2\n+workers 4\n+keep 30s"),
+            done("config", "node2", Outcome::Changed, 2),
+            done("config", "node3", Outcome::Unchanged, 2),
+        ],
+    );
+    step_of(
+        "debug",
+        "Debug tools",
+        vec![
+            after("config", told("debug", "node1", Outcome::Unchanged, Some(again), 2), false),
+            told(
+                "debug",
+                "node2",
+                Outcome::Skipped,
+                Some("not for this host as it is now, looked at again after config"),
+                2,
+            ),
+            done("debug", "node3", Outcome::Skipped, 2),
+        ],
+    );
+    let mut join = change("swarm", "node2", "it is in no swarm", "docker swarm join --token •••••• 10.0.0.1:2377");
+    if let Event::Change { after, .. } = &mut join {
+        *after = Some("config".into());
+    }
+    let waits = "would wait for node1 to start the swarm";
+    step_of(
+        "swarm",
+        "Every node is in the swarm",
+        vec![
+            after(
+                "config",
+                told("swarm", "node1", Outcome::Unchanged, Some("cannot be told before config is done"), 2),
+                true,
+            ),
+            join,
+            told("swarm", "node2", Outcome::Changed, Some(waits), 2),
+            Event::HostLost { host: "node3".into(), why: "the connection was lost: timed out".into(), hint: None },
+            told("swarm", "node3", Outcome::Unreachable, Some("the connection was lost: timed out"), 2),
+        ],
+    );
+    step_of(
+        "looped",
+        "Both folders are there",
+        vec![
+            change("looped", "node1", "the folder is not there", "mkdir -p -- /srv/b"),
+            item("a", done("looped", "node1", Outcome::Unchanged, 2)),
+            item("b", done("looped", "node1", Outcome::Changed, 2)),
+            told("looped", "node2", Outcome::Failed, Some("cannot read /srv: permission denied\nmore of it"), 2),
+        ],
+    );
+    events.push(finish(&[(4, 2), (1, 2), (2, 0)], 380, 3));
+    events
+}
+
+/// A plan in which a file gets so many lines.
+pub fn rewritten(lines: usize) -> Vec<Event> {
+    let diff = (0..lines).map(|n| format!("+line {n}\n")).collect::<String>();
+    let (step, change) = (step("file", "The file", &["node1"]), diff_of("file", "node1", &diff));
+    vec![started(1, true), step, change, done("file", "node1", Outcome::Changed, 2), finish(&[(0, 1)], 380, 10)]
+}
+
+fn diff_of(step: &str, host: &str, lines: &str) -> Event {
+    let mut event = change(step, host, "its content differs", "write /etc/relay.conf (46 bytes)");
+    if let Event::Change { diff, .. } = &mut event {
+        *diff = Some(lines.into());
+    }
+    event
+}
+
+fn after(step: &str, mut event: Event, unknown: bool) -> Event {
+    if let Event::JobFinished { after, open, .. } = &mut event {
+        (*after, *open) = (Some(step.into()), unknown);
+    }
+    event
+}
+
+fn item(name: &str, mut event: Event) -> Event {
+    if let Event::JobFinished { item, .. } = &mut event {
+        *item = Some(name.into());
+    }
+    event
 }
 
 pub fn finish(counts: &[(usize, usize)], ms: u64, code: u8) -> Event {

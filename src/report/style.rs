@@ -7,6 +7,9 @@ use crate::event::{Difference, Outcome};
 /// Room for the longest outcome, so that what follows lines up.
 pub(super) const VERB: usize = 11;
 
+/// The most columns of a line that differs.
+const DIFF: usize = 160;
+
 /// Whether and how texts are coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paint {
@@ -51,6 +54,11 @@ impl Paint {
     /// What failed.
     pub fn bad(self, text: &str) -> String {
         self.put(Style::new().red().bold(), text)
+    }
+
+    /// A line that goes.
+    pub fn gone(self, text: &str) -> String {
+        self.put(Style::new().red(), text)
     }
 
     /// What to do about it.
@@ -113,6 +121,29 @@ pub(super) fn fields(differs: &[Difference], paint: Paint) -> Vec<String> {
         format!("{}{pad}  {} → {}", d.field, paint.quiet(&tame(&d.is)), paint.change(&tame(&d.asked)))
     };
     differs.iter().map(line).collect()
+}
+
+/// The lines of a unified difference, `most` of them at most.
+pub(super) fn diff(diff: Option<&str>, most: usize, paint: Paint) -> Vec<String> {
+    let lines: Vec<&str> = diff.into_iter().flat_map(str::lines).collect();
+    let shown = lines.iter().take(most).map(|line| {
+        let text = cut(&tame(line), DIFF);
+        match line.chars().next() {
+            Some('+') => paint.good(&text),
+            Some('-') => paint.gone(&text),
+            Some('@' | '\\' | '…') => paint.quiet(&text),
+            _ => text,
+        }
+    });
+    let more = (lines.len() > most).then(|| paint.quiet("… more lines, shown with -v"));
+    shown.chain(more).collect()
+}
+
+/// How many lines of a file come and go, where there was one.
+pub(super) fn diff_counts(diff: Option<&str>) -> Option<String> {
+    let diff = diff.filter(|diff| !diff.starts_with("@@ -0,0"))?;
+    let count = |sign| diff.lines().filter(|line| line.starts_with(sign)).count();
+    Some(format!("content  +{} -{} lines", count('+'), count('-')))
 }
 
 /// The text, or as much of it as fits into `width` columns, with `…` where something is missing.

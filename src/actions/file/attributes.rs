@@ -17,7 +17,7 @@ use crate::remote::Command;
 pub(super) struct Mode(pub(super) String);
 
 impl Mode {
-    fn bits(&self) -> u32 {
+    pub(super) fn bits(&self) -> u32 {
         // Only octal digits ever become a `Mode`.
         u32::from_str_radix(&self.0, 8).unwrap_or(0o644)
     }

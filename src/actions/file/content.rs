@@ -9,9 +9,9 @@ use crate::reads::{self, Readings, Seen};
 
 /// What should be in a file: its digest, and where the bytes come from.
 pub(super) struct Wanted {
-    sha256: String,
-    size: u64,
-    parcel: Parcel,
+    pub(super) sha256: String,
+    pub(super) size: u64,
+    pub(super) parcel: Parcel,
 }
 
 impl Wanted {
@@ -43,9 +43,9 @@ impl File {
         }
     }
 
-    pub(super) fn written(&self, there: Option<&reads::File>, wanted: &Wanted) -> Plan {
+    pub(super) fn written(&self, there: Option<&reads::File>, wanted: &Wanted, diff: Option<String>) -> Plan {
         let Some(file) = there else {
-            return Plan::Change(vec![self.put("it is not there", wanted, self.new_mode())]);
+            return Plan::Change(vec![self.put("it is not there", wanted, self.new_mode()).showing(diff)]);
         };
         if file.sha256.is_none() {
             return Plan::unread(&self.asked.path, "its content could not be read");
@@ -53,10 +53,11 @@ impl File {
         if file.sha256.as_ref() == Some(&wanted.sha256) {
             return settled_or(self.attributes(file));
         }
-        let mut differs = vec![self.content_differs(file, wanted)];
-        differs.extend(self.mode_differs(file).into_iter().chain(self.owner_differs(file)));
+        // Where the lines are shown nobody needs a digest.
+        let content = diff.is_none().then(|| self.content_differs(file, wanted));
+        let differs = content.into_iter().chain(self.mode_differs(file)).chain(self.owner_differs(file)).collect();
         let put = self.put("its content differs", wanted, self.asked.mode.as_ref().map(|m| m.0.clone()));
-        Plan::Change(vec![put.differing(differs)])
+        Plan::Change(vec![put.differing(differs).showing(diff)])
     }
 
     pub(super) fn put(&self, why: &str, wanted: &Wanted, mode: Option<String>) -> Change {

@@ -3,6 +3,7 @@
 mod attributes;
 mod carry;
 mod content;
+mod shown;
 #[cfg(test)]
 mod tests;
 
@@ -132,7 +133,8 @@ impl Action for File {
         let sources = self.sources(on).into_iter().map(|host| Ask { host, read: look(&self.asked.path) });
         let new = self.asked.state == State::File && seen.file(&on.host.name, &self.asked.path) == Seen::Absent;
         let above = new.then(|| on.ask(look(self.above())));
-        [Some(there), here, above].into_iter().flatten().chain(sources).collect()
+        let asks = [Some(there), here, above].into_iter().flatten().chain(sources);
+        asks.chain(self.compared(on, seen)).collect()
     }
 
     fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan {
@@ -219,10 +221,10 @@ impl File {
         }
         match self.wanted(on, seen) {
             Err(refused) => refused,
-            Ok(Some(wanted)) => self.written(there, &wanted),
+            Ok(Some(wanted)) => self.written(there, &wanted, self.diff(there, &wanted, on, seen)),
             Ok(None) => match there {
                 Some(file) => settled_or(self.attributes(file)),
-                None => self.written(None, &Wanted::of(b"")),
+                None => self.written(None, &Wanted::of(b""), None),
             },
         }
     }

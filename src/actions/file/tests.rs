@@ -7,7 +7,7 @@ use crate::reads::{Local, Value};
 
 const HELLO: &str = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
 
-/// What is planned for `/etc/motd` where this is what its host says of it.
+/// What is planned for `/etc/motd` where this is what its host says of it, and `/` is not for everybody.
 fn planned(parameters: serde_json::Value, there: &str) -> String {
     planned_with(Case::new(&["node1"]), parameters, there)
 }
@@ -15,8 +15,10 @@ fn planned(parameters: serde_json::Value, there: &str) -> String {
 fn planned_with(case: Case, mut parameters: serde_json::Value, there: &str) -> String {
     parameters["path"] = json!("/etc/motd");
     let read = |path: &str| [Read::File { path: path.into(), content: false }];
-    let etc = "folder 755 0 0 root root 4096 17.5 - -\n";
-    let case = case.answers("node1", &read("/etc"), etc).answers("node1", &read("/etc/motd"), there);
+    let folder = |mode: &str| format!("folder {mode} 0 0 root root 4096 17.5 - -\n");
+    let case = case.answers("node1", &read("/"), &folder("750")).answers("node1", &read("/etc"), &folder("755"));
+    let case = case.answers("node1", &read("/etc/motd"), there);
+    let case = case.answers("node1", &[Read::File { path: "/etc/motd".into(), content: true }], there);
     case.plan(&action::<File>(parameters))
 }
 
@@ -78,7 +80,8 @@ fn a_local_file_is_compared_by_its_digest() {
 fn missing_folders_are_made_first() {
     let read = |path: &str| [Read::File { path: path.into(), content: false }];
     let case = Case::new(&["node1"]).answers("node1", &read("/opt/a/b"), "absent\n");
-    let case = case.answers("node1", &read("/opt/a"), "absent\n");
+    let case = case.answers("node1", &read("/opt/a"), "absent\n").answers("node1", &read("/opt"), "absent\n");
+    let case = case.answers("node1", &read("/"), "unread permission denied in /\n");
     let plan = case.plan(&action::<File>(json!({"path": "/opt/a/b", "content": "x"})));
     let first = "change\n  /opt/a is not there\n    $ mkdir -p -- /opt/a\n  it is not there\n";
     assert!(plan.starts_with(first), "{plan}");
@@ -161,4 +164,57 @@ fn mistakes_are_named() {
     assert!(told(json!({"path": "/a", "mode": "0888"})).contains("octal digits"));
     assert!(told(json!({"path": "/a", "mode": "0o64"})).contains("octal digits"));
     assert!(told(json!({"path": "/a", "mod": "0644"})).contains("unknown field `mod`"));
+}
+
+/// What is planned for a file whose folder has this mode, where what is in it was read, too.
+fn seen_by_all(mut parameters: serde_json::Value, there: &str, folder: &str) -> String {
+    parameters["path"] = json!("/etc/motd");
+    let read = |path: &str, content| [Read::File { path: path.into(), content }];
+    let mode = |mode: &str| format!("folder {mode} 0 0 root root 4096 17.5 - -\n");
+    let case = Case::new(&["node1"]).answers("node1", &read("/", false), &mode("755"));
+    let case = case.answers("node1", &read("/etc", false), &mode(folder));
+    let case = case.answers("node1", &read("/etc/motd", false), there);
+    let case = case.answers("node1", &read("/etc/motd", true), &there.replace(" -\n", " aGVsbG8K\n"));
+    let local = Seen::Is(Value::Local(Local { sha256: "0".repeat(64), size: 4 }));
+    let case = case.seen(WORKSTATION, Read::Local("/playbooks/motd".into()), local);
+    let text = Seen::Is(Value::Text("bye\n".into()));
+    case.seen(WORKSTATION, Read::Text("/playbooks/motd".into()), text).plan(&action::<File>(parameters))
+}
+
+#[test]
+fn what_everybody_may_read_is_shown_line_by_line() {
+    let lines = "    @@ -1 +1 @@\n    -hello\n    +bye\n";
+    let put = "    put /etc/motd mode - owner -";
+    let plan = seen_by_all(json!({"content": "bye\n"}), &hello("644"), "755");
+    assert_eq!(plan, format!("change\n  its content differs\n{lines}{put}"));
+    let plan = seen_by_all(json!({"content": "bye\n"}), "absent\n", "755");
+    assert!(plan.contains("it is not there\n    @@ -0,0 +1 @@\n    +bye\n"), "{plan}");
+}
+
+#[test]
+fn what_a_short_local_file_would_change_is_shown_and_a_long_one_is_not_read() {
+    let short = seen_by_all(json!({"src": "motd"}), &hello("644"), "755");
+    assert!(short.contains("    -hello\n    +bye\n"), "{short}");
+    let local = Seen::Is(Value::Local(Local { sha256: "0".repeat(64), size: 1 << 20 }));
+    let case = Case::new(&["node1"]).seen(WORKSTATION, Read::Local("/playbooks/motd".into()), local);
+    let long = planned_with(case, json!({"src": "motd"}), &hello("644"));
+    assert!(long.contains("content: 6 bytes, sha256 5891b5b522d5… -> 1048576 bytes, sha256 000000000000…"), "{long}");
+}
+
+#[test]
+fn what_not_everybody_may_read_is_not_shown() {
+    let digest = "content: 6 bytes, sha256 5891b5b522d5… -> ";
+    for (parameters, mode, folder) in [
+        (json!({"content": "bye\n"}), "640", "755"),
+        (json!({"content": "bye\n", "mode": "0640"}), "644", "755"),
+        (json!({"content": "bye\n"}), "644", "750"),
+        (json!({"content": "password: x\n"}), "644", "755"),
+    ] {
+        let plan = seen_by_all(parameters.clone(), &hello(mode), folder);
+        assert!(plan.contains(digest) && !plan.contains("@@"), "{parameters} {mode} {folder}: {plan}");
+    }
+    let plan = seen_by_all(json!({"content": "bye\n", "secret": true}), &hello("644"), "755");
+    assert!(plan.contains("content: set -> changed") && !plan.contains("@@"), "{plan}");
+    let plan = seen_by_all(json!({"content": "bye\n", "mode": "0600"}), "absent\n", "755");
+    assert!(!plan.contains("@@"), "{plan}");
 }

@@ -42,6 +42,7 @@ impl Removal {
             why: self.why.clone(),
             command: self.command.masked(),
             differs: vec![],
+            diff: None,
             after: None,
             removes: true,
         }

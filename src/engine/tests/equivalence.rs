@@ -141,14 +141,10 @@ fn changes(events: &[Event], wanted: impl Fn(&Option<String>) -> bool) -> BTreeS
     events.iter().filter_map(change).collect()
 }
 
-/// Step and host of every job of which a plan says that it cannot be told yet.
+/// Step and host of every job of which a plan says that an earlier step may make it otherwise.
 fn looked_at_again(events: &[Event]) -> BTreeSet<(String, String)> {
     let open = |event: &Event| match event {
-        Event::JobFinished { step, host, message: Some(message), .. }
-            if message.contains("after ") || message.contains("before ") =>
-        {
-            Some((step.clone(), host.clone()))
-        }
+        Event::JobFinished { step, host, after: Some(_), .. } => Some((step.clone(), host.clone())),
         _ => None,
     };
     events.iter().filter_map(open).collect()

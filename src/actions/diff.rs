@@ -1,0 +1,127 @@
+//! What differs between two texts, line by line: never where one of them looks as if it held a secret.
+
+use similar::TextDiff;
+
+/// The most bytes and the most lines of a text that is compared: more is no reading for people, and slow.
+pub const BYTES: u64 = 64 << 10;
+const LINES: usize = 4000;
+/// The most lines of a difference, and the most characters of a line.
+const SHOWN: usize = 200;
+const WIDTH: usize = 500;
+/// Words in the names of what is nobody's business.
+const SECRETS: &[&str] =
+    &["passw", "passphrase", "secret", "token", "credential", "apikey", "api_key", "private_key", "access_key"];
+/// How such a name ends where a blank is all that parts it from its value.
+const ENDINGS: &[&str] = &["password", "passwd", "passphrase", "pass", "secret", "token", "key"];
+
+/// The unified difference, without a head; nothing where one of them is not text, too long, or may hold a secret.
+pub fn unified(is: &[u8], asked: &[u8]) -> Option<String> {
+    let (is, asked) = (text(is)?, text(asked)?);
+    let diff = TextDiff::from_lines(is, asked).unified_diff().context_radius(3).to_string();
+    Some(shortened(&diff)).filter(|diff| !diff.is_empty())
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))?;
+    let short = bytes.len() as u64 <= BYTES && text.lines().count() <= LINES;
+    (short && !text.lines().any(may_be_secret)).then_some(text)
+}
+
+/// Whether a line gives a value to something that is called like a secret, is part of a private key, or has a password in an
+/// address. That a text speaks of passwords, as sshd's configuration does, is no secret.
+fn may_be_secret(line: &str) -> bool {
+    let line = line.to_lowercase();
+    let named = |(at, _): (usize, &str)| is_called_secret(&line[..at]);
+    line.contains("private key-----")
+        || line.match_indices([':', '=']).any(named)
+        || begins_with_secret(&line)
+        || has_password_in_address(&line)
+}
+
+/// Whether the last name in front of a `:` or `=` is a secret's.
+fn is_called_secret(before: &str) -> bool {
+    let name = before.trim_end_matches([' ', '\t', '"', '\'']);
+    let name = name.rsplit(|c: char| c.is_whitespace() || "\"'{,;".contains(c)).next().unwrap_or_default();
+    name.ends_with("pass") || SECRETS.iter().any(|word| name.contains(word))
+}
+
+/// `requirepass hunter2`
+fn begins_with_secret(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let secret = |word: &str| ENDINGS.iter().any(|end| word.ends_with(end));
+    words.next().is_some_and(secret) && words.next().is_some()
+}
+
+/// `postgres://app:hunter2@db/app`
+fn has_password_in_address(line: &str) -> bool {
+    line.split("://").skip(1).any(|rest| {
+        let place = rest.split(['/', ' ', '"', '\'']).next().unwrap_or_default();
+        place.split_once('@').is_some_and(|(user, _)| user.contains(':'))
+    })
+}
+
+fn shortened(diff: &str) -> String {
+    let lines: Vec<String> = diff.lines().take(SHOWN).map(narrow).collect();
+    match diff.lines().count().saturating_sub(SHOWN) {
+        0 => lines.join("\n"),
+        more => format!("{}\n… {more} more lines", lines.join("\n")),
+    }
+}
+
+fn narrow(line: &str) -> String {
+    match line.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_go_and_come_are_told_with_those_around_them() {
+        let diff = unified(b"one\ntwo\nthree\n", b"one\n2\nthree").expect("a difference");
+        assert_eq!(diff, "@@ -1,3 +1,3 @@\n one\n-two\n-three\n+2\n+three\n\\ No newline at end of file");
+        assert_eq!(unified(b"the same\n", b"the same\n"), None);
+    }
+
+    #[test]
+    fn what_no_person_reads_is_not_compared() {
+        let long = "x\n".repeat(LINES + 1);
+        for other in [&b"\xff"[..], b"a\0b", long.as_bytes(), &vec![b'x'; BYTES as usize + 1]] {
+            assert_eq!(unified(b"text\n", other), None);
+            assert_eq!(unified(other, b"text\n"), None);
+        }
+    }
+
+    #[test]
+    fn where_a_secret_may_be_nothing_is_shown() {
+        for line in [
+            "password: hunter2",
+            "\"db_password\" : \"hunter2\"",
+            "{a: 1, secret: x}",
+            "export AWS_SECRET_ACCESS_KEY=x",
+            "//registry/:_authToken=x",
+            "ansible_become_pass=x",
+            "requirepass hunter2",
+            "-----BEGIN OPENSSH PRIVATE KEY-----",
+            "url = postgres://app:hunter2@db/app",
+        ] {
+            assert!(may_be_secret(line), "{line}");
+            assert_eq!(unified(b"a\n", format!("b\n{line}\n").as_bytes()), None);
+            assert_eq!(unified(format!("b\n{line}\n").as_bytes(), b"a\n"), None);
+        }
+        for line in ["PasswordAuthentication no", "# ask for a password", "https://a.example/@b"] {
+            assert!(!may_be_secret(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_long_difference_is_shortened_and_says_by_how_much() {
+        let diff = unified(b"", "a line\n".repeat(300).as_bytes()).expect("a difference");
+        assert_eq!((diff.lines().count(), diff.lines().last()), (SHOWN + 1, Some("… 101 more lines")));
+        let wide = unified(b"", "é".repeat(1000).as_bytes()).expect("a difference");
+        assert!(wide.lines().nth(1).is_some_and(|line| line.chars().count() == WIDTH + 1 && line.ends_with('…')));
+    }
+}
