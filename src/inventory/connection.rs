@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::layers::Setting;
 use super::{Host, Pin, Private};
 use crate::secret::Secret;
-use crate::yaml::{Error, Node, from_node};
+use crate::yaml::{Error, Node, Value, from_node};
 
 /// The connection keys that hold for one host, the strongest of each.
 pub(super) struct Keys<'a> {
@@ -27,7 +27,7 @@ impl Keys<'_> {
             identity_file: self.identity_file(),
             jump: self.take("jump"),
             host_keys: self.host_keys(),
-            become_root: self.take("become").unwrap_or(true),
+            become_root: self.truth("become").unwrap_or(true),
             become_user: self.take("become_user").unwrap_or_else(|| "root".to_owned()),
             become_password: self.secret("become_password"),
             private_address: self.private(),
@@ -35,9 +35,20 @@ impl Keys<'_> {
         }
     }
 
-    fn node(&mut self, key: &str) -> Option<Node> {
+    fn setting(&mut self, key: &str) -> Option<Setting> {
         let index = self.settings.iter().position(|setting| setting.key == Some(key))?;
-        Some(self.settings.remove(index).node).filter(|node| !node.is_null())
+        Some(self.settings.remove(index)).filter(|setting| !setting.node.is_null())
+    }
+
+    fn node(&mut self, key: &str) -> Option<Node> {
+        self.setting(key).map(|setting| setting.node)
+    }
+
+    /// Under Ansible's names a text may say what is a number or a truth here: INI and programs have little else.
+    fn loose(&mut self, key: &str) -> Option<Node> {
+        let setting = self.setting(key)?;
+        let is_theirs = setting.name.starts_with("ansible_");
+        Some(if is_theirs { loosened(setting.node) } else { setting.node })
     }
 
     fn take<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
@@ -45,8 +56,13 @@ impl Keys<'_> {
         from_node(&node).map_err(|error| self.errors.push(error)).ok()
     }
 
+    fn truth(&mut self, key: &str) -> Option<bool> {
+        let node = self.loose(key)?;
+        from_node(&node).map_err(|error| self.errors.push(error)).ok()
+    }
+
     fn port(&mut self) -> Option<u16> {
-        let node = self.node("port")?;
+        let node = self.loose("port")?;
         let port = from_node(&node).map_err(|error| self.errors.push(error)).ok();
         if port == Some(0) {
             self.errors.push(Error::at(&node.at, "a port is a number from 1 to 65535"));
@@ -81,6 +97,17 @@ impl Keys<'_> {
         let text: String = self.take("private_address")?;
         Some(text.parse::<IpAddr>().map_or(Private::Interface(text), Private::Address))
     }
+}
+
+/// A text as what it says: a number, or one of the words that are true or false to Ansible.
+fn loosened(node: Node) -> Node {
+    let text = node.scalar_text().unwrap_or_default().trim().to_lowercase();
+    let value = match text.as_str() {
+        "yes" | "on" | "y" | "t" | "true" => Value::Bool(true),
+        "no" | "off" | "n" | "f" | "false" => Value::Bool(false),
+        digits => digits.parse().map_or(node.value, Value::Int),
+    };
+    Node { value, ..node }
 }
 
 fn pin(node: &Node) -> Result<Pin, Error> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::names::canonical;
+use super::names::Dialect;
 use crate::yaml::Node;
 
 /// What one place says of a host.
@@ -19,15 +19,21 @@ pub struct Layer {
 pub enum From {
     /// A group that it is in.
     Group(String),
+    /// The `group_vars` of a group that it is in.
+    GroupVars(String),
     /// The host itself.
     Host,
+    /// Its `host_vars`.
+    HostVars,
 }
 
 impl fmt::Display for From {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Group(name) => write!(f, "group {name}"),
+            Self::GroupVars(name) => write!(f, "group_vars of {name}"),
             Self::Host => f.write_str("host"),
+            Self::HostVars => f.write_str("host_vars"),
         }
     }
 }
@@ -51,8 +57,8 @@ impl fmt::Debug for Setting {
 }
 
 impl Setting {
-    pub(super) fn new(name: &str, node: &Node) -> Self {
-        Self { name: name.to_owned(), key: canonical(name), node: node.clone() }
+    pub(super) fn new(name: &str, node: &Node, dialect: Dialect) -> Self {
+        Self { name: name.to_owned(), key: dialect.key(name), node: node.clone() }
     }
 
     /// What it sets, under whichever of its names.

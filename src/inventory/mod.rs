@@ -1,4 +1,4 @@
-//! Who: hosts, groups and patterns, from YAML.
+//! Who: hosts, groups and patterns, from YAML and from Ansible's inventories.
 //!
 //! What is said of a host is laid over what its groups say, and a child group over its parents. Of groups equally deep, the one
 //! with the higher `ansible_group_priority` wins, and of those the one whose name comes later: the order is Ansible's. `all` is
@@ -6,6 +6,7 @@
 
 mod connection;
 mod groups;
+mod ini;
 mod layers;
 mod load;
 mod names;

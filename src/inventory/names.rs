@@ -21,9 +21,21 @@ const CONNECTION: [(&str, &[&str]); 11] = [
 /// The number that Ansible orders groups of one depth by; it is no variable.
 pub(super) const PRIORITY: &str = "ansible_group_priority";
 
-/// The connection key that a name means, ours or Ansible's.
-pub(super) fn canonical(name: &str) -> Option<&'static str> {
-    CONNECTION.iter().find(|(ours, theirs)| *ours == name || theirs.contains(&name)).map(|(ours, _)| *ours)
+/// Whose names connection keys have in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Ours, and Ansible's.
+    Ours,
+    /// Ansible's alone: the text is of a form that only Ansible has, and there `port` and `user` are variables like any other.
+    Ansibles,
+}
+
+impl Dialect {
+    /// The connection key that a name means.
+    pub fn key(self, name: &str) -> Option<&'static str> {
+        let is_ours = |ours: &str| self == Self::Ours && ours == name;
+        CONNECTION.iter().find(|(ours, theirs)| is_ours(ours) || theirs.contains(&name)).map(|(ours, _)| *ours)
+    }
 }
 
 /// What may stand in a group.
@@ -32,8 +44,11 @@ pub(super) fn of_groups() -> impl Iterator<Item = &'static str> {
 }
 
 /// What is wrong with the name that something is set by, if anything.
-pub(super) fn wrong(key: &Node, value: &Node) -> Option<Error> {
-    unheeded(key, value).or_else(|| misspelt(key))
+pub(super) fn wrong(key: &Node, value: &Node, dialect: Dialect) -> Option<Error> {
+    unheeded(key, value).or_else(|| match dialect {
+        Dialect::Ours => misspelt(key),
+        Dialect::Ansibles => misspelt(key).filter(|_| key.as_str().is_some_and(|name| name.starts_with("ansible"))),
+    })
 }
 
 /// What Ansible would reach the host by, and nobody does here, but for values that change nothing: to pass over it would be
@@ -90,7 +105,7 @@ fn meant(name: &str) -> Option<&'static str> {
 /// and say nothing. Short keys are left out (`users` and `ports` are fine variables), and so is what differs more than a slip
 /// of the fingers does: `addresses`.
 fn misspelt(key: &Node) -> Option<Error> {
-    let name = key.as_str().filter(|name| canonical(name).is_none())?;
+    let name = key.as_str().filter(|name| Dialect::Ours.key(name).is_none())?;
     if let Some(near) = meant(name) {
         return Some(unknown(key, near));
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::connection::Keys;
 use super::groups::Groups;
 use super::layers::{From, Layer, Setting};
-use super::tree::{Draft, Tree};
+use super::tree::{Draft, Named, Tree};
 use super::{Group, Host, Inventory};
 use crate::yaml::{Error, Errors, Node, Value};
 
@@ -18,17 +18,14 @@ pub(super) fn resolve(mut tree: Tree) -> Result<Inventory, Errors> {
     tree.errors.extend(same_names(&tree));
     let groups = Groups::of(&mut tree);
     let within = within(&mut tree, groups.above);
-    let layers: Vec<Arc<Layer>> = tree.groups.iter().map(of_group).collect();
-    let all = tree.groups.iter().position(|group| group.name() == "all");
+    let said = Said::of(&tree);
     let rank = |index: &usize| groups.rank.get(*index).copied().unwrap_or(usize::MAX);
     let mut errors = std::mem::take(&mut tree.errors);
     let hosts = tree.hosts.iter().zip(&within).map(|(host, within)| {
         let mut order = within.clone();
         order.sort_by_key(rank);
-        let own = Arc::new(Layer { from: From::Host, settings: host.settings.clone() });
-        let layers = all.iter().chain(&order).map(|index| layers[*index].clone()).chain([own]);
         let groups = within.iter().map(|index| tree.groups[*index].name().to_owned()).collect();
-        Arc::new(made(host.name(), layers.filter(|layer| !layer.settings.is_empty()).collect(), groups, &mut errors))
+        Arc::new(made(host.name(), said.layers(host, &order), groups, &mut errors))
     });
     let hosts: Vec<Arc<Host>> = hosts.collect();
     let inventory = Inventory { groups: members(&tree, &within), hosts };
@@ -71,8 +68,34 @@ fn ungrouped(tree: &mut Tree, groups: &mut Vec<usize>) {
     }
 }
 
-fn of_group(group: &Draft) -> Arc<Layer> {
-    Arc::new(Layer { from: From::Group(group.name().to_owned()), settings: group.settings.clone() })
+/// What the groups say, each once for all its hosts.
+struct Said {
+    all: Option<usize>,
+    groups: Vec<Arc<Layer>>,
+    files: Vec<Arc<Layer>>,
+}
+
+impl Said {
+    fn of(tree: &Tree) -> Self {
+        let layer = |from, settings: &Vec<Setting>| Arc::new(Layer { from, settings: settings.clone() });
+        let of_group = |group: &Draft| layer(From::Group(group.name().to_owned()), &group.settings);
+        let of_files = |group: &Draft| layer(From::GroupVars(group.name().to_owned()), &group.files);
+        let all = tree.groups.iter().position(|group| group.name() == "all");
+        Self {
+            all,
+            groups: tree.groups.iter().map(of_group).collect(),
+            files: tree.groups.iter().map(of_files).collect(),
+        }
+    }
+
+    /// All that is said of a host, from weak to strong: what files say goes over what the inventory itself says.
+    fn layers(&self, host: &Named, order: &[usize]) -> Vec<Arc<Layer>> {
+        let (all, own) = (self.all.iter(), |from, settings: &Vec<Setting>| Layer { from, settings: settings.clone() });
+        let groups = all.clone().chain(order).map(|index| self.groups[*index].clone());
+        let files = all.chain(order).map(|index| self.files[*index].clone());
+        let own = [own(From::Host, &host.settings), own(From::HostVars, &host.files)].map(Arc::new);
+        groups.chain(files).chain(own).filter(|layer| !layer.settings.is_empty()).collect()
+    }
 }
 
 /// The groups with their hosts, those without any included.

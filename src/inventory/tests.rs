@@ -1,5 +1,6 @@
 //! What is read, who is meant, and the texts that people see.
 
+mod ansible;
 mod order;
 
 use insta::assert_snapshot;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::layers::{Setting, put};
-use super::names::{self, PRIORITY, canonical, differs};
-use super::range::expand;
-use crate::yaml::{Error, Node, Value};
+use super::names::{self, Dialect, PRIORITY, differs};
+use super::range;
+use crate::yaml::{At, Error, Node, Value};
 
 /// A group as written.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Draft {
     pub children: Vec<usize>,
     /// Where it stands among groups equally deep.
     pub priority: i64,
+    /// What `group_vars` says.
+    pub files: Vec<Setting>,
 }
 
 impl Draft {
@@ -31,6 +33,8 @@ impl Draft {
 pub(super) struct Named {
     pub name: Node,
     pub settings: Vec<Setting>,
+    /// What `host_vars` says.
+    pub files: Vec<Setting>,
 }
 
 impl Named {
@@ -53,7 +57,12 @@ impl Tree {
     /// Adds one document.
     pub(super) fn add(&mut self, root: &Node) {
         match &root.value {
-            Value::Map(groups) => groups.iter().for_each(|(name, body)| self.top(name, body)),
+            Value::Map(groups) => {
+                groups.iter().for_each(|(name, body)| self.top(name, body));
+                let vars = root.get("_meta").and_then(|meta| meta.get("hostvars"));
+                let told = vars.iter().flat_map(|vars| vars.entries());
+                told.for_each(|(host, vars)| self.said_of(host.as_str().unwrap_or_default(), vars, Dialect::Ours));
+            }
             Value::Null => {}
             _ => self.errors.push(
                 Error::at(&root.at, format!("an inventory is a mapping of groups, not {}", root.kind_name()))
@@ -64,14 +73,15 @@ impl Tree {
 
     fn top(&mut self, name: &Node, body: &Node) {
         match name.as_str() {
-            Some("_meta") => body
-                .get("hostvars")
-                .iter()
-                .flat_map(|vars| vars.entries())
-                .for_each(|(host, vars)| self.said_of(host, vars)),
+            // What stands there is of hosts that the groups name.
+            Some("_meta") => {}
             Some("hosts" | "vars" | "children") => self.errors.push(
                 Error::at(&name.at, format!("`{}` cannot stand at the top", name.as_str().unwrap_or_default()))
                     .with_hint("put it under `all:`"),
+            ),
+            Some("plugin") if body.as_str().is_some() => self.errors.push(
+                Error::at(&body.at, format!("`{}` is a plugin of Ansible's, which is not known here", body.told()))
+                    .with_hint("a program that runs `ansible-inventory -i FILE --list` is an inventory: `--list` is what it is asked for"),
             ),
             _ => drop(self.group(name, body)),
         }
@@ -93,7 +103,7 @@ impl Tree {
             "hosts" => self.members(index, value),
             "children" => self.children(index, value),
             "vars" => self.vars(index, value),
-            name if canonical(name).is_some() => put(&mut self.groups[index].settings, Setting::new(name, value)),
+            name if Dialect::Ours.key(name).is_some() => self.group_says(index, key, value, Dialect::Ours),
             name => {
                 let error = Error::at(&key.at, format!("unknown key `{name}` in a group"));
                 self.errors.push(error.did_you_mean(name, names::of_groups()));
@@ -106,8 +116,8 @@ impl Tree {
         let text = name.scalar_text().unwrap_or_default().into_owned();
         *self.group_places.entry(text).or_insert_with_key(|text| {
             let name = Node::new(Value::Str(text.clone()), name.at.clone());
-            let (settings, hosts, children) = (Vec::new(), Vec::new(), Vec::new());
-            self.groups.push(Draft { name, settings, hosts, children, priority: 1 });
+            let (settings, files, hosts, children) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            self.groups.push(Draft { name, settings, hosts, children, priority: 1, files });
             self.groups.len() - 1
         })
     }
@@ -116,15 +126,17 @@ impl Tree {
         if vars.as_map().is_none() && !vars.is_null() {
             self.errors.push(Error::at(&vars.at, format!("`vars` is a mapping, not {}", vars.told())));
         }
-        for (key, value) in vars.entries() {
-            let name = key.scalar_text().unwrap_or_default();
-            if name == PRIORITY {
-                self.priority(index, value);
-                continue;
-            }
-            self.errors.extend(names::wrong(key, value));
-            put(&mut self.groups[index].settings, Setting::new(&name, value));
+        vars.entries().iter().for_each(|(key, value)| self.group_says(index, key, value, Dialect::Ours));
+    }
+
+    /// One thing that a group says of its hosts.
+    pub(super) fn group_says(&mut self, index: usize, key: &Node, value: &Node, dialect: Dialect) {
+        let name = key.scalar_text().unwrap_or_default();
+        if name == PRIORITY {
+            return self.priority(index, value);
         }
+        self.errors.extend(names::wrong(key, value, dialect));
+        put(&mut self.groups[index].settings, Setting::new(&name, value, dialect));
     }
 
     fn priority(&mut self, index: usize, value: &Node) {
@@ -145,18 +157,35 @@ impl Tree {
             _ => return self.errors.push(Error::at(&hosts.at, format!("`hosts` is a mapping, not {}", hosts.told()))),
         };
         for (key, vars) in &named {
-            match expand(key.scalar_text().unwrap_or_default().as_ref()) {
-                Ok(names) => names.into_iter().for_each(|name| self.member(index, name, key, vars)),
-                Err(why) => self.errors.push(Error::at(&key.at, why)),
+            if vars.as_map().is_none() && !vars.is_null() {
+                self.errors.push(no_mapping(vars));
             }
+            let key = Node::new(Value::Str(key.scalar_text().unwrap_or_default().into_owned()), key.at.clone());
+            self.stands_in(index, &key, vars.entries(), Dialect::Ours);
         }
     }
 
-    fn member(&mut self, group: usize, name: String, key: &Node, vars: &Node) {
-        let name = Node::new(Value::Str(name), key.at.clone());
-        let host = self.host(&name);
-        self.groups[group].hosts.push(host);
-        self.said_of(&name, vars);
+    /// Hosts that stand in a group: one, or those of a range, with their port behind a colon; and what is said of them there.
+    pub(super) fn stands_in(&mut self, group: usize, key: &Node, vars: &[(Node, Node)], dialect: Dialect) {
+        let (pattern, port) = range::parted(key.as_str().unwrap_or_default());
+        let names = match range::expand(pattern) {
+            Ok(names) => names,
+            Err(why) => return self.errors.push(Error::at(&key.at, why)),
+        };
+        if pattern.contains(':') && !pattern.contains('[') && pattern.parse::<std::net::Ipv6Addr>().is_err() {
+            let error = Error::at(&key.at, format!("`{pattern}` is no host's name"));
+            return self.errors.push(error.with_hint("behind a colon stands a port, from 1 to 65535"));
+        }
+        for name in names {
+            let count = self.hosts.len();
+            let host = self.host(&Node::new(Value::Str(name), key.at.clone()));
+            self.groups[group].hosts.push(host);
+            if let Some(port) = port.filter(|_| host == count) {
+                let port = Node::new(Value::Int(port.into()), key.at.clone());
+                self.hosts[host].settings.push(Setting::new("ansible_port", &port, Dialect::Ansibles));
+            }
+            vars.iter().for_each(|(key, value)| self.host_says(host, key, value, dialect));
+        }
     }
 
     fn children(&mut self, index: usize, children: &Node) {
@@ -165,32 +194,58 @@ impl Tree {
             let child = self.group(name, body);
             self.groups[index].children.push(child);
         }
-        for name in children.items().iter().chain(one) {
-            let child = self.draft(name);
-            self.groups[index].children.push(child);
-        }
+        children.items().iter().chain(one).for_each(|name| self.child(index, name));
+    }
+
+    /// A group that stands below another one.
+    pub(super) fn child(&mut self, parent: usize, name: &Node) {
+        let child = self.draft(name);
+        self.groups[parent].children.push(child);
     }
 
     /// The place of a host, which is new where it was not named before.
     fn host(&mut self, name: &Node) -> usize {
         let text = name.as_str().unwrap_or_default().to_owned();
         *self.host_places.entry(text).or_insert_with(|| {
-            self.hosts.push(Named { name: name.clone(), settings: Vec::new() });
+            self.hosts.push(Named { name: name.clone(), settings: Vec::new(), files: Vec::new() });
             self.hosts.len() - 1
         })
     }
 
-    fn said_of(&mut self, name: &Node, vars: &Node) {
+    /// What is said of a host that is there; of others it is no matter.
+    pub(super) fn said_of(&mut self, name: &str, vars: &Node, dialect: Dialect) {
         if vars.as_map().is_none() && !vars.is_null() {
-            let message = format!("what is said of a host is a mapping, not {}", vars.told());
-            return self.errors.push(Error::at(&vars.at, message));
+            return self.errors.push(no_mapping(vars));
         }
-        let host = self.host(name);
-        for (key, value) in vars.entries() {
-            self.errors.extend(names::wrong(key, value));
-            let new = Setting::new(&key.scalar_text().unwrap_or_default(), value);
-            self.errors.extend(differs(&self.hosts[host].settings, &new));
-            put(&mut self.hosts[host].settings, new);
+        if let Some(host) = self.host_places.get(name).copied() {
+            vars.entries().iter().for_each(|(key, value)| self.host_says(host, key, value, dialect));
         }
     }
+
+    /// What `group_vars` says of a group, which need not be written down for that.
+    pub(super) fn group_files(&mut self, name: &str, settings: Vec<Setting>) {
+        let index = self.draft(&Node::new(Value::Str(name.to_owned()), At::made_by("group_vars")));
+        self.groups[index].files = settings;
+    }
+
+    /// What `host_vars` says of a host.
+    pub(super) fn host_files(&mut self, name: &str, settings: Vec<Setting>) {
+        if let Some(host) = self.host_places.get(name).copied() {
+            self.hosts[host].files = settings;
+        }
+    }
+
+    /// One thing that is said of a host alone.
+    fn host_says(&mut self, host: usize, key: &Node, value: &Node, dialect: Dialect) {
+        self.errors.extend(names::wrong(key, value, dialect));
+        let new = Setting::new(&key.scalar_text().unwrap_or_default(), value, dialect);
+        if dialect == Dialect::Ours {
+            self.errors.extend(differs(&self.hosts[host].settings, &new));
+        }
+        put(&mut self.hosts[host].settings, new);
+    }
+}
+
+fn no_mapping(vars: &Node) -> Error {
+    Error::at(&vars.at, format!("what is said of a host is a mapping, not {}", vars.told()))
 }
