@@ -140,7 +140,8 @@ fn row(host: &Host) -> [String; 6] {
         host.name.clone(),
         format!("{}{port}", host.address),
         host.user.clone().unwrap_or_default(),
-        host.groups.join(","),
+        // Who is in no group needs no column that says so.
+        host.groups.iter().filter(|group| *group != "ungrouped").map(String::as_str).collect::<Vec<_>>().join(","),
         host.private_address.as_ref().map(private).unwrap_or_default(),
         host.jump.clone().unwrap_or_default(),
     ]

@@ -1,9 +1,15 @@
-//! Who: hosts, groups and patterns, from YAML.
+//! Who: hosts, groups and patterns, from YAML and from Ansible's inventories.
 //!
-//! What is said of a host is laid over what its groups say, a child group over its parents, and of groups equally deep the
-//! one that is written later wins. `all` is below everything.
+//! What is said of a host is laid over what its groups say, and a child group over its parents. Of groups equally deep, the one
+//! with the higher `ansible_group_priority` wins, and of those the one whose name comes later: the order is Ansible's. `all` is
+//! below everything. Nothing is lost on the way: [`Host::layers`] says who said what.
 
+mod connection;
+mod groups;
+mod ini;
+mod layers;
 mod load;
+mod names;
 mod pattern;
 mod pin;
 mod range;
@@ -12,6 +18,7 @@ mod resolve;
 mod tests;
 mod tree;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +26,7 @@ use std::sync::Arc;
 use crate::secret::Secret;
 use crate::yaml::Node;
 
+pub use layers::{From, Layer, Setting};
 pub use pattern::{Pattern, PatternError};
 pub use pin::Pin;
 
@@ -27,7 +35,8 @@ pub use pin::Pin;
 pub struct Inventory {
     /// The hosts, in the order they were first named.
     pub hosts: Vec<Arc<Host>>,
-    /// The groups, in the order they were first named; `all` is not among them.
+    /// The groups, those without hosts included, in the order they were first named; `all` is not among them.
+    /// Hosts that are in no other group are in `ungrouped`.
     pub groups: Vec<Group>,
 }
 
@@ -43,12 +52,13 @@ pub struct Group {
 impl Inventory {
     /// These hosts, and the groups that they are in.
     pub fn of(hosts: Vec<Arc<Host>>) -> Self {
-        let mut groups: Vec<Group> = Vec::new();
-        for (group, host) in hosts.iter().flat_map(|host| host.groups.iter().map(move |group| (group, host))) {
-            match groups.iter_mut().find(|known| known.name == *group) {
-                Some(known) => known.hosts.push(host.name.clone()),
-                None => groups.push(Group { name: group.clone(), hosts: vec![host.name.clone()] }),
-            }
+        let (mut places, mut groups): (HashMap<&str, usize>, Vec<Group>) = (HashMap::new(), Vec::new());
+        for (name, host) in hosts.iter().flat_map(|host| host.groups.iter().map(move |name| (name, host))) {
+            let place = *places.entry(name).or_insert_with(|| {
+                groups.push(Group { name: name.clone(), hosts: Vec::new() });
+                groups.len() - 1
+            });
+            groups[place].hosts.push(host.name.clone());
         }
         Self { hosts, groups }
     }
@@ -95,6 +105,8 @@ pub struct Host {
     pub groups: Vec<String>,
     /// Its variables: the host's own over its groups' over `all`'s.
     pub vars: Vec<(String, Node)>,
+    /// All that is said of it, what something stronger hides included, from weak to strong.
+    pub layers: Vec<Arc<Layer>>,
 }
 
 impl Host {
@@ -115,6 +127,7 @@ impl Host {
             private_address: None,
             groups: Vec::new(),
             vars: Vec::new(),
+            layers: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Which hosts are meant: `all`, `a:b`, `a:&b`, `a:!c`, `web*`, `managers[0]`, `workers[1:]`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Host, Inventory};
@@ -89,9 +90,9 @@ impl Inventory {
     /// # Errors
     /// A name that no host or group has, with the nearest one; a pattern that leaves no host.
     pub fn select(&self, pattern: &Pattern) -> Result<Vec<Arc<Host>>, PatternError> {
-        let (mut also, mut only, mut not) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut also, mut only, mut not) = (HashSet::new(), Vec::new(), HashSet::new());
         for term in &pattern.terms {
-            let names = self.term(term)?;
+            let names: HashSet<String> = self.term(term)?.into_iter().collect();
             match term.kind {
                 Kind::Also => also.extend(names),
                 Kind::Only => only.push(names),

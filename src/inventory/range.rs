@@ -1,13 +1,33 @@
 //! Ranges in host names: `node[01:20]`, `node[a:c]`, `node[0:10:5]`.
 
+use std::net::Ipv6Addr;
+
 /// The most hosts that one name may stand for.
 const MOST: usize = 10_000;
+
+/// A host's name or range, and the port that stands behind it: `web1:2222`, `[2001:db8::1]:2222`.
+pub(super) fn parted(key: &str) -> (&str, Option<u16>) {
+    let mut inside = false;
+    let mut is_outside = |letter: char| {
+        inside = (inside || letter == '[') && letter != ']';
+        letter == ':' && !inside
+    };
+    let colons: Vec<usize> = key.match_indices(&mut is_outside).map(|(at, _)| at).collect();
+    let [colon] = colons[..] else { return (key, None) };
+    let (name, port) = (&key[..colon], key[colon + 1..].parse().ok().filter(|port| *port > 0));
+    let bracketed = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let address = bracketed.filter(|address| address.parse::<Ipv6Addr>().is_ok());
+    if port.is_some() { (address.unwrap_or(name), port) } else { (key, None) }
+}
 
 /// The names that a host key stands for: itself, or each of its range. Several ranges in one name multiply.
 ///
 /// # Errors
 /// In words, a range that is not `[first:last]` or `[first:last:step]` of numbers or of single letters.
 pub(super) fn expand(name: &str) -> Result<Vec<String>, String> {
+    if name.parse::<Ipv6Addr>().is_ok() {
+        return Ok(vec![name.to_owned()]);
+    }
     let Some((before, rest)) = name.split_once('[') else { return Ok(vec![name.to_owned()]) };
     let (range, after) = rest.split_once(']').ok_or_else(|| format!("`[` is never closed in `{name}`"))?;
     let (items, tails) = (items(range)?, expand(after)?);
@@ -21,6 +41,7 @@ fn items(range: &str) -> Result<Vec<String>, String> {
     let wrong = || format!("`[{range}]` is no range: write `[1:3]`, `[01:20]`, `[a:c]` or, with a step, `[0:10:5]`");
     let parts: Vec<&str> = range.split(':').collect();
     let (first, last, step) = match parts[..] {
+        ["", last] => ("0", last, 1),
         [first, last] => (first, last, 1),
         [first, last, step] => (first, last, step.parse().ok().filter(|step| *step > 0).ok_or_else(wrong)?),
         _ => return Err(wrong()),
@@ -52,6 +73,21 @@ fn letters(first: &str, last: &str, step: usize) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_stands_behind_a_colon() {
+        for (key, parts) in [
+            ("web1:2222", ("web1", Some(2222))),
+            ("n[1:3].lan:22", ("n[1:3].lan", Some(22))),
+            ("[2001:db8::1]:22", ("2001:db8::1", Some(22))),
+            ("2001:db8::1", ("2001:db8::1", None)),
+            ("n[1:3]", ("n[1:3]", None)),
+            ("web:0", ("web:0", None)),
+            ("web:", ("web:", None)),
+        ] {
+            assert_eq!(parted(key), parts, "{key}");
+        }
+    }
 
     #[test]
     fn ranges_count_in_numbers_and_letters() {

@@ -1,5 +1,8 @@
 //! What is read, who is meant, and the texts that people see.
 
+mod ansible;
+mod order;
+
 use insta::assert_snapshot;
 
 use super::*;
@@ -284,4 +287,9 @@ fn what_ansible_would_go_by_is_not_passed_over() {
     }
     let sudo = "all: {vars: {ansible_become_method: sudo, ansible_connection: ssh}, hosts: [a]}";
     tree(sudo);
+}
+
+fn value(host: &Host, name: &str) -> String {
+    let node = host.vars.iter().find(|(var, _)| var == name).map(|(_, node)| node);
+    node.and_then(|node| node.scalar_text()).map(String::from).unwrap_or_default()
 }

@@ -1,50 +1,68 @@
 //! The tree of groups as it is written, Ansible's forms included, put together from one file or several.
 
-use crate::yaml::{Error, Node, Value};
+use std::collections::HashMap;
 
-use super::range::expand;
-
-/// What a key of a host, a group or `vars` is called here, and by Ansible.
-const CONNECTION: [(&str, &[&str]); 11] = [
-    ("address", &["ansible_host", "ansible_ssh_host"]),
-    ("port", &["ansible_port", "ansible_ssh_port"]),
-    ("user", &["ansible_user", "ansible_ssh_user"]),
-    ("password", &["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"]),
-    ("identity_file", &["ansible_ssh_private_key_file", "ansible_private_key_file"]),
-    ("jump", &[]),
-    ("host_key", &[]),
-    ("become", &["ansible_become"]),
-    ("become_user", &["ansible_become_user"]),
-    ("become_password", &["ansible_become_password", "ansible_become_pass"]),
-    ("private_address", &["advertise"]),
-];
-
-/// A variable or connection key with its place.
-pub(super) type Var = (String, Node);
+use super::layers::{Setting, put};
+use super::names::{self, Dialect, PRIORITY, differs};
+use super::range;
+use crate::yaml::{At, Error, Node, Value};
 
 /// A group as written.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub name: Node,
-    pub vars: Vec<Var>,
-    pub hosts: Vec<String>,
-    pub children: Vec<Node>,
+    pub settings: Vec<Setting>,
+    /// The hosts that stand in it, by their place in the tree.
+    pub hosts: Vec<usize>,
+    /// The groups below it, by theirs.
+    pub children: Vec<usize>,
+    /// Where it stands among groups equally deep.
+    pub priority: i64,
+    /// What `group_vars` says.
+    pub files: Vec<Setting>,
+}
+
+impl Draft {
+    pub fn name(&self) -> &str {
+        self.name.as_str().unwrap_or_default()
+    }
+}
+
+/// A host where it was first named, with what is said of it alone.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub name: Node,
+    pub settings: Vec<Setting>,
+    /// What `host_vars` says.
+    pub files: Vec<Setting>,
+}
+
+impl Named {
+    pub fn name(&self) -> &str {
+        self.name.as_str().unwrap_or_default()
+    }
 }
 
 /// Everything as written, and what is wrong with it.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     pub groups: Vec<Draft>,
-    /// Each host where it was first named, with its own variables.
-    pub hosts: Vec<(Node, Vec<Var>)>,
+    pub hosts: Vec<Named>,
     pub errors: Vec<Error>,
+    group_places: HashMap<String, usize>,
+    host_places: HashMap<String, usize>,
 }
 
 impl Tree {
     /// Adds one document.
     pub(super) fn add(&mut self, root: &Node) {
         match &root.value {
-            Value::Map(groups) => groups.iter().for_each(|(name, body)| self.top(name, body)),
+            Value::Map(groups) => {
+                groups.iter().for_each(|(name, body)| self.top(name, body));
+                let vars = root.get("_meta").and_then(|meta| meta.get("hostvars"));
+                let told = vars.iter().flat_map(|vars| vars.entries());
+                told.for_each(|(host, vars)| self.said_of(host.as_str().unwrap_or_default(), vars, Dialect::Ours));
+            }
             Value::Null => {}
             _ => self.errors.push(
                 Error::at(&root.at, format!("an inventory is a mapping of groups, not {}", root.kind_name()))
@@ -55,44 +73,51 @@ impl Tree {
 
     fn top(&mut self, name: &Node, body: &Node) {
         match name.as_str() {
-            Some("_meta") => body
-                .get("hostvars")
-                .iter()
-                .flat_map(|vars| vars.entries())
-                .for_each(|(host, vars)| self.host(host, vars)),
+            // What stands there is of hosts that the groups name.
+            Some("_meta") => {}
             Some("hosts" | "vars" | "children") => self.errors.push(
                 Error::at(&name.at, format!("`{}` cannot stand at the top", name.as_str().unwrap_or_default()))
                     .with_hint("put it under `all:`"),
             ),
-            _ => self.group(name, body),
+            Some("plugin") if body.as_str().is_some() => self.errors.push(
+                Error::at(&body.at, format!("`{}` is a plugin of Ansible's, which is not known here", body.told()))
+                    .with_hint("a program that runs `ansible-inventory -i FILE --list` is an inventory: `--list` is what it is asked for"),
+            ),
+            _ => drop(self.group(name, body)),
         }
     }
 
-    fn group(&mut self, name: &Node, body: &Node) {
+    fn group(&mut self, name: &Node, body: &Node) -> usize {
         let index = self.draft(name);
         if body.as_list().is_some() {
-            return self.members(index, body);
+            self.members(index, body);
+        } else if body.as_map().is_none() && !body.is_null() {
+            self.errors.push(Error::at(&body.at, format!("a group is a mapping, not {}", body.told())));
         }
-        if body.as_map().is_none() && !body.is_null() {
-            return self.errors.push(Error::at(&body.at, format!("a group is a mapping, not {}", body.told())));
-        }
-        for (key, value) in body.entries() {
-            match key.as_str().unwrap_or_default() {
-                "hosts" => self.members(index, value),
-                "children" => self.children(index, value),
-                "vars" => self.vars(index, value),
-                name if canonical(name).is_some() => put(&mut self.groups[index].vars, name, value),
-                name => self.errors.push(
-                    Error::at(&key.at, format!("unknown key `{name}` in a group")).did_you_mean(name, known_keys()),
-                ),
+        body.entries().iter().for_each(|(key, value)| self.part(index, key, value));
+        index
+    }
+
+    fn part(&mut self, index: usize, key: &Node, value: &Node) {
+        match key.as_str().unwrap_or_default() {
+            "hosts" => self.members(index, value),
+            "children" => self.children(index, value),
+            "vars" => self.vars(index, value),
+            name if Dialect::Ours.key(name).is_some() => self.group_says(index, key, value, Dialect::Ours),
+            name => {
+                let error = Error::at(&key.at, format!("unknown key `{name}` in a group"));
+                self.errors.push(error.did_you_mean(name, names::of_groups()));
             }
         }
     }
 
-    fn draft(&mut self, name: &Node) -> usize {
-        let known = self.groups.iter().position(|group| group.name.as_str() == name.as_str());
-        known.unwrap_or_else(|| {
-            self.groups.push(Draft { name: name.clone(), vars: Vec::new(), hosts: Vec::new(), children: Vec::new() });
+    /// The place of a group, which is new where it was not named before.
+    pub(super) fn draft(&mut self, name: &Node) -> usize {
+        let text = name.scalar_text().unwrap_or_default().into_owned();
+        *self.group_places.entry(text).or_insert_with_key(|text| {
+            let name = Node::new(Value::Str(text.clone()), name.at.clone());
+            let (settings, files, hosts, children) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            self.groups.push(Draft { name, settings, hosts, children, priority: 1, files });
             self.groups.len() - 1
         })
     }
@@ -101,157 +126,126 @@ impl Tree {
         if vars.as_map().is_none() && !vars.is_null() {
             self.errors.push(Error::at(&vars.at, format!("`vars` is a mapping, not {}", vars.told())));
         }
-        for (key, value) in vars.entries() {
-            self.errors.extend(unheeded(key, value).or_else(|| misspelt(key)));
-            put(&mut self.groups[index].vars, key.as_str().unwrap_or_default(), value);
+        vars.entries().iter().for_each(|(key, value)| self.group_says(index, key, value, Dialect::Ours));
+    }
+
+    /// One thing that a group says of its hosts.
+    pub(super) fn group_says(&mut self, index: usize, key: &Node, value: &Node, dialect: Dialect) {
+        let name = key.scalar_text().unwrap_or_default();
+        if name == PRIORITY {
+            return self.priority(index, value);
+        }
+        self.errors.extend(names::wrong(key, value, dialect));
+        put(&mut self.groups[index].settings, Setting::new(&name, value, dialect));
+    }
+
+    fn priority(&mut self, index: usize, value: &Node) {
+        match value.scalar_text().and_then(|text| text.parse().ok()) {
+            Some(priority) => self.groups[index].priority = priority,
+            None => self.errors.push(Error::at(&value.at, format!("`{PRIORITY}` is a whole number"))),
         }
     }
 
-    /// Hosts: a mapping with what is said of each, or a list of names.
+    /// Hosts: a mapping with what is said of each, a list of names, or one name.
     fn members(&mut self, index: usize, hosts: &Node) {
         let nothing = |at: &Node| Node::new(Value::Null, at.at.clone());
         let named: Vec<(Node, Node)> = match &hosts.value {
             Value::Map(entries) => entries.clone(),
             Value::List(names) => names.iter().map(|name| (name.clone(), nothing(name))).collect(),
+            Value::Str(_) => vec![(hosts.clone(), nothing(hosts))],
             Value::Null => Vec::new(),
             _ => return self.errors.push(Error::at(&hosts.at, format!("`hosts` is a mapping, not {}", hosts.told()))),
         };
         for (key, vars) in &named {
-            match expand(key.scalar_text().unwrap_or_default().as_ref()) {
-                Ok(names) => names.iter().for_each(|name| {
-                    self.host(&Node::new(Value::Str(name.clone()), key.at.clone()), vars);
-                    self.groups[index].hosts.push(name.clone());
-                }),
-                Err(why) => self.errors.push(Error::at(&key.at, why)),
+            if vars.as_map().is_none() && !vars.is_null() {
+                self.errors.push(no_mapping(vars));
             }
+            let key = Node::new(Value::Str(key.scalar_text().unwrap_or_default().into_owned()), key.at.clone());
+            self.stands_in(index, &key, vars.entries(), Dialect::Ours);
+        }
+    }
+
+    /// Hosts that stand in a group: one, or those of a range, with their port behind a colon; and what is said of them there.
+    pub(super) fn stands_in(&mut self, group: usize, key: &Node, vars: &[(Node, Node)], dialect: Dialect) {
+        let (pattern, port) = range::parted(key.as_str().unwrap_or_default());
+        let names = match range::expand(pattern) {
+            Ok(names) => names,
+            Err(why) => return self.errors.push(Error::at(&key.at, why)),
+        };
+        if pattern.contains(':') && !pattern.contains('[') && pattern.parse::<std::net::Ipv6Addr>().is_err() {
+            let error = Error::at(&key.at, format!("`{pattern}` is no host's name"));
+            return self.errors.push(error.with_hint("behind a colon stands a port, from 1 to 65535"));
+        }
+        for name in names {
+            let count = self.hosts.len();
+            let host = self.host(&Node::new(Value::Str(name), key.at.clone()));
+            self.groups[group].hosts.push(host);
+            if let Some(port) = port.filter(|_| host == count) {
+                let port = Node::new(Value::Int(port.into()), key.at.clone());
+                self.hosts[host].settings.push(Setting::new("ansible_port", &port, Dialect::Ansibles));
+            }
+            vars.iter().for_each(|(key, value)| self.host_says(host, key, value, dialect));
         }
     }
 
     fn children(&mut self, index: usize, children: &Node) {
+        let one = children.as_str().is_some().then_some(children);
         for (name, body) in children.entries() {
-            self.groups[index].children.push(name.clone());
-            self.group(name, body);
+            let child = self.group(name, body);
+            self.groups[index].children.push(child);
         }
-        for name in children.items() {
-            self.groups[index].children.push(name.clone());
-            self.draft(name);
-        }
+        children.items().iter().chain(one).for_each(|name| self.child(index, name));
     }
 
-    fn host(&mut self, name: &Node, vars: &Node) {
-        if vars.as_map().is_none() && !vars.is_null() {
-            let message = format!("what is said of a host is a mapping, not {}", vars.told());
-            return self.errors.push(Error::at(&vars.at, message));
-        }
-        let known = self.hosts.iter().position(|(known, _)| known.as_str() == name.as_str());
-        let index = known.unwrap_or_else(|| {
-            self.hosts.push((name.clone(), Vec::new()));
+    /// A group that stands below another one.
+    pub(super) fn child(&mut self, parent: usize, name: &Node) {
+        let child = self.draft(name);
+        self.groups[parent].children.push(child);
+    }
+
+    /// The place of a host, which is new where it was not named before.
+    fn host(&mut self, name: &Node) -> usize {
+        let text = name.as_str().unwrap_or_default().to_owned();
+        *self.host_places.entry(text).or_insert_with(|| {
+            self.hosts.push(Named { name: name.clone(), settings: Vec::new(), files: Vec::new() });
             self.hosts.len() - 1
-        });
-        for (key, value) in vars.entries() {
-            self.errors.extend(unheeded(key, value).or_else(|| misspelt(key)));
-            let key = key.as_str().unwrap_or_default();
-            if let Some(error) = differs(&self.hosts[index].1, key, value) {
-                self.errors.push(error);
-            }
-            put(&mut self.hosts[index].1, key, value);
+        })
+    }
+
+    /// What is said of a host that is there; of others it is no matter.
+    pub(super) fn said_of(&mut self, name: &str, vars: &Node, dialect: Dialect) {
+        if vars.as_map().is_none() && !vars.is_null() {
+            return self.errors.push(no_mapping(vars));
+        }
+        if let Some(host) = self.host_places.get(name).copied() {
+            vars.entries().iter().for_each(|(key, value)| self.host_says(host, key, value, dialect));
         }
     }
-}
 
-/// What Ansible would reach the host by, and nobody does here, but for values that change nothing: to pass over it would be
-/// to go another way.
-const UNHEEDED: [(&str, &[&str], &str); 6] = [
-    ("ansible_ssh_common_args", &[""], SSH_CONFIG),
-    ("ansible_ssh_extra_args", &[""], SSH_CONFIG),
-    ("ansible_ssh_args", &[""], SSH_CONFIG),
-    ("ansible_ssh_executable", &["ssh"], "leave it out: skep speaks SSH itself"),
-    ("ansible_connection", &["ssh", "smart", "paramiko"], "leave it out: hosts are reached by SSH"),
-    ("ansible_become_method", &["sudo"], "leave it out: root is become through sudo"),
-];
-
-const SSH_CONFIG: &str = "put it into ~/.ssh/config, which holds here too; for `-J` there is the key `jump`";
-
-fn unheeded(key: &Node, value: &Node) -> Option<Error> {
-    let (name, harmless, hint) = UNHEEDED.iter().find(|(name, ..)| key.as_str() == Some(name))?;
-    let harmless = harmless.contains(&value.as_str().unwrap_or_default());
-    (!harmless).then(|| Error::at(&key.at, format!("`{name}` is not heeded here")).with_hint(*hint))
-}
-
-/// What others call a connection key.
-const OTHERWISE: [(&str, &str); 14] = [
-    ("username", "user"),
-    ("ssh_user", "user"),
-    ("ssh_port", "port"),
-    ("ssh_host", "address"),
-    ("passwd", "password"),
-    ("ssh_password", "password"),
-    ("keyfile", "identity_file"),
-    ("key_file", "identity_file"),
-    ("ssh_key", "identity_file"),
-    ("private_key", "identity_file"),
-    ("proxy_jump", "jump"),
-    ("proxyjump", "jump"),
-    ("sudo", "become"),
-    ("sudo_password", "become_password"),
-];
-
-/// The key that another tool's name means, or a short one whose letters were swapped: `prot`.
-fn meant(name: &str) -> Option<&'static str> {
-    let lower = name.to_lowercase().replace('-', "_");
-    let letters = |word: &str| {
-        let mut letters: Vec<char> = word.chars().collect();
-        letters.sort_unstable();
-        letters
-    };
-    let swapped = |ours: &&str| ours.len() <= 5 && letters(ours) == letters(&lower);
-    let ours = CONNECTION.iter().map(|(ours, _)| *ours).find(swapped);
-    ours.or_else(|| OTHERWISE.iter().find(|(theirs, _)| *theirs == lower).map(|(_, ours)| *ours))
-}
-
-/// A variable that is all but called like a connection key is meant to be one: `adress` would connect to the host's name
-/// and say nothing. Short keys are left out (`users` and `ports` are fine variables), and so is what differs more than a slip
-/// of the fingers does: `addresses`.
-fn misspelt(key: &Node) -> Option<Error> {
-    let name = key.as_str().filter(|name| canonical(name).is_none())?;
-    if let Some(near) = meant(name) {
-        let error = Error::at(&key.at, format!("unknown key `{name}`"));
-        return Some(
-            error.with_hint(format!("did you mean `{near}`? A variable needs a name that cannot be taken for it")),
-        );
+    /// What `group_vars` says of a group, which need not be written down for that.
+    pub(super) fn group_files(&mut self, name: &str, settings: Vec<Setting>) {
+        let index = self.draft(&Node::new(Value::Str(name.to_owned()), At::made_by("group_vars")));
+        self.groups[index].files = settings;
     }
-    let long = CONNECTION.iter().flat_map(|(ours, theirs)| theirs.iter().chain([ours])).filter(|known| known.len() > 5);
-    let slips = |known: &str| strsim::damerau_levenshtein(&name.to_lowercase().replace('-', "_"), known);
-    let near = long.into_iter().find(|known| slips(known) < 2)?;
-    let error = Error::at(&key.at, format!("unknown key `{name}`"));
-    Some(error.with_hint(format!("did you mean `{near}`? A variable needs a name that cannot be taken for it")))
-}
 
-/// A host may be named in several groups, but what is said of it must not differ.
-fn differs(vars: &[Var], key: &str, value: &Node) -> Option<Error> {
-    let name = canonical(key).unwrap_or(key);
-    let (_, first) = vars.iter().find(|(known, other)| known == name && other.value != value.value)?;
-    (first.at != value.at).then(|| {
-        Error::at(&value.at, format!("`{name}` of this host was given differently before"))
-            .also(&first.at, "first given here")
-            .with_hint("say it in one place; in the other groups the host's name is enough")
-    })
-}
+    /// What `host_vars` says of a host.
+    pub(super) fn host_files(&mut self, name: &str, settings: Vec<Setting>) {
+        if let Some(host) = self.host_places.get(name).copied() {
+            self.hosts[host].files = settings;
+        }
+    }
 
-/// Sets a variable under the name that it has here.
-pub(super) fn put(vars: &mut Vec<Var>, key: &str, value: &Node) {
-    let name = canonical(key).unwrap_or(key);
-    match vars.iter_mut().find(|(known, _)| known == name) {
-        Some((_, old)) => *old = value.clone(),
-        None => vars.push((name.to_owned(), value.clone())),
+    /// One thing that is said of a host alone.
+    fn host_says(&mut self, host: usize, key: &Node, value: &Node, dialect: Dialect) {
+        self.errors.extend(names::wrong(key, value, dialect));
+        let new = Setting::new(&key.scalar_text().unwrap_or_default(), value, dialect);
+        if dialect == Dialect::Ours {
+            self.errors.extend(differs(&self.hosts[host].settings, &new));
+        }
+        put(&mut self.hosts[host].settings, new);
     }
 }
 
-/// The connection key that a name means, ours or Ansible's.
-pub(super) fn canonical(name: &str) -> Option<&'static str> {
-    CONNECTION.iter().find(|(ours, theirs)| *ours == name || theirs.contains(&name)).map(|(ours, _)| *ours)
-}
-
-fn known_keys() -> impl Iterator<Item = &'static str> {
-    ["hosts", "children", "vars"].into_iter().chain(CONNECTION.iter().map(|(ours, _)| *ours))
+fn no_mapping(vars: &Node) -> Error {
+    Error::at(&vars.at, format!("what is said of a host is a mapping, not {}", vars.told()))
 }

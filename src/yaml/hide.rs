@@ -6,14 +6,29 @@ use std::borrow::Cow;
 /// the value (a comment behind it), for it must also do where the text is no YAML.
 pub(super) fn hidden(text: &str) -> Cow<'_, str> {
     let mut shown = Cow::Borrowed(text);
-    for (colon, _) in text.match_indices(':') {
-        if let Some(start) = key_before(text, colon).filter(|start| is_secret(&text[*start..colon])) {
-            let (from, to) = value(text, start, colon + 1);
+    for (sign, letter) in text.match_indices([':', '=']) {
+        if let Some(start) = key_before(text, sign).filter(|start| is_secret(&text[*start..sign])) {
+            let (from, to) = if letter == ":" { value(text, start, sign + 1) } else { assigned(text, start, sign + 1) };
             let stars = stars(&text[from..to]);
             shown.to_mut().replace_range(from..to, &stars);
         }
     }
     shown
+}
+
+/// From where to where the value of `key=value` goes: to the end of the line where it stands alone there, as in INI, else to the
+/// end of the word. A comparison is none.
+fn assigned(text: &str, key: usize, from: usize) -> (usize, usize) {
+    let line = text[..key].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[from..].find('\n').map_or(text.len(), |length| from + length);
+    let is_alone = text[line..key].trim().is_empty();
+    let start = from + text[from..end].len() - text[from..end].trim_start_matches(' ').len();
+    match text[start..].chars().next() {
+        Some('=') => (from, from),
+        _ if is_alone => (start, end),
+        Some(quote @ ('"' | '\'')) => (from, quoted(&text[start..], quote).map_or(end, |length| start + length)),
+        _ => (from, text[from..end].find(char::is_whitespace).map_or(end, |length| from + length)),
+    }
 }
 
 /// Where the word in front of a colon begins.
@@ -95,6 +110,10 @@ mod tests {
             ("a: {password: x\n y, port: 1}", "a: {password: *\n**, port: 1}"),
             ("{\"become_pass\":\"x\",\"port\":1}", "{\"become_pass\":***,\"port\":1}"),
             ("become_pasword: ä", "become_pasword: **"),
+            ("web1 ansible_password=s3cret port=1", "web1 ansible_password=****** port=1"),
+            ("web1 ansible_ssh_pass='s3 cret' a=1", "web1 ansible_ssh_pass=********* a=1"),
+            ("[all:vars]\nansible_password = s3 cret\nport=1", "[all:vars]\nansible_password = *******\nport=1"),
+            ("when: password == 'x'", "when: password == 'x'"),
             ("password: \"never closed\nport: 1", "password: *************\n*******"),
             ("path: /x\npassive: true\ncompass: n\nclass: y", "path: /x\npassive: true\ncompass: n\nclass: y"),
         ] {

@@ -3,6 +3,7 @@
 
 mod cli;
 mod floors;
+mod inventories;
 mod lab;
 mod pages;
 mod run;

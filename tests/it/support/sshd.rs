@@ -99,20 +99,12 @@ impl Sshd {
     /// A host of the inventory: this server, its key pinned.
     pub fn host(&self, name: &str) -> Host {
         Host {
-            name: name.into(),
             address: "127.0.0.1".into(),
             port: Some(self.port),
             user: Some(must("id", &["-un"])),
-            password: None,
             identity_file: Some(self.identity()),
-            jump: None,
             host_keys: vec![self.host_key().parse().unwrap()],
-            become_root: true,
-            become_user: "root".into(),
-            become_password: None,
-            private_address: None,
-            groups: Vec::new(),
-            vars: Vec::new(),
+            ..Host::named(name)
         }
     }
 

@@ -1,0 +1,96 @@
+//! How groups stand to each other: who is above whom, and whose word weighs more.
+
+use super::tree::Tree;
+use crate::yaml::Error;
+
+/// The groups of a tree, each by its place there.
+pub(super) struct Groups {
+    /// Of each group: itself and those above it, `all` left out, in the order of the tree.
+    pub above: Vec<Vec<usize>>,
+    /// Of each group: how much its word weighs; `all`'s the least.
+    pub rank: Vec<usize>,
+}
+
+impl Groups {
+    /// Puts them in order: by depth, then by priority, then by name, as Ansible does. Who is his own descendant is a mistake.
+    pub fn of(tree: &mut Tree) -> Self {
+        let parents = parents(tree);
+        let sorted = sorted(tree, &parents);
+        let all = place(tree, "all");
+        let (mut above, mut depth) = (vec![Vec::new(); parents.len()], vec![0; parents.len()]);
+        for index in sorted {
+            let mut way: Vec<usize> = parents[index].iter().flat_map(|parent| above[*parent].clone()).collect();
+            way.extend((all != Some(index)).then_some(index));
+            way.sort_unstable();
+            way.dedup();
+            above[index] = way;
+            let deepest = parents[index].iter().map(|parent| depth[*parent] + 1).max();
+            depth[index] = deepest.unwrap_or(usize::from(all != Some(index)));
+        }
+        Self { above, rank: ranks(tree, &depth) }
+    }
+}
+
+fn place(tree: &Tree, name: &str) -> Option<usize> {
+    tree.groups.iter().position(|group| group.name() == name)
+}
+
+fn ranks(tree: &Tree, depth: &[usize]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..depth.len()).collect();
+    order.sort_by_key(|index| (depth[*index], tree.groups[*index].priority, tree.groups[*index].name()));
+    let mut rank = vec![0; depth.len()];
+    order.into_iter().enumerate().for_each(|(weight, index)| rank[index] = weight);
+    rank
+}
+
+/// Whose children each group is. `all` is above whoever has nobody else above him.
+fn parents(tree: &Tree) -> Vec<Vec<usize>> {
+    let mut parents = vec![Vec::new(); tree.groups.len()];
+    for (parent, group) in tree.groups.iter().enumerate() {
+        group.children.iter().for_each(|child| parents[*child].push(parent));
+    }
+    if let Some(all) = place(tree, "all") {
+        let orphans = (0..parents.len()).filter(|index| *index != all && parents[*index].is_empty());
+        orphans.collect::<Vec<_>>().into_iter().for_each(|index| parents[index].push(all));
+    }
+    parents
+}
+
+/// The groups, parents before children. Those of which nobody can come first go in a circle.
+fn sorted(tree: &mut Tree, parents: &[Vec<usize>]) -> Vec<usize> {
+    let mut children = vec![Vec::new(); parents.len()];
+    for (child, above) in parents.iter().enumerate() {
+        above.iter().for_each(|parent| children[*parent].push(child));
+    }
+    let sorted = peeled(parents, &children);
+    let from_below = peeled(&children, parents);
+    let is_known = flags(parents.len(), sorted.iter().chain(&from_below));
+    for group in is_known.iter().zip(&tree.groups).filter(|(known, _)| !**known).map(|(_, group)| group) {
+        let message = format!("group `{}` is its own descendant", group.name());
+        tree.errors.push(
+            Error::at(&group.name.at, message).with_hint("take it out of the `children` of one of its descendants"),
+        );
+    }
+    sorted
+}
+
+/// Takes away, again and again, who has nobody (left) before him.
+fn peeled(before: &[Vec<usize>], after: &[Vec<usize>]) -> Vec<usize> {
+    let mut open: Vec<usize> = before.iter().map(Vec::len).collect();
+    let mut sorted: Vec<usize> = (0..open.len()).filter(|index| open[*index] == 0).collect();
+    let mut next = 0;
+    while let Some(index) = sorted.get(next).copied() {
+        next += 1;
+        for follower in &after[index] {
+            open[*follower] -= 1;
+            sorted.extend((open[*follower] == 0).then_some(*follower));
+        }
+    }
+    sorted
+}
+
+fn flags<'a>(count: usize, set: impl Iterator<Item = &'a usize>) -> Vec<bool> {
+    let mut flags = vec![false; count];
+    set.for_each(|index| flags[*index] = true);
+    flags
+}

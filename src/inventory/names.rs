@@ -1,0 +1,130 @@
+//! What keys are called: ours, Ansible's, and what is written by a slip of the fingers.
+
+use super::layers::Setting;
+use crate::yaml::{Error, Node};
+
+/// What a key of a host, a group or `vars` is called here, and by Ansible.
+const CONNECTION: [(&str, &[&str]); 11] = [
+    ("address", &["ansible_host", "ansible_ssh_host"]),
+    ("port", &["ansible_port", "ansible_ssh_port"]),
+    ("user", &["ansible_user", "ansible_ssh_user"]),
+    ("password", &["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"]),
+    ("identity_file", &["ansible_ssh_private_key_file", "ansible_private_key_file"]),
+    ("jump", &[]),
+    ("host_key", &[]),
+    ("become", &["ansible_become"]),
+    ("become_user", &["ansible_become_user"]),
+    ("become_password", &["ansible_become_password", "ansible_become_pass"]),
+    ("private_address", &["advertise"]),
+];
+
+/// The number that Ansible orders groups of one depth by; it is no variable.
+pub(super) const PRIORITY: &str = "ansible_group_priority";
+
+/// Whose names connection keys have in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Ours, and Ansible's.
+    Ours,
+    /// Ansible's alone: the text is of a form that only Ansible has, and there `port` and `user` are variables like any other.
+    Ansibles,
+}
+
+impl Dialect {
+    /// The connection key that a name means.
+    pub fn key(self, name: &str) -> Option<&'static str> {
+        let is_ours = |ours: &str| self == Self::Ours && ours == name;
+        CONNECTION.iter().find(|(ours, theirs)| is_ours(ours) || theirs.contains(&name)).map(|(ours, _)| *ours)
+    }
+}
+
+/// What may stand in a group.
+pub(super) fn of_groups() -> impl Iterator<Item = &'static str> {
+    ["hosts", "children", "vars"].into_iter().chain(CONNECTION.iter().map(|(ours, _)| *ours))
+}
+
+/// What is wrong with the name that something is set by, if anything.
+pub(super) fn wrong(key: &Node, value: &Node, dialect: Dialect) -> Option<Error> {
+    unheeded(key, value).or_else(|| match dialect {
+        Dialect::Ours => misspelt(key),
+        Dialect::Ansibles => misspelt(key).filter(|_| key.as_str().is_some_and(|name| name.starts_with("ansible"))),
+    })
+}
+
+/// What Ansible would reach the host by, and nobody does here, but for values that change nothing: to pass over it would be
+/// to go another way.
+const UNHEEDED: [(&str, &[&str], &str); 6] = [
+    ("ansible_ssh_common_args", &[""], SSH_CONFIG),
+    ("ansible_ssh_extra_args", &[""], SSH_CONFIG),
+    ("ansible_ssh_args", &[""], SSH_CONFIG),
+    ("ansible_ssh_executable", &["ssh"], "leave it out: skep speaks SSH itself"),
+    ("ansible_connection", &["ssh", "smart", "paramiko"], "leave it out: hosts are reached by SSH"),
+    ("ansible_become_method", &["sudo"], "leave it out: root is become through sudo"),
+];
+
+const SSH_CONFIG: &str = "put it into ~/.ssh/config, which holds here too; for `-J` there is the key `jump`";
+
+fn unheeded(key: &Node, value: &Node) -> Option<Error> {
+    let (name, harmless, hint) = UNHEEDED.iter().find(|(name, ..)| key.as_str() == Some(name))?;
+    let harmless = harmless.contains(&value.as_str().unwrap_or_default());
+    (!harmless).then(|| Error::at(&key.at, format!("`{name}` is not heeded here")).with_hint(*hint))
+}
+
+/// What others call a connection key.
+const OTHERWISE: [(&str, &str); 14] = [
+    ("username", "user"),
+    ("ssh_user", "user"),
+    ("ssh_port", "port"),
+    ("ssh_host", "address"),
+    ("passwd", "password"),
+    ("ssh_password", "password"),
+    ("keyfile", "identity_file"),
+    ("key_file", "identity_file"),
+    ("ssh_key", "identity_file"),
+    ("private_key", "identity_file"),
+    ("proxy_jump", "jump"),
+    ("proxyjump", "jump"),
+    ("sudo", "become"),
+    ("sudo_password", "become_password"),
+];
+
+/// The key that another tool's name means, or a short one whose letters were swapped: `prot`.
+fn meant(name: &str) -> Option<&'static str> {
+    let lower = name.to_lowercase().replace('-', "_");
+    let letters = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let swapped = |ours: &&str| ours.len() <= 5 && letters(ours) == letters(&lower);
+    let ours = CONNECTION.iter().map(|(ours, _)| *ours).find(swapped);
+    ours.or_else(|| OTHERWISE.iter().find(|(theirs, _)| *theirs == lower).map(|(_, ours)| *ours))
+}
+
+/// A variable that is all but called like a connection key is meant to be one: `adress` would connect to the host's name
+/// and say nothing. Short keys are left out (`users` and `ports` are fine variables), and so is what differs more than a slip
+/// of the fingers does: `addresses`.
+fn misspelt(key: &Node) -> Option<Error> {
+    let name = key.as_str().filter(|name| Dialect::Ours.key(name).is_none())?;
+    if let Some(near) = meant(name) {
+        return Some(unknown(key, near));
+    }
+    let long = CONNECTION.iter().flat_map(|(ours, theirs)| theirs.iter().chain([ours])).filter(|known| known.len() > 5);
+    let slips = |known: &str| strsim::damerau_levenshtein(&name.to_lowercase().replace('-', "_"), known);
+    long.into_iter().find(|known| slips(known) < 2).map(|near| unknown(key, near))
+}
+
+fn unknown(key: &Node, near: &str) -> Error {
+    let error = Error::at(&key.at, format!("unknown key `{}`", key.as_str().unwrap_or_default()));
+    error.with_hint(format!("did you mean `{near}`? A variable needs a name that cannot be taken for it"))
+}
+
+/// A host may be named in several groups, but what is said of it must not differ.
+pub(super) fn differs(known: &[Setting], new: &Setting) -> Option<Error> {
+    let first = known.iter().find(|known| known.means(new) && known.node.value != new.node.value)?;
+    (first.node.at != new.node.at).then(|| {
+        Error::at(&new.node.at, format!("`{}` of this host was given differently before", new.meaning()))
+            .also(&first.node.at, "first given here")
+            .with_hint("say it in one place; in the other groups the host's name is enough")
+    })
+}

@@ -1,0 +1,97 @@
+//! Ansible's inventories as they are: hosts, groups and variables are those that `ansible-inventory --list` tells of. What it
+//! said of each folder is kept there; `tests/it/inventories/record` asks it anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value as Json, json};
+use skep::inventory::{Host, Inventory};
+use skep::yaml::{Node, Value};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/inventories")
+}
+
+/// The inventory of a case: what is called `hosts` or `inventory` there.
+fn inventory(case: &Path) -> PathBuf {
+    let entries = std::fs::read_dir(case).unwrap().map(|entry| entry.unwrap().path());
+    let is_one = |path: &PathBuf| {
+        let stem = path.file_stem().unwrap_or_default();
+        stem == "hosts" || stem == "inventory"
+    };
+    entries.into_iter().find(is_one).unwrap_or_else(|| panic!("{} has no inventory", case.display()))
+}
+
+fn json(node: &Node) -> Json {
+    match &node.value {
+        Value::Null => Json::Null,
+        Value::Bool(truth) => (*truth).into(),
+        Value::Int(number) => (*number).into(),
+        Value::Float(number, _) => (*number).into(),
+        Value::Str(text) => text.as_str().into(),
+        Value::List(items) => items.iter().map(json).collect(),
+        Value::Map(entries) => entries
+            .iter()
+            .map(|(key, value)| (key.as_str().unwrap().to_owned(), json(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+    }
+}
+
+/// All that is said of a host, under the names that it is written under.
+fn said(host: &Host) -> BTreeMap<String, Json> {
+    let settings = host.layers.iter().flat_map(|layer| &layer.settings);
+    settings.map(|setting| (setting.name.clone(), json(&setting.node))).collect()
+}
+
+/// Every group with its hosts, those of the groups below it included; without hosts it may be left out.
+fn groups(list: &Map<String, Json>) -> BTreeMap<String, BTreeSet<String>> {
+    fn texts<'a>(group: &'a Json, key: &str) -> impl Iterator<Item = &'a str> {
+        group[key].as_array().into_iter().flatten().map(|name| name.as_str().unwrap())
+    }
+    fn hosts(list: &Map<String, Json>, name: &str) -> BTreeSet<String> {
+        let Some(group) = list.get(name) else { return BTreeSet::new() };
+        let below = texts(group, "children").flat_map(|child| hosts(list, child));
+        texts(group, "hosts").map(str::to_owned).chain(below).collect()
+    }
+    let named = list.values().flat_map(|group| texts(group, "children")).chain(list.keys().map(String::as_str));
+    let named = named.filter(|name| !["all", "_meta"].contains(name));
+    named.map(|name| (name.to_owned(), hosts(list, name))).filter(|(_, hosts)| !hosts.is_empty()).collect()
+}
+
+fn told(inventory: &Inventory) -> Json {
+    let hosts: BTreeMap<_, _> = inventory.hosts.iter().map(|host| (host.name.clone(), said(host))).collect();
+    let groups = inventory.groups.iter().map(|group| (group.name.clone(), group.hosts.iter().cloned().collect()));
+    let groups: BTreeMap<String, BTreeSet<String>> =
+        groups.filter(|(_, hosts): &(_, BTreeSet<_>)| !hosts.is_empty()).collect();
+    json!({"hosts": hosts, "groups": groups})
+}
+
+fn recorded(case: &Path) -> Json {
+    let list = std::fs::read_to_string(case.join("list.json")).unwrap();
+    let list: Map<String, Json> = serde_json::from_str(&list).unwrap();
+    // Who has no variables is not among those that have some.
+    let all = groups(&list).into_values().flatten().map(|host| (host, json!({})));
+    let mut hosts: BTreeMap<String, Json> = all.collect();
+    hosts.extend(list["_meta"]["hostvars"].as_object().unwrap().clone());
+    json!({"hosts": hosts, "groups": groups(&list)})
+}
+
+#[test]
+fn ansibles_inventories_mean_what_they_mean_to_ansible() {
+    let cases = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let mut cases: Vec<PathBuf> = cases.filter(|path| path.is_dir()).collect();
+    cases.sort();
+    assert!(cases.len() >= 12, "{cases:?}");
+    for case in cases {
+        let inventory =
+            Inventory::load(&inventory(&case)).unwrap_or_else(|errors| panic!("{}\n{errors}", case.display()));
+        let (ours, theirs) = (told(&inventory), recorded(&case));
+        for part in ["hosts", "groups"] {
+            let names = ours[part].as_object().unwrap().keys().chain(theirs[part].as_object().unwrap().keys());
+            for name in names {
+                assert_eq!(ours[part][name], theirs[part][name], "{}: {part}: {name}", case.display());
+            }
+        }
+    }
+}
