@@ -3,6 +3,7 @@
 //! Undefined is always an error. Booleans print as YAML writes them, lists and mappings as JSON. Errors stand at the very
 //! place in the YAML and never show a value: it may be a secret.
 
+mod compiled;
 mod convert;
 pub mod duration;
 mod filters;
@@ -19,6 +20,7 @@ use minijinja::{Environment, Error as Fault, ErrorKind, Output, State, Undefined
 
 use crate::yaml::{At, Error, Hole, Node, Value, map_strings};
 
+pub use compiled::learn;
 pub use convert::to_jinja;
 pub use filters::to_json;
 pub use size::size;
@@ -149,14 +151,13 @@ fn text_unchanged(text: &str, value: &Jinja) -> bool {
 
 /// Renders a text to a text, whatever it is made of.
 pub fn render_text(text: &str, at: &At, context: &Jinja) -> Result<String, Unresolved> {
-    let rendered = ENGINE.template_from_str(text).and_then(|template| template.render(context.clone()));
-    let rendered = rendered.map_err(|fault| Unresolved::of(fault, text, at))?;
+    let rendered = compiled::render(text, context).map_err(|fault| Unresolved::of(fault, text, at))?;
     if rendered.len() > LARGEST { Err(too_large(at).into()) } else { Ok(rendered) }
 }
 
 /// The value of a bare expression; undefined is an error.
 pub fn evaluate(text: &str, at: &At, context: &Jinja) -> Result<Jinja, Unresolved> {
-    let value = ENGINE.compile_expression(text).and_then(|expr| expr.eval(context.clone()));
+    let value = compiled::expression(text).and_then(|expression| expression.eval(context.clone()));
     match value.map_err(|fault| Unresolved::of(fault, text, at))? {
         value if value.is_undefined() => Err(Unresolved::undefined(text.trim(), &place(at, text, None))),
         value if value.as_str().is_some_and(|text| text.len() > LARGEST) => Err(too_large(at).into()),

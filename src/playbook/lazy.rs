@@ -51,6 +51,9 @@ impl Object for Lazy {
     }
 
     fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Jinja> {
+        if let Some(asked) = &self.scope.asked {
+            locked(asked).insert(name.to_owned());
+        }
         self.builtin(name).or_else(|| self.variable(name))
     }
 

@@ -3,9 +3,9 @@
 //! From weak to strong: the playbook's variables (defaults), the inventory's, the play's, the step's, what earlier steps
 //! registered, and `-e`. [`BUILTIN`] names belong to the language and cannot be variables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use minijinja::Value as Jinja;
 
@@ -71,7 +71,12 @@ pub struct Scope {
     pub(super) step_vars: Vars,
     pub(super) item: Option<Jinja>,
     pub(super) sight: Option<Arc<dyn Look>>,
+    /// Notes the names that are asked for.
+    pub(super) asked: Option<Asked>,
 }
+
+/// The names that expressions have asked for of their own host.
+pub(super) type Asked = Arc<Mutex<BTreeSet<String>>>;
 
 impl Scope {
     /// The scope of a host in a play; [`Step::resolve`] adds what belongs to the step.
@@ -85,7 +90,18 @@ impl Scope {
         let (world, known) = (world.clone(), known.clone());
         let none = Vars::default();
         let (play_vars, step_vars) = (none.clone(), none);
-        Self { world, known, host: None, play: None, hosts: None, play_vars, step_vars, item: None, sight: None }
+        Self {
+            world,
+            known,
+            host: None,
+            play: None,
+            hosts: None,
+            play_vars,
+            step_vars,
+            item: None,
+            sight: None,
+            asked: None,
+        }
     }
 
     /// The same, where expressions may look at hosts; without it nothing that must be read is known.
@@ -177,6 +193,21 @@ impl Scope {
     fn suggest(&self, error: Unresolved) -> Unresolved {
         let names = self.names();
         error.suggest(names.iter().map(String::as_str))
+    }
+
+    /// Whether a name means something on every host.
+    pub(super) fn knows_everywhere(&self, name: &str) -> bool {
+        let mut layers = [&self.world.extra, &self.step_vars, &self.play_vars, &self.world.defaults].into_iter();
+        BUILTIN.contains(&name) || layers.any(|vars| held(vars, name).is_some())
+    }
+
+    /// Whether what a name means on two hosts is the same.
+    pub(super) fn means_the_same(&self, name: &str, one: &Host, other: &Host) -> bool {
+        match name {
+            "host" | "index" | "inventory_hostname" => false,
+            "facts" => self.known.facts.get(&one.name) == self.known.facts.get(&other.name),
+            _ => find(&one.vars, name).map(|node| &node.value) == find(&other.vars, name).map(|node| &node.value),
+        }
     }
 
     /// Every name that means something here.

@@ -9,6 +9,16 @@ use crate::vault::Sealed;
 use crate::yaml::{Errors, Node};
 
 impl Playbook {
+    /// Compiles what will be rendered on many hosts.
+    pub(super) fn learn(&self, hosts: &[Arc<Host>]) {
+        let plays = self.plays.iter().map(|play| &play.vars);
+        let layers = plays.chain(self.steps().map(|step| &step.vars)).chain([&self.vars]);
+        let nodes = layers.flat_map(|vars| vars.iter()).filter_map(|(_, var)| var.node());
+        let nodes = nodes.chain(hosts.iter().flat_map(|host| &host.vars).map(|(_, node)| node));
+        let texts = nodes.flat_map(expr::texts).map(|(text, _)| text);
+        expr::learn(texts.chain(self.steps().flat_map(Step::texts)));
+    }
+
     /// The secrets that the steps with these ids may come to need, of the playbook and of the inventory, each once.
     ///
     /// # Errors

@@ -1,14 +1,18 @@
 //! What can be known to be wrong without contacting anyone.
 
 mod names;
+mod owners;
 mod registers;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
+use owners::Owners;
 use registers::Registers;
 
+use super::scope::Asked;
 use super::{Ground, Job, Known, Play, Playbook, Scope, Step, Var, Vars, facts, files, scope};
 use crate::actions::{Object, TABLE, Target, peers};
 use crate::expr::Unresolved;
@@ -34,7 +38,7 @@ pub fn check(playbook: &Playbook, hosts: &[Arc<Host>], extra: &Vars) -> Result<(
         errors,
         registers: Registers::of(playbook),
         looked_up: looked_up(playbook),
-        owners: HashMap::new(),
+        owners: Owners::default(),
     };
     for play in &playbook.plays {
         check.placed(&play.hosts);
@@ -52,6 +56,7 @@ pub fn check(playbook: &Playbook, hosts: &[Arc<Host>], extra: &Vars) -> Result<(
 /// A file that cannot be read or is not YAML; every mistake, in the order of the text.
 pub fn read(path: &Path, hosts: &[Arc<Host>], extra: &Vars) -> Result<Playbook, Errors> {
     let (playbook, Errors(mut errors)) = Playbook::load(&yaml::read(path)?, TABLE, files::RUN)?;
+    playbook.learn(hosts);
     errors.extend(check(&playbook, hosts, extra).err().map(|more| more.0).unwrap_or_default());
     Errors(once(errors)).in_order().or(playbook)
 }
@@ -64,8 +69,26 @@ struct Check<'a> {
     registers: Registers<'a>,
     /// What lookups define.
     looked_up: BTreeSet<&'a str>,
-    /// The step that owns a thing on a host, and with what parameters.
-    owners: HashMap<(String, Object), (&'a Step, String)>,
+    owners: Owners<'a>,
+}
+
+/// A step as it was evaluated on one host.
+struct Evaluated {
+    host: Arc<Host>,
+    /// The names that it asked for: where they mean the same, it is the same.
+    names: BTreeSet<String>,
+    /// What it owns, asked for with what parameters, and where, if not on the host itself.
+    owns: Vec<(Object, u64, Option<String>)>,
+}
+
+/// So many different forms of a step are remembered.
+const ALIKE: usize = 8;
+
+/// What was asked for, for comparing.
+fn digest(job: &Job) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    format!("{:?}", job.action).hash(&mut hasher);
+    hasher.finish()
 }
 
 impl<'a> Check<'a> {
@@ -77,15 +100,33 @@ impl<'a> Check<'a> {
             Some(pattern) => self.placed(pattern),
             None => self.scope().hosts(&play.hosts).unwrap_or_default(),
         };
-        for host in &hosts {
-            let scope = Scope::new(&self.world, &self.known, host, play).in_step(step);
-            self.variables(step, &scope);
-        }
-        let sound = self.errors.len() == before;
-        for host in hosts.iter().filter(|_| sound) {
-            self.evaluated(play, step, host);
+        self.variables(play, step, &hosts);
+        if self.errors.len() == before {
+            self.everywhere(play, step, &hosts);
         }
         self.registers.had_its_turn(step, &hosts);
+    }
+
+    /// Evaluates the step on each host, but for those that it cannot tell from one that it was evaluated on.
+    fn everywhere(&mut self, play: &Play, step: &'a Step, hosts: &[Arc<Host>]) {
+        let mut memo: Vec<Evaluated> = Vec::new();
+        for host in hosts {
+            let scope = Scope::new(&self.world, &self.known, host, play);
+            let known = memo
+                .iter()
+                .position(|known| known.names.iter().all(|name| scope.means_the_same(name, &known.host, host)));
+            let at = known.unwrap_or_else(|| {
+                memo.push(self.evaluated(step, host, scope));
+                memo.len() - 1
+            });
+            for (object, asked, on) in &memo[at].owns {
+                self.owners.take(step, on.as_ref().unwrap_or(&host.name), object, *asked, &mut self.errors);
+            }
+            // Steps that are another thing on each host are not looked for.
+            if memo.len() > ALIKE {
+                memo.remove(0);
+            }
+        }
     }
 
     fn scope(&self) -> Scope {
@@ -103,14 +144,24 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Every name in the step's templates must mean something on this host.
-    fn variables(&mut self, step: &Step, scope: &Scope) {
-        let mut names: BTreeSet<String> = scope.names().into_iter().collect();
-        names.extend(self.registers.on(scope).map(str::to_owned));
-        for (name, at) in names::of_step(step).into_iter().filter(|(name, _)| !names.contains(name)) {
-            let known = names.iter().map(String::as_str);
-            let error = self.registers.missing(&name, &at);
-            self.errors.push(error.unwrap_or_else(|| names::undefined(&name, &at, known, scope)));
+    /// Every name in the step's templates must mean something on each host.
+    fn variables(&mut self, play: &Play, step: &Step, hosts: &[Arc<Host>]) {
+        let Some(first) = hosts.first() else { return };
+        let of = |world, known, host| Scope::new(world, known, host, play).in_step(step);
+        let scope = of(&self.world, &self.known, first);
+        let wanted = names::of_step(step).into_iter().filter(|(name, _)| !scope.knows_everywhere(name));
+        for (name, at) in wanted {
+            let lacks = |host: &&Arc<Host>| {
+                !host.vars.iter().any(|(known, _)| *known == name) && !self.registers.has(&name, host)
+            };
+            let Some(host) = hosts.iter().find(lacks) else { continue };
+            let error = self.registers.missing(&name, &at).unwrap_or_else(|| {
+                let scope = of(&self.world, &self.known, host);
+                let names =
+                    scope.names().into_iter().chain(self.registers.on(host).map(str::to_owned)).collect::<Vec<_>>();
+                names::undefined(&name, &at, names.iter().map(String::as_str), &scope)
+            });
+            self.errors.push(error);
         }
     }
 
@@ -130,15 +181,26 @@ impl<'a> Check<'a> {
     }
 
     /// Evaluates the step as a run would. What only a run can know is no mistake.
-    fn evaluated(&mut self, play: &Play, step: &'a Step, host: &Arc<Host>) {
-        match step.resolve(&Scope::new(&self.world, &self.known, host, play)) {
-            Ok(jobs) => jobs.iter().for_each(|job| {
-                self.owned(step, host, job);
-                self.peers(step, host, job);
-            }),
-            Err(Unresolved::Invalid(error)) => self.errors.push(*error),
-            Err(Unresolved::Undefined { name, error }) if !self.comes_later(&name) => self.errors.push(*error),
-            Err(Unresolved::Undefined { .. }) => {}
+    fn evaluated(&mut self, step: &'a Step, host: &Arc<Host>, scope: Scope) -> Evaluated {
+        let asked = Asked::default();
+        let jobs = match step.resolve(&Scope { asked: Some(asked.clone()), ..scope }) {
+            Ok(jobs) => jobs,
+            Err(error) => {
+                self.unresolved(error);
+                Vec::new()
+            }
+        };
+        jobs.iter().for_each(|job| self.peers(step, host, job));
+        let owns = jobs.into_iter().filter_map(|job| Some((job.action.object()?, digest(&job), job.on))).collect();
+        let names = std::mem::take(&mut *asked.lock().unwrap_or_else(PoisonError::into_inner));
+        Evaluated { host: host.clone(), names, owns }
+    }
+
+    fn unresolved(&mut self, error: Unresolved) {
+        match error {
+            Unresolved::Invalid(error) => self.errors.push(*error),
+            Unresolved::Undefined { name, error } if !self.comes_later(&name) => self.errors.push(*error),
+            Unresolved::Undefined { .. } => {}
         }
     }
 
@@ -149,35 +211,19 @@ impl<'a> Check<'a> {
         known_by_run || self.registers.all().any(|name| name == root) || self.looked_up.contains(root)
     }
 
-    /// One object, one step.
-    fn owned(&mut self, step: &'a Step, host: &Host, job: &Job) {
-        let Some(object) = job.action.object() else { return };
-        let told = match object.name.as_str() {
-            "" => object.kind.to_owned(),
-            name => format!("{} `{name}`", object.kind),
-        };
-        let place = job.on.clone().unwrap_or_else(|| host.name.clone());
-        let asked = format!("{:?}", job.action);
-        let (first, before) = self.owners.entry((place, object)).or_insert((step, asked.clone()));
-        if first.id != step.id && *before != asked {
-            let message = format!("two steps own {told} on the same host and ask for different things");
-            let error = Error::at(&step.named_at, message).also(&first.named_at, "the first is here");
-            self.errors
-                .push(error.with_hint(
-                    "each run would change it twice: make one step of them, or let each have its own hosts",
-                ));
-        }
-    }
-
     /// The hosts that parameters name must be there.
     fn peers(&mut self, step: &Step, host: &Arc<Host>, job: &Job) {
+        let named = job.action.peers();
+        if named.is_empty() {
+            return;
+        }
         let on = Target {
             host: host.clone(),
             hosts: self.world.inventory.hosts.clone(),
             leader: self.known.leader.clone(),
             folder: self.world.folder.clone(),
         };
-        for (key, pattern) in job.action.peers() {
+        for (key, pattern) in named {
             if let Err(wrong) = peers(&on, pattern) {
                 let at = step.params.get(key).map_or(&step.at, |node| &node.at);
                 let error = Error::at(at, wrong.why);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::expr;
 use crate::inventory::Host;
-use crate::playbook::{Playbook, Scope, Step};
+use crate::playbook::{Playbook, Step};
 use crate::yaml::{At, Error};
 
 /// The names that are registered, and as far as the steps were gone through, where.
@@ -32,11 +32,15 @@ impl<'a> Registers<'a> {
         self.by.keys().copied()
     }
 
-    /// The names that are there on the scope's host by now. What a step registers that cannot be read may be anywhere.
-    pub fn on(&self, scope: &Scope) -> impl Iterator<Item = &str> {
-        let host = scope.host.as_ref().map(|host| host.name.clone()).unwrap_or_default();
-        let broken = self.by.iter().filter(|(_, step)| step.is_none()).map(|(name, _)| *name);
-        self.on.iter().filter(move |(_, hosts)| hosts.contains(&host)).map(|(name, _)| *name).chain(broken)
+    /// Whether a name is there on a host by now. What a step registers that cannot be read may be anywhere.
+    pub fn has(&self, name: &str, host: &Host) -> bool {
+        let broken = || self.by.get(name).is_some_and(Option::is_none);
+        self.on.get(name).is_some_and(|hosts| hosts.contains(&host.name)) || broken()
+    }
+
+    /// The names that are there.
+    pub fn on(&self, host: &Host) -> impl Iterator<Item = &str> {
+        self.all().filter(|name| self.has(name, host))
     }
 
     pub fn had_its_turn(&mut self, step: &'a Step, hosts: &[Arc<Host>]) {
@@ -55,7 +59,8 @@ impl<'a> Registers<'a> {
         };
         let first = hosts.first()?;
         // Without the host's name: it may be one of many.
-        let message = format!("`{name}` is not registered on every host of this step: `{}` is not for all of them", step.id);
+        let message =
+            format!("`{name}` is not registered on every host of this step: `{}` is not for all of them", step.id);
         let error = Error::at(&place, message).also(&step.named_at, "it is registered here");
         Some(error.with_hint(format!(
             "another host's is `host('{first}').{name}`; `default(…)` says what holds where there is none"
