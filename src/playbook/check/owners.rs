@@ -24,9 +24,11 @@ impl<'a> Owners<'a> {
             self.0.insert(object.clone(), Vec::new());
         }
         let Some(owners) = self.0.get_mut(object) else { return };
-        let other =
-            |owner: &&Owner<'_>| owner.step.id != step.id && owner.asked != asked && owner.places.contains(place);
-        errors.extend(owners.iter().find(other).map(|owner| conflict(object, owner.step, step)));
+        // The first one holds it: with whom all that come after are compared.
+        if let Some(first) = owners.iter().find(|owner| owner.step.id != step.id && owner.places.contains(place)) {
+            errors.extend((first.asked != asked).then(|| conflict(object, first.step, step)));
+            return;
+        }
         match owners.iter_mut().find(|owner| owner.step.id == step.id && owner.asked == asked) {
             Some(owner) => drop(owner.places.insert(place.to_owned())),
             None => owners.push(Owner { step, asked, places: HashSet::from([place.to_owned()]) }),
