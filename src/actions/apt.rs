@@ -26,9 +26,11 @@ fn until_free(command: &str, locks: &[&str], otherwise: &str) -> String {
     format!("until {command}; do {} || {otherwise}; sleep 1; done", held.join(" || "))
 }
 
-/// `DPkg::Lock::Timeout` does not cover the lists: whoever holds their lock is waited for here.
+/// `DPkg::Lock::Timeout` does not cover the lists: whoever holds their lock is waited for here. A source that cannot be reached
+/// is an error, or it would seem that nothing is known there; what the others told counts all the same.
 pub(super) fn update() -> Command {
-    quiet(Command::sh(until_free(&get().arg("update").masked(), &[&format!("{LISTS}/lock")], "exit 1")))
+    let update = get().syntax("-o APT::Update::Error-Mode=any update");
+    quiet(Command::sh(until_free(&update.masked(), &[&format!("{LISTS}/lock")], "exit 1")))
 }
 
 /// Installs, keeping settings that were edited. A held package or an older version is what was asked for by its version.
@@ -36,6 +38,22 @@ pub(super) fn install(packages: &[String], pinned: bool) -> Command {
     let asked: &[&str] = if pinned { &["--allow-change-held-packages", "--allow-downgrades"] } else { &[] };
     let keep = "install --no-install-recommends -o Dpkg::Options::=--force-confold";
     get().syntax(keep).args(asked.iter().copied()).args(packages)
+}
+
+/// Installs as an administrator would who wants nothing removed for it: settings that were edited are kept.
+pub(super) fn add(options: &[&str], packages: &[String]) -> Command {
+    let keep = "install --no-remove -o Dpkg::Options::=--force-confold";
+    get().syntax(keep).args(options.iter().copied()).args(packages)
+}
+
+/// Removes packages; their settings stay.
+pub(super) fn remove(packages: &[String]) -> Command {
+    get().args(["remove", "--allow-change-held-packages"]).args(packages)
+}
+
+/// Tells what [`remove`] would do.
+pub(super) fn removal(packages: &[String]) -> Probe {
+    Probe::new(format!("export LC_ALL=C; {} --simulate", remove(packages).masked())).within(60)
 }
 
 /// Carries on what a run that was cut left half done. dpkg itself waits for no lock.
@@ -47,6 +65,10 @@ fn repair() -> Command {
 
 pub(super) fn hold(packages: &[String]) -> Command {
     Command::new("apt-mark").arg("hold").args(packages)
+}
+
+pub(super) fn unhold(packages: &[String]) -> Command {
+    Command::new("apt-mark").arg("unhold").args(packages)
 }
 
 /// Prints what dpkg left half done: packages by `dpkg --audit`, and its journal.
@@ -112,6 +134,70 @@ impl Known {
 
     pub(super) fn of<'a>(&'a self, package: &'a str) -> impl Iterator<Item = &'a str> {
         self.versions.iter().filter(move |(name, _)| name == package).map(|(_, version)| version.as_str())
+    }
+}
+
+/// What apt would install of these packages, `fresh` where its lists are from today and newer than every source that it is
+/// told of, and `just` where they were brought up to date in the last ten minutes.
+pub(super) fn policy(packages: &[String]) -> Probe {
+    let partial = format!("{LISTS}/partial");
+    let newer = format!("find /etc/apt/sources.list /etc/apt/sources.list.d -newer {partial} 2>/dev/null");
+    let of = |age: u32| format!("[ -n \"$(find {partial} -maxdepth 0 -mmin -{age})\" ] && [ -z \"$({newer})\" ]");
+    let (fresh, just) = (of(1440), of(10));
+    let line = format!("{fresh} && echo fresh; {just} && echo just; true");
+    Probe::new(format!("export LC_ALL=C; apt-cache policy {} || exit; {line}", packages.join(" "))).within(60)
+}
+
+/// What apt would do about packages: what [`policy`] told.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Policy {
+    /// Whether its lists are new enough to lean on.
+    pub fresh: bool,
+    /// Whether another look at its sources would hardly tell more.
+    pub just: bool,
+    /// By package: what it would install, and all the versions it knows, newest first.
+    choices: Vec<(String, Option<String>, Vec<String>)>,
+}
+
+impl Policy {
+    pub(super) fn parse(text: &str) -> Self {
+        let mut policy = Self::default();
+        for line in text.lines() {
+            policy.line(line);
+        }
+        policy
+    }
+
+    /// `hello:`, `  Candidate: 2.10-3`, ` *** 2.10-3 500`; further in stand the sources of a version.
+    fn line(&mut self, line: &str) {
+        if let Some(name) = line.strip_suffix(':').filter(|name| !name.starts_with(' ')) {
+            return self.choices.push((name.to_owned(), None, Vec::new()));
+        }
+        let Some((_, candidate, versions)) = self.choices.last_mut().filter(|_| line.starts_with(' ')) else {
+            self.fresh |= line == "fresh";
+            self.just |= line == "just";
+            return;
+        };
+        if let Some(version) = line.strip_prefix("  Candidate: ") {
+            *candidate = Some(version.to_owned()).filter(|version| version != "(none)");
+        }
+        let version = line.strip_prefix(" *** ").or_else(|| line.strip_prefix("     "));
+        let version = version.filter(|rest| !rest.starts_with(' ')).and_then(|rest| rest.split(' ').next());
+        versions.extend(version.map(str::to_owned));
+    }
+
+    fn choice(&self, package: &str) -> Option<&(String, Option<String>, Vec<String>)> {
+        self.choices.iter().find(|(name, ..)| name == package)
+    }
+
+    /// What it would install.
+    pub(super) fn candidate(&self, package: &str) -> Option<&str> {
+        self.choice(package).and_then(|(_, candidate, _)| candidate.as_deref())
+    }
+
+    /// The versions that it knows, newest first.
+    pub(super) fn versions(&self, package: &str) -> impl Iterator<Item = &str> {
+        self.choice(package).into_iter().flat_map(|(_, _, versions)| versions).map(String::as_str)
     }
 }
 

@@ -12,6 +12,7 @@ mod hints;
 mod image;
 mod line;
 mod network;
+mod package;
 mod peers;
 pub mod put;
 mod ready;
@@ -359,6 +360,7 @@ pub const TABLE: &[Kind] = &[
     line_row::<docker::Docker>("docker"),
     row::<docker_engine::DockerEngine>("docker_engine"),
     row::<file::File>("file"),
+    row::<package::Package>("package"),
     row::<ready::Ready>("ready"),
     row::<reboot::Reboot>("reboot"),
     line_row::<shell::Shell>("shell"),
