@@ -19,6 +19,7 @@ mod ready;
 mod reboot;
 mod shell;
 mod swarm;
+mod systemd;
 #[cfg(test)]
 pub mod testing;
 mod values;
@@ -365,6 +366,7 @@ pub const TABLE: &[Kind] = &[
     row::<reboot::Reboot>("reboot"),
     line_row::<shell::Shell>("shell"),
     row::<swarm::Swarm>("swarm"),
+    row::<systemd::Systemd>("systemd"),
     row::<wait_for::WaitFor>("wait_for"),
 ];
 
