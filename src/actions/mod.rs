@@ -22,6 +22,7 @@ mod swarm;
 mod systemd;
 #[cfg(test)]
 pub mod testing;
+mod user;
 mod values;
 mod wait_for;
 
@@ -367,6 +368,7 @@ pub const TABLE: &[Kind] = &[
     line_row::<shell::Shell>("shell"),
     row::<swarm::Swarm>("swarm"),
     row::<systemd::Systemd>("systemd"),
+    row::<user::User>("user"),
     row::<wait_for::WaitFor>("wait_for"),
 ];
 
