@@ -9,6 +9,7 @@ mod docker;
 mod docker_engine;
 mod file;
 mod hints;
+mod hostname;
 mod image;
 mod line;
 mod network;
@@ -358,6 +359,7 @@ pub type Check = fn(&Node, &str) -> Result<Option<Box<dyn Action>>, Vec<yaml::Er
 pub const TABLE: &[Kind] = &[
     row::<container::Container>("container"),
     row::<image::Image>("image"),
+    row::<hostname::Hostname>("hostname"),
     row::<network::Network>("network"),
     line_row::<docker::Docker>("docker"),
     row::<docker_engine::DockerEngine>("docker_engine"),
