@@ -112,7 +112,12 @@ impl Package {
         let why = format!("apt knows no package {name}{version} on {}", on.host.name);
         let others: Vec<&str> = policy.versions(name).take(5).collect();
         match others.is_empty() {
-            true => Plan::refused(why, format!("see there whether the name is right: apt-cache search {name}")),
+            true => Plan::refused(
+                why,
+                format!(
+                    "see there whether the name is right (apt-cache search {name}), and what `apt-get update` says"
+                ),
+            ),
             false => Plan::refused(why, format!("set `version` to one it knows: {}", others.join(", "))),
         }
     }

@@ -50,7 +50,7 @@ fn removal(names: &[String], there: &[There<'_>], on: &Target, seen: &Readings<'
     let differs: Vec<Difference> = asked
         .iter()
         .map(|gone| differs(&gone.name, gone.version.clone(), "absent".into()))
-        .chain(along.iter().map(|gone| differs(&gone.name, gone.version.clone(), "absent, for it needs it".into())))
+        .chain(along.iter().map(|gone| differs(&gone.name, gone.version.clone(), "absent too".into())))
         .collect();
     let all: Vec<String> = goes.iter().map(|gone| gone.name.clone()).collect();
     Ok(Change::run(why(names, &along), apt::remove(&all)).differing(differs).removing())

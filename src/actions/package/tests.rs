@@ -66,7 +66,7 @@ fn old_lists_are_brought_up_to_date_first_and_so_are_those_that_do_not_know_it()
 
 #[test]
 fn what_apt_does_not_know_after_that_is_refused() {
-    let no = "refused: apt knows no package hello on node1\nhint: see there whether the name is right: apt-cache search hello";
+    let no = "refused: apt knows no package hello on node1\nhint: see there whether the name is right (apt-cache search hello), and what `apt-get update` says";
     assert_eq!(planned(hello(), "", NOW), no);
     let virt = "hello:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n";
     assert_eq!(planned(hello(), "", &format!("{virt}{NOW}")), no);
@@ -144,7 +144,7 @@ fn all_that_goes_is_named_and_nothing_where_it_is_not_there() {
         format!("change\n  libhello is installed (removes)\n    libhello: 1.0 -> absent\n{remove} libhello")
     );
     let plan = absent(there, 0, "Remv hello [2.10-3] [libhello:amd64 ]\nRemv libhello [1.0]\n", "");
-    let along = "    libhello: 1.0 -> absent\n    hello: 2.10-3 -> absent, for it needs it";
+    let along = "    libhello: 1.0 -> absent\n    hello: 2.10-3 -> absent too";
     let why = "libhello is installed, and hello needs it (removes)";
     assert_eq!(plan, format!("change\n  {why}\n{along}\n{remove} hello libhello"));
 }

@@ -261,7 +261,8 @@ fn coming(unit: &Unit) -> String {
     match (unit.result.as_str(), unit.restarts) {
         ("success" | "", 0) => format!("{} to run: it is {}", unit.name, unit.active),
         (result, restarts) => {
-            format!("{} to stay up: it ended ({result}), and was started again {restarts} times", unit.name)
+            let name = &unit.name;
+            format!("{name} to stay up (it ended with {result}, {restarts} times started again: journalctl -u {name})")
         }
     }
 }
@@ -279,11 +280,14 @@ fn differs(field: &str, is: &str, asked: &str) -> Difference {
     Difference { field: field.into(), is: is.into(), asked: asked.into() }
 }
 
-/// Starts a unit, or starts it again. One that does not come up, or is gone a second later, says why in its log.
+/// Starts a unit, or starts it again. One that does not come up, or is not the same a second later, says why in its log:
+/// each start by systemd itself is another invocation (systemd.exec(5)).
 pub(super) fn begin(verb: &str, unit: &str) -> Command {
     let name = quote(unit);
-    let stays = format!("systemctl {verb} {name} && sleep 1 && systemctl is-active --quiet {name}");
+    let which = format!("$(systemctl show -p InvocationID --value {name})");
+    let stays =
+        format!("which={which} && sleep 1 && systemctl is-active --quiet {name} && [ \"{which}\" = \"$which\" ]");
     let log = format!("journalctl -u {name} -n 20 --no-pager -o cat >&2");
-    let line = format!("systemctl reset-failed {name} 2>/dev/null; {stays} || {{ {log}; exit 1; }}");
-    Command::sh(line).shown_as(format!("systemctl {verb} {name}"))
+    let begin = format!("systemctl reset-failed {name} 2>/dev/null; systemctl {verb} {name}");
+    Command::sh(format!("{begin} && {stays} || {{ {log}; exit 1; }}")).shown_as(format!("systemctl {verb} {name}"))
 }

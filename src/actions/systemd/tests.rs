@@ -95,13 +95,14 @@ fn masks_are_put_on_last_and_taken_off_first() {
 fn what_comes_or_goes_is_waited_for_and_so_is_one_that_does_not_stay_up() {
     assert_eq!(planned(started(), "activating,enabled,success"), "wait for web.service to run: it is activating");
     assert_eq!(planned(json!({"state": "stopped"}), "deactivating,enabled,success"), "wait for web.service to stop");
-    let ended = "wait for web.service to stay up: it ended (exit-code), and was started again";
-    assert_eq!(planned(started(), "activating,enabled,exit-code"), format!("{ended} 0 times"));
+    let ended = "wait for web.service to stay up (it ended with exit-code,";
+    let log = "times started again: journalctl -u web.service)";
+    assert_eq!(planned(started(), "activating,enabled,exit-code"), format!("{ended} 0 {log}"));
     let up = |seconds: u32| {
         let answer = unit("active,enabled,exit-code", "no", "simple").replace("0,60", &format!("3,{seconds}"));
         planned_for(started(), &answer)
     };
-    assert_eq!((up(4), up(5)), (format!("{ended} 3 times"), "settled".into()));
+    assert_eq!((up(4), up(5)), (format!("{ended} 3 {log}"), "settled".into()));
     let enable = planned(started(), "activating,disabled,success");
     assert!(enable.ends_with("$ systemctl enable web.service"), "what can be done is done first: {enable}");
 }
@@ -124,21 +125,26 @@ fn one_that_is_not_there_is_stopped_already_and_cannot_be_started() {
     assert!(absent(json!({"masked": true})).ends_with("$ systemctl mask web.service"));
 }
 
-/// What the script of `begin` says where systemctl ends so: the start, and being active a second later.
-fn began(start: i32, active: i32) -> (Option<i32>, String) {
-    let systemctl =
-        format!("systemctl() {{ case $1 in start) return {start} ;; is-active) return {active} ;; esac; }}");
-    let script = format!("{systemctl}\njournalctl() {{ echo \"$2: no port is free\"; }}\nsleep() {{ :; }}\n");
-    let sh = Process::new("sh").arg("-c").arg(script + &begin("start", "web.service").wire()).output().expect("sh");
-    (sh.status.code(), String::from_utf8_lossy(&sh.stderr).into_owned())
+/// What the script of `begin` says where systemctl ends so: the start, and being active a second later, as that invocation.
+fn began(start: i32, active: i32, later: &str) -> (Option<i32>, String) {
+    let show = format!("show) cat id; echo {later} >id ;;");
+    let cases = format!("start) return {start} ;; is-active) return {active} ;; {show}");
+    let script = format!("systemctl() {{ case $1 in {cases} esac; }}\necho first >id\n");
+    let script = script + "journalctl() { echo \"$2: no port is free\"; }\nsleep() { :; }\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut sh = Process::new("sh");
+    sh.current_dir(&folder).arg("-c").arg(script + &begin("start", "web.service").wire());
+    let output = sh.output().expect("sh");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 #[test]
 fn one_that_does_not_come_up_or_does_not_stay_says_why_in_its_log() {
     let log = "web.service: no port is free\n".to_owned();
-    assert_eq!(began(0, 0), (Some(0), String::new()));
-    assert_eq!(began(1, 0), (Some(1), log.clone()));
-    assert_eq!(began(0, 3), (Some(1), log));
+    assert_eq!(began(0, 0, "first"), (Some(0), String::new()));
+    assert_eq!(began(1, 0, "first"), (Some(1), log.clone()));
+    assert_eq!(began(0, 3, "first"), (Some(1), log.clone()));
+    assert_eq!(began(0, 0, "second"), (Some(1), log), "systemd has started it again meanwhile");
 }
 
 #[test]

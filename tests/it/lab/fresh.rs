@@ -27,21 +27,10 @@ echo 'deb [trusted=yes] file:/srv/repo ./' >/etc/apt/sources.list.d/tests.list
 useradd --create-home former
 "#;
 
-fn playbook(key: &str, settings: &str) -> String {
+/// A unit that copies its settings when it starts.
+fn unit(settings: &str) -> String {
     format!(
         r#"
-name: A fresh machine
-plays:
-  - hosts: all
-    steps:
-      - {{ id: name, hostname: {{ name: web.example.org }} }}
-      - {{ id: tool, package: {{ name: [tool] }} }}
-      - {{ id: newest, package: {{ name: newest, state: latest }} }}
-      - {{ id: pinned, package: {{ name: pinned, version: "1.0", hold: true }} }}
-      - {{ id: unwanted, package: {{ name: unwanted, state: absent }} }}
-      - {{ id: former, user: {{ name: former, state: absent }} }}
-      - id: deploy
-        user: {{ name: deploy, groups: [sudo, web], shell: /bin/bash, comment: Deploys, exclusive: true, authorized_keys: ["{key}"] }}
       - {{ id: settings, file: {{ path: /etc/tick.conf, content: "{settings}" }} }}
       - id: unit
         file:
@@ -53,29 +42,43 @@ plays:
             WantedBy=multi-user.target
       - id: tick
         systemd: {{ unit: tick, state: started, enabled: true, newer_than: [/etc/tick.conf, /etc/systemd/system/tick.service] }}
+"#
+    )
+}
+
+fn everything(key: &str) -> String {
+    format!(
+        r#"
+      - {{ id: name, hostname: {{ name: web.example.org }} }}
+      - {{ id: tool, package: {{ name: [tool] }} }}
+      - {{ id: newest, package: {{ name: newest, state: latest }} }}
+      - {{ id: pinned, package: {{ name: pinned, version: "1.0", hold: true }} }}
+      - {{ id: unwanted, package: {{ name: unwanted, state: absent }} }}
+      - {{ id: former, user: {{ name: former, state: absent }} }}
+      - id: deploy
+        user: {{ name: deploy, groups: [sudo, web], shell: /bin/bash, comment: Deploys, exclusive: true, authorized_keys: ["{key}"] }}
+{}
       - {{ id: daily, systemd: {{ unit: apt-daily.timer, state: stopped, enabled: false, masked: true }} }}
       - {{ id: restart, reboot: {{}} }}
-"#
+"#,
+        unit("one")
     )
 }
 
 const STEPS: [&str; 11] =
     ["name", "tool", "newest", "pinned", "unwanted", "former", "deploy", "settings", "unit", "tick", "daily"];
 
-/// A fresh host, and a project with the playbook.
-fn fresh() -> Cluster {
-    let project = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("fresh");
+/// A fresh host, and a project of its own.
+fn fresh(name: &str) -> Cluster {
+    let project = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&project).unwrap();
-    let cluster = Cluster { lab: Lab::own("everyday", 1), project };
-    cluster.on("node1", BEFORE);
-    ask(&cluster, "one");
-    cluster
+    Cluster { lab: Lab::own(name, 1), project }
 }
 
-/// Asks for these settings from now on.
-fn ask(cluster: &Cluster, settings: &str) {
-    let key = fs::read_to_string(key_of(cluster).with_extension("pub")).unwrap();
-    fs::write(cluster.project.join("fresh.yml"), playbook(key.trim(), settings)).unwrap();
+/// Asks for these steps from now on.
+fn ask(cluster: &Cluster, steps: &str) {
+    let playbook = format!("name: A fresh machine\nplays:\n  - hosts: all\n    steps:{steps}");
+    fs::write(cluster.project.join("fresh.yml"), playbook).unwrap();
 }
 
 fn key_of(cluster: &Cluster) -> PathBuf {
@@ -150,12 +153,15 @@ systemctl unmask apt-daily.timer; systemctl enable --now apt-daily.timer
 
 #[test]
 fn a_fresh_machine_is_made_as_asked_left_alone_and_mended() {
-    let cluster = fresh();
+    let cluster = fresh("everyday");
+    cluster.on("node1", BEFORE);
+    let key = fs::read_to_string(key_of(&cluster).with_extension("pub")).unwrap();
+    ask(&cluster, &everything(key.trim()));
     let planned = cluster.skep(&["plan", "fresh.yml"]).ends(10).places();
     let told = run(&cluster);
     assert_eq!(changed(&told), all(&STEPS), "{}", told.text());
     assert!(told.places().is_subset(&planned.into_iter().chain([at("tick", "node1")]).collect()), "{}", told.text());
-    assert!(told.text().contains("absent, for it needs it"), "what goes along was shown: {}", told.text());
+    assert!(told.text().contains("absent too"), "what goes along was shown: {}", told.text());
     is_as_asked(&cluster);
     logs_in(&cluster);
     warm(&cluster);
@@ -185,11 +191,12 @@ fn logs_in(cluster: &Cluster) {
 
 #[test]
 fn a_unit_is_restarted_for_its_files_alone_and_says_why_it_cannot_start() {
-    let cluster = fresh();
+    let cluster = fresh("units");
+    ask(&cluster, &unit("one"));
     run(&cluster);
     let process = || cluster.on("node1", "systemctl show -p MainPID --value tick");
     let first = process();
-    ask(&cluster, "two");
+    ask(&cluster, &unit("two"));
     assert_eq!(changed(&run(&cluster)), all(&["settings", "tick"]));
     assert_eq!((cluster.on("node1", "cat /run/tick"), process() != first), ("two".into(), true));
     let second = process();

@@ -1,9 +1,12 @@
 //! apt and dpkg as commands: never asking, waiting for every lock, and keeping their own error text.
 
+mod policy;
+
 use super::ready::locked;
 use super::{Change, Plan, Target};
 use crate::reads::{Probe, Read, Readings, Seen};
 use crate::remote::{Command, Output, quote};
+pub(super) use policy::{Policy, policy};
 
 /// Where apt keeps what it knows of its sources.
 const LISTS: &str = "/var/lib/apt/lists";
@@ -134,70 +137,6 @@ impl Known {
 
     pub(super) fn of<'a>(&'a self, package: &'a str) -> impl Iterator<Item = &'a str> {
         self.versions.iter().filter(move |(name, _)| name == package).map(|(_, version)| version.as_str())
-    }
-}
-
-/// What apt would install of these packages, `fresh` where its lists are from today and newer than every source that it is
-/// told of, and `just` where they were brought up to date in the last ten minutes.
-pub(super) fn policy(packages: &[String]) -> Probe {
-    let partial = format!("{LISTS}/partial");
-    let newer = format!("find /etc/apt/sources.list /etc/apt/sources.list.d -newer {partial} 2>/dev/null");
-    let of = |age: u32| format!("[ -n \"$(find {partial} -maxdepth 0 -mmin -{age})\" ] && [ -z \"$({newer})\" ]");
-    let (fresh, just) = (of(1440), of(10));
-    let line = format!("{fresh} && echo fresh; {just} && echo just; true");
-    Probe::new(format!("export LC_ALL=C; apt-cache policy {} || exit; {line}", packages.join(" "))).within(60)
-}
-
-/// What apt would do about packages: what [`policy`] told.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Policy {
-    /// Whether its lists are new enough to lean on.
-    pub fresh: bool,
-    /// Whether another look at its sources would hardly tell more.
-    pub just: bool,
-    /// By package: what it would install, and all the versions it knows, newest first.
-    choices: Vec<(String, Option<String>, Vec<String>)>,
-}
-
-impl Policy {
-    pub(super) fn parse(text: &str) -> Self {
-        let mut policy = Self::default();
-        for line in text.lines() {
-            policy.line(line);
-        }
-        policy
-    }
-
-    /// `hello:`, `  Candidate: 2.10-3`, ` *** 2.10-3 500`; further in stand the sources of a version.
-    fn line(&mut self, line: &str) {
-        if let Some(name) = line.strip_suffix(':').filter(|name| !name.starts_with(' ')) {
-            return self.choices.push((name.to_owned(), None, Vec::new()));
-        }
-        let Some((_, candidate, versions)) = self.choices.last_mut().filter(|_| line.starts_with(' ')) else {
-            self.fresh |= line == "fresh";
-            self.just |= line == "just";
-            return;
-        };
-        if let Some(version) = line.strip_prefix("  Candidate: ") {
-            *candidate = Some(version.to_owned()).filter(|version| version != "(none)");
-        }
-        let version = line.strip_prefix(" *** ").or_else(|| line.strip_prefix("     "));
-        let version = version.filter(|rest| !rest.starts_with(' ')).and_then(|rest| rest.split(' ').next());
-        versions.extend(version.map(str::to_owned));
-    }
-
-    fn choice(&self, package: &str) -> Option<&(String, Option<String>, Vec<String>)> {
-        self.choices.iter().find(|(name, ..)| name == package)
-    }
-
-    /// What it would install.
-    pub(super) fn candidate(&self, package: &str) -> Option<&str> {
-        self.choice(package).and_then(|(_, candidate, _)| candidate.as_deref())
-    }
-
-    /// The versions that it knows, newest first.
-    pub(super) fn versions(&self, package: &str) -> impl Iterator<Item = &str> {
-        self.choice(package).into_iter().flat_map(|(_, _, versions)| versions).map(String::as_str)
     }
 }
 
