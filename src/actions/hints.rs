@@ -52,6 +52,22 @@ const APT: Hints = &[
     ),
 ];
 
+/// apt's, about packages that a playbook names.
+const PACKAGES: Hints = &[
+    (
+        &["but remove is disabled"],
+        "something that is installed is in the way; if it may go, remove it in a step before: `package: { name: …, state: absent }`",
+    ),
+    (
+        &["Held packages were changed"],
+        "it is held: say `hold: true` if only this step is to change it, or `hold: false` if anything may",
+    ),
+    (
+        &["Could not resolve", "Temporary failure resolving"],
+        "the host cannot resolve names: see its resolv.conf, and its sources in /etc/apt",
+    ),
+];
+
 /// About what `docker` said.
 pub fn docker(said: &str) -> Option<String> {
     of(DOCKER, said)
@@ -60,6 +76,11 @@ pub fn docker(said: &str) -> Option<String> {
 /// About what `apt-get` said.
 pub fn apt(said: &str) -> Option<String> {
     of(APT, said)
+}
+
+/// About what `apt-get` said of packages that a playbook names.
+pub fn packages(said: &str) -> Option<String> {
+    of(PACKAGES, said).or_else(|| apt(said))
 }
 
 fn of(hints: Hints, said: &str) -> Option<String> {
@@ -106,5 +127,10 @@ mod tests {
             let told = apt(said).unwrap_or_default();
             assert!(told.contains(hint), "{said}: {told}");
         }
+        let packages = |said| packages(said).unwrap_or_default();
+        assert!(packages("E: Packages need to be removed but remove is disabled.").contains("state: absent"));
+        assert!(packages("E: Held packages were changed and -y was used without").contains("`hold: true`"));
+        assert!(!packages("Temporary failure resolving 'x'").contains("`repository`"));
+        assert!(packages("You don't have enough free space in /var").contains("apt-get clean"));
     }
 }

@@ -10,17 +10,21 @@ mod docker;
 mod docker_engine;
 mod file;
 mod hints;
+mod hostname;
 mod image;
 mod line;
 mod network;
+mod package;
 mod peers;
 pub mod put;
 mod ready;
 mod reboot;
 mod shell;
 mod swarm;
+mod systemd;
 #[cfg(test)]
 pub mod testing;
+mod user;
 mod values;
 mod wait_for;
 
@@ -365,14 +369,18 @@ pub type Check = fn(&Node, &str) -> Result<Option<Box<dyn Action>>, Vec<yaml::Er
 pub const TABLE: &[Kind] = &[
     row::<container::Container>("container"),
     row::<image::Image>("image"),
+    row::<hostname::Hostname>("hostname"),
     row::<network::Network>("network"),
     line_row::<docker::Docker>("docker"),
     row::<docker_engine::DockerEngine>("docker_engine"),
     row::<file::File>("file"),
+    row::<package::Package>("package"),
     row::<ready::Ready>("ready"),
     row::<reboot::Reboot>("reboot"),
     line_row::<shell::Shell>("shell"),
     row::<swarm::Swarm>("swarm"),
+    row::<systemd::Systemd>("systemd"),
+    row::<user::User>("user"),
     row::<wait_for::WaitFor>("wait_for"),
 ];
 

@@ -7,7 +7,8 @@ pub const TEMPORARY: &str = "t=; trap 'rm -f -- \"$t\"' EXIT; trap 'exit 1' HUP 
     t=$(mktemp \"$(dirname -- \"$p\")/.skep.XXXXXX\")\n";
 
 /// Writes standard input to a file: into a temporary beside it, counted, then moved into its place. A connection that is
-/// cut in the middle leaves the old file as it was. Mode and owner are the old file's where none are asked for.
+/// cut in the middle leaves the old file as it was. Mode and owner are the old file's where none are asked for. A file that
+/// is a mount, as `/etc/hosts` of a container is, cannot be replaced: it is written where it is.
 pub fn put(path: &str, mode: Option<&str>, owner: Option<&str>, bytes: u64) -> Command {
     let mode = match mode {
         Some(mode) => format!("chmod {} \"$t\"", quote(mode)),
@@ -21,7 +22,9 @@ pub fn put(path: &str, mode: Option<&str>, owner: Option<&str>, bytes: u64) -> C
         "set -e\np={}\n{TEMPORARY}\
          cat >\"$t\"\n\
          [ \"$(wc -c <\"$t\")\" -eq {bytes} ] || {{ echo 'the file did not arrive whole' >&2; exit 1; }}\n\
-         {owner}\n{mode}\nmv -f -T -- \"$t\" \"$p\"",
+         {owner}\n{mode}\n\
+         mountpoint -q -- \"$p\" || {{ mv -f -T -- \"$t\" \"$p\"; exit; }}\n\
+         cat \"$t\" >\"$p\"\nchown --reference=\"$t\" \"$p\"\nchmod --reference=\"$t\" \"$p\"",
         quote(path)
     );
     Command::sh(script).shown_as(format!("write {path}"))
@@ -77,6 +80,21 @@ mod tests {
         assert_eq!((std::fs::read(&path).expect("read"), mode(&path)), (b"new".to_vec(), 0o640));
         assert!(run(&put(text(&path), Some("0600"), None, 4), b"next").status.success());
         assert_eq!((mode(&path), std::fs::read_dir(folder.path()).expect("list").count()), (0o600, 1));
+    }
+
+    #[test]
+    fn a_file_that_is_a_mount_is_written_where_it_is() {
+        use std::os::unix::fs::MetadataExt as _;
+        let folder = tempfile::tempdir().expect("tempdir");
+        let path = folder.path().join("hosts");
+        std::fs::write(&path, "an old and longer one").expect("write");
+        let number = || std::fs::metadata(&path).expect("metadata").ino();
+        let (before, script) = (number(), put(text(&path), Some("0600"), None, 3).wire());
+        let mounted = Command::sh(format!("mountpoint() {{ [ \"$3\" = {} ]; }}\n{script}", text(&path)));
+        assert!(run(&mounted, b"new").status.success());
+        assert_eq!((std::fs::read(&path).expect("read"), mode(&path), number()), (b"new".to_vec(), 0o600, before));
+        assert_eq!(std::fs::read_dir(folder.path()).expect("list").count(), 1);
+        assert!(run(&put(text(&path), None, None, 3), b"abc").status.success() && number() != before);
     }
 
     #[test]

@@ -17,6 +17,10 @@ pub struct Words(pub Vec<String>);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, PartialOrd, Ord)]
 pub struct Text(pub String);
 
+/// One name or a list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Names(pub Vec<String>);
+
 /// Bytes: a number, or one with `b`, `k`, `m` or `g` behind it, each 1024 times the one before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Size {
@@ -89,6 +93,32 @@ impl<'de> Visitor<'de> for WordList {
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         d.deserialize_any(WordList)
+    }
+}
+
+struct NameList;
+
+impl<'de> Visitor<'de> for NameList {
+    type Value = Names;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name or a list of names")
+    }
+    fn visit_str<E: Error>(self, name: &str) -> Result<Names, E> {
+        Ok(Names(vec![name.to_owned()]))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = list.next_element::<String>()? {
+            names.extend(Some(name).filter(|name| !names.contains(name)));
+        }
+        Ok(Names(names))
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(NameList)
     }
 }
 
@@ -182,6 +212,7 @@ macro_rules! schema {
 }
 
 schema!(Words, "Words", { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": ["string", "number", "boolean"] } }] });
+schema!(Names, "Names", { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] });
 schema!(Text, "Text", { "type": ["string", "number", "boolean"] });
 schema!(Size, "Size", { "type": ["string", "integer"] });
 schema!(Span, "Span", { "type": ["string", "number"] });

@@ -6,23 +6,52 @@ use crate::remote::quote;
 /// A unit that systemd knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
+    /// Its own name: the one that was asked for may be an alias.
+    pub name: String,
     /// `active`, `inactive`, `failed`, `activating`, …
     pub active: String,
     /// `enabled`, `disabled`, `masked`, `static`, …
     pub enabled: String,
     /// Why it last ended: `success`, `exit-code`, …
     pub result: String,
-    /// When its main process started, in whole seconds since 1970 by its host's clock; 0 where it never did.
+    /// When its main process started (of a unit without one: when it became active), in whole seconds since 1970 by its
+    /// host's clock; 0 where it never did.
     pub started: u64,
+    /// How many seconds ago that was.
+    pub up: u64,
+    /// How often it ended and systemd started it again by itself.
+    pub restarts: u32,
+    /// Whether its files have changed since systemd read them.
+    pub stale: bool,
+    /// Whether it does its work and is inactive again: a oneshot that does not remain.
+    pub passing: bool,
+}
+
+impl Unit {
+    /// Whether it was started before a file was last changed, at that second. systemd tells whole seconds. Within one second
+    /// the file came first: it is written before a unit is started.
+    pub fn older_than(&self, modified: f64) -> bool {
+        self.started > 0 && modified >= (self.started + 1) as f64
+    }
 }
 
 const SCRIPT: &str = r#"export LC_ALL=C TZ=UTC
+asked=Id,LoadState,ActiveState,UnitFileState,Result,ExecMainStartTimestamp,ActiveEnterTimestamp,NRestarts,NeedDaemonReload,Type,RemainAfterExit
 look() {
-  all=$(systemctl show -p LoadState,ActiveState,UnitFileState,Result,ExecMainStartTimestamp -- "$1") || { echo unread; return; }
-  get() { printf '%s\n' "$all" | while IFS='=' read -r key value; do [ "$key" = "$1" ] && printf '%s' "$value"; done; }
-  at=$(get ExecMainStartTimestamp)
-  [ -n "$at" ] && at=$(date -d "$at" +%s)
-  printf '%s,%s,%s,%s,%s\n' "$(get LoadState)" "$(get ActiveState)" "$(get UnitFileState)" "$(get Result)" "$at"
+  all=$(systemctl show -p "$asked" -- "$1") || { echo unread; return; }
+  id= load= active= enabled= result= main= entered= restarts= stale= type= remains= at= up=
+  while IFS='=' read -r key value; do
+    case $key in
+      Id) id=$value ;; LoadState) load=$value ;; ActiveState) active=$value ;; UnitFileState) enabled=$value ;;
+      Result) result=$value ;; ExecMainStartTimestamp) main=$value ;; ActiveEnterTimestamp) entered=$value ;;
+      NRestarts) restarts=$value ;; NeedDaemonReload) stale=$value ;; Type) type=$value ;; RemainAfterExit) remains=$value ;;
+    esac
+  done <<END
+$all
+END
+  at=${main:-$entered}
+  [ -n "$at" ] && at=$(date -d "$at" +%s) && up=$(($(date +%s) - at))
+  echo "$load,$active,$enabled,$result,$at,$id,$stale,$type,$remains,$restarts,$up"
 }
 "#;
 
@@ -47,12 +76,20 @@ fn call(read: &Read) -> String {
 fn parse(line: &str) -> Seen<Value> {
     match line.split(',').collect::<Vec<_>>()[..] {
         ["not-found", ..] => Seen::Absent,
-        [_, active, enabled, result, started] => Seen::Is(Value::Unit(Unit {
-            active: active.into(),
-            enabled: enabled.into(),
-            result: result.into(),
-            started: started.parse().unwrap_or_default(),
-        })),
+        [_, active, enabled, result, started, name, stale, kind, remains, restarts, up] => {
+            Seen::Is(Value::Unit(Unit {
+                name: name.into(),
+                active: active.into(),
+                enabled: enabled.into(),
+                result: result.into(),
+                started: started.parse().unwrap_or_default(),
+                // A clock that was set back makes it negative.
+                up: up.parse().unwrap_or_default(),
+                restarts: restarts.parse().unwrap_or_default(),
+                stale: stale == "yes",
+                passing: kind == "oneshot" && remains == "no",
+            }))
+        }
         _ => Seen::Unread("systemd does not answer".into()),
     }
 }
@@ -71,13 +108,35 @@ impl<'a> Readings<'a> {
 mod tests {
     use super::*;
 
+    fn active() -> Unit {
+        Unit {
+            name: "ssh.service".into(),
+            active: "active".into(),
+            enabled: "enabled".into(),
+            result: "success".into(),
+            started: 1_795_403_821,
+            up: 7,
+            restarts: 2,
+            stale: true,
+            passing: false,
+        }
+    }
+
     #[test]
     fn units_are_understood() {
-        let unit =
-            Unit { active: "active".into(), enabled: "enabled".into(), result: "success".into(), started: 1795403821 };
-        assert_eq!(parse("loaded,active,enabled,success,1795403821"), Seen::Is(Value::Unit(unit)));
-        assert_eq!(parse("not-found,inactive,,success,"), Seen::Absent);
+        let line = "loaded,active,enabled,success,1795403821,ssh.service,yes,oneshot,yes,2,7";
+        assert_eq!(parse(line), Seen::Is(Value::Unit(active())));
+        let passing = Unit { passing: true, ..active() };
+        assert_eq!(parse(&line.replace("oneshot,yes", "oneshot,no")), Seen::Is(Value::Unit(passing)));
+        assert_eq!(parse("not-found,inactive,,success,,nope.service,no,,no,0,"), Seen::Absent);
         assert_eq!(parse(""), Seen::Unread("systemd does not answer".into()));
+    }
+
+    #[test]
+    fn a_file_of_the_second_of_its_start_came_first_and_what_never_started_is_not_older() {
+        let of = |modified| active().older_than(modified);
+        assert!(!of(1_795_403_820.0) && !of(1_795_403_821.9) && of(1_795_403_822.0));
+        assert!(!Unit { started: 0, ..active() }.older_than(1_795_403_822.0));
     }
 
     #[test]
@@ -91,11 +150,18 @@ mod tests {
 
     #[test]
     fn the_script_reads_what_systemctl_shows() {
+        let read = |shown: &str| {
+            let mut parts = crate::reads::parts([Read::Unit("sshd.service".into())]);
+            parts[0].script = format!("systemctl() {{ printf '{shown}'; }}\n{}", parts[0].script);
+            crate::reads::testing::ran(&parts[0]).remove(0)
+        };
         let shown = "ExecMainStartTimestamp=Mon 2026-11-23 03:17:01 UTC\\nResult=success\\nLoadState=loaded\\n\
-                     ActiveState=active\\nUnitFileState=enabled\\n";
-        let mut parts = crate::reads::parts([Read::Unit("docker.service".into())]);
-        parts[0].script = format!("systemctl() {{ printf '{shown}'; }}\n{}", parts[0].script);
-        let seen = crate::reads::testing::ran(&parts[0]);
-        assert!(matches!(&seen[0], Seen::Is(Value::Unit(unit)) if unit.started == 1_795_403_821), "{seen:?}");
+                     ActiveState=active\\nUnitFileState=enabled\\nId=ssh.service\\nNeedDaemonReload=yes\\nNRestarts=2\\n\
+                     Type=notify\\nRemainAfterExit=no\\nActiveEnterTimestamp=Mon 2026-11-23 03:17:09 UTC\\n";
+        let Seen::Is(Value::Unit(unit)) = read(shown) else { panic!() };
+        assert!(unit.up > 0 || unit.started > 1_800_000_000, "{unit:?}");
+        assert_eq!(Unit { up: 7, ..unit }, active());
+        let socket = "Id=dbus.socket\\nLoadState=loaded\\nActiveEnterTimestamp=Mon 2026-11-23 03:17:01 UTC\\n";
+        assert!(matches!(read(socket), Seen::Is(Value::Unit(unit)) if unit.started == 1_795_403_821));
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::{Change, Command, DockerEngine, Does, Plan, Read, Readings, Seen, Target, UNIT, Unit};
+use crate::actions::systemd::begin;
 use crate::actions::{Parcel, Put};
 use crate::event::Difference;
 use crate::reads::File;
@@ -40,7 +41,7 @@ impl DockerEngine {
             Seen::Unread(why) => return Err(Plan::unread(UNIT, &why)),
         };
         let mut changes = self.settings(on, seen)?;
-        let edited = older_than_settings(unit, seen.content(&on.host.name, SETTINGS));
+        let edited = seen.content(&on.host.name, SETTINGS).is().is_some_and(|file| unit.older_than(file.modified));
         let restart = match (changes.is_empty(), edited) {
             (false, _) => Some("the daemon is older than its settings".to_owned()),
             (true, true) => Some(format!("{SETTINGS} was edited, and the daemon does not know it")),
@@ -78,12 +79,6 @@ fn written(new: bool, is: &Map<String, Json>, merged: &Map<String, Json>) -> Vec
     new.then_some(folder).into_iter().chain([put]).collect()
 }
 
-fn older_than_settings(unit: &Unit, settings: Seen<&File>) -> bool {
-    let modified = settings.is().map_or(0.0, |file| file.modified);
-    // systemd tells whole seconds. Within one second the file came first: it is written before the daemon is started.
-    unit.started > 0 && modified >= (unit.started + 1) as f64
-}
-
 fn started(unit: &Unit, restart: Option<String>) -> Result<Vec<Change>, Plan> {
     if unit.enabled.starts_with("masked") {
         return Err(Plan::refused(format!("{UNIT} is masked"), format!("systemctl unmask {UNIT}")));
@@ -92,16 +87,10 @@ fn started(unit: &Unit, restart: Option<String>) -> Result<Vec<Change>, Plan> {
     let enable = (unit.enabled == "disabled").then(|| Change::run("it does not start with the machine", enable));
     let start = match unit.active.as_str() {
         "activating" | "reloading" | "deactivating" => None,
-        "active" => restart.map(|why| Change::run(why, systemctl("restart"))),
-        _ => Some(Change::run("the daemon is not started", systemctl("start"))),
+        "active" => restart.map(|why| Change::run(why, begin("restart", UNIT))),
+        _ => Some(Change::run("the daemon is not started", begin("start", UNIT))),
     };
     Ok(enable.into_iter().chain(start).collect())
-}
-
-/// A daemon that does not come up says why in its log.
-fn systemctl(verb: &str) -> Command {
-    let log = format!("journalctl -u {UNIT} -n 20 --no-pager -o cat >&2");
-    Command::sh(format!("systemctl reset-failed {UNIT}; systemctl {verb} {UNIT} || {{ {log}; exit 1; }}"))
 }
 
 fn parsed(file: &File) -> Result<Map<String, Json>, Plan> {

@@ -1,6 +1,7 @@
 //! Tests on real hosts. They share one lab and run one at a time, in the order of their names.
 
 mod engine;
+mod fresh;
 mod hosts;
 mod parts;
 mod registry;

@@ -1,9 +1,12 @@
 //! apt and dpkg as commands: never asking, waiting for every lock, and keeping their own error text.
 
+mod policy;
+
 use super::ready::locked;
 use super::{Change, Plan, Target};
 use crate::reads::{Probe, Read, Readings, Seen};
 use crate::remote::{Command, Output, quote};
+pub(super) use policy::{Policy, policy};
 
 /// Where apt keeps what it knows of its sources.
 const LISTS: &str = "/var/lib/apt/lists";
@@ -26,9 +29,11 @@ fn until_free(command: &str, locks: &[&str], otherwise: &str) -> String {
     format!("until {command}; do {} || {otherwise}; sleep 1; done", held.join(" || "))
 }
 
-/// `DPkg::Lock::Timeout` does not cover the lists: whoever holds their lock is waited for here.
+/// `DPkg::Lock::Timeout` does not cover the lists: whoever holds their lock is waited for here. A source that cannot be reached
+/// is an error, or it would seem that nothing is known there; what the others told counts all the same.
 pub(super) fn update() -> Command {
-    quiet(Command::sh(until_free(&get().arg("update").masked(), &[&format!("{LISTS}/lock")], "exit 1")))
+    let update = get().syntax("-o APT::Update::Error-Mode=any update");
+    quiet(Command::sh(until_free(&update.masked(), &[&format!("{LISTS}/lock")], "exit 1")))
 }
 
 /// Installs, keeping settings that were edited. A held package or an older version is what was asked for by its version.
@@ -36,6 +41,22 @@ pub(super) fn install(packages: &[String], pinned: bool) -> Command {
     let asked: &[&str] = if pinned { &["--allow-change-held-packages", "--allow-downgrades"] } else { &[] };
     let keep = "install --no-install-recommends -o Dpkg::Options::=--force-confold";
     get().syntax(keep).args(asked.iter().copied()).args(packages)
+}
+
+/// Installs as an administrator would who wants nothing removed for it: settings that were edited are kept.
+pub(super) fn add(options: &[&str], packages: &[String]) -> Command {
+    let keep = "install --no-remove -o Dpkg::Options::=--force-confold";
+    get().syntax(keep).args(options.iter().copied()).args(packages)
+}
+
+/// Removes packages; their settings stay.
+pub(super) fn remove(packages: &[String]) -> Command {
+    get().args(["remove", "--allow-change-held-packages"]).args(packages)
+}
+
+/// Tells what [`remove`] would do.
+pub(super) fn removal(packages: &[String]) -> Probe {
+    Probe::new(format!("export LC_ALL=C; {} --simulate", remove(packages).masked())).within(60)
 }
 
 /// Carries on what a run that was cut left half done. dpkg itself waits for no lock.
@@ -47,6 +68,10 @@ fn repair() -> Command {
 
 pub(super) fn hold(packages: &[String]) -> Command {
     Command::new("apt-mark").arg("hold").args(packages)
+}
+
+pub(super) fn unhold(packages: &[String]) -> Command {
+    Command::new("apt-mark").arg("unhold").args(packages)
 }
 
 /// Prints what dpkg left half done: packages by `dpkg --audit`, and its journal.
