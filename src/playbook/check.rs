@@ -200,7 +200,7 @@ fn undefined(name: &str, at: &At, names: &BTreeSet<String>, scope: &Scope) -> Er
 }
 
 /// The names that a step's templates need from outside, each with its template's place.
-fn step_needs(step: &Step) -> Vec<(String, At)> {
+pub(super) fn step_needs(step: &Step) -> Vec<(String, At)> {
     let texts = [&step.on, &step.creates, &step.unless, &step.become_user].into_iter().flatten();
     let of_texts = texts.flat_map(|text| expr::needs(&text.value).into_iter().map(|name| (name, text.at.clone())));
     let condition =
@@ -210,7 +210,7 @@ fn step_needs(step: &Step) -> Vec<(String, At)> {
     of_texts.chain(condition).chain(nodes).collect()
 }
 
-fn node_needs(node: &Node) -> Vec<(String, At)> {
+pub(super) fn node_needs(node: &Node) -> Vec<(String, At)> {
     let texts = expr::texts(node).into_iter();
     texts.flat_map(|(text, at)| expr::needs(text).into_iter().map(|name| (name, at.clone()))).collect()
 }

@@ -11,6 +11,7 @@ mod hosts;
 mod keys;
 mod lazy;
 mod load;
+mod needs;
 mod registered;
 mod resolve;
 mod scope;
@@ -29,10 +30,11 @@ use crate::yaml::{At, Node, Source, Spanned};
 pub use crate::expr::Unresolved;
 pub use check::check;
 pub use duration::duration;
+pub use needs::{Need, beginnings, met, needs};
 pub use registered::Ending;
 pub use resolve::Job;
 pub use scope::{Ground, Known, Scope};
-pub use select::{Row, SelectError, Selection};
+pub use select::{Row, Selection};
 
 /// Variables in the order they were written; a later scope's win over an earlier one's.
 pub type Vars = Arc<Vec<(String, Node)>>;

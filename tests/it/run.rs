@@ -17,6 +17,7 @@ mod faults;
 mod fleet;
 mod interrupt;
 mod killed;
+mod telling;
 
 const PLAYBOOK: &str = "
 name: Two files
