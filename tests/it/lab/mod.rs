@@ -6,3 +6,4 @@ mod parts;
 mod registry;
 mod spark;
 mod swarm;
+mod truth;
