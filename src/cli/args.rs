@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::{Failure, check, completions, down, exec, forward, hosts, man, plan, run, up};
+use super::{Failure, check, complete, completions, down, exec, forward, hosts, man, plan, run, up};
+use crate::playbook::Selection as Steps;
 use crate::remote::ssh::Config;
 
 const EXAMPLES: &str = "\
@@ -148,22 +149,22 @@ pub enum When {
 #[derive(Args, Clone, Debug, Default)]
 pub struct Selection {
     /// Take these steps only (ids, as --list shows them): --step a b, or a,b
-    #[arg(long, value_name = "ID", value_delimiter = ',', help_heading = "Selection")]
+    #[arg(long, value_name = "ID", value_delimiter = ',', help_heading = "Selection", add = complete::steps())]
     pub step: Vec<String>,
     // The second and further words after `--step`: were they the option's own, it would take the playbook, too.
-    #[arg(hide = true, value_name = "ID")]
+    #[arg(hide = true, value_name = "ID", add = complete::steps())]
     more: Vec<String>,
     /// Begin with this step
-    #[arg(long, value_name = "ID", conflicts_with = "step", help_heading = "Selection")]
+    #[arg(long, value_name = "ID", conflicts_with = "step", help_heading = "Selection", add = complete::steps())]
     pub from: Option<String>,
     /// End with this step
-    #[arg(long, value_name = "ID", conflicts_with = "step", help_heading = "Selection")]
+    #[arg(long, value_name = "ID", conflicts_with = "step", help_heading = "Selection", add = complete::steps())]
     pub until: Option<String>,
     /// Take steps with one of these tags only
-    #[arg(long, value_name = "TAG", value_delimiter = ',', help_heading = "Selection")]
+    #[arg(long, value_name = "TAG", value_delimiter = ',', help_heading = "Selection", add = complete::tags())]
     pub tags: Vec<String>,
     /// Change these hosts only; the others are still looked at
-    #[arg(short, long, value_name = "PATTERN", help_heading = "Selection")]
+    #[arg(short, long, value_name = "PATTERN", help_heading = "Selection", add = complete::hosts())]
     pub limit: Option<String>,
     /// Give a variable a value, over inventory and playbook
     #[arg(short = 'e', long = "extra-var", value_name = "KEY=VALUE", value_parser = pair, help_heading = "Selection")]
@@ -171,6 +172,12 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// What it says of steps, in the playbook's words.
+    pub fn steps(&self) -> Steps {
+        let Self { step, from, until, tags, .. } = self.clone();
+        Steps { steps: step, from, until, tags }
+    }
+
     /// With all the words that belong to `--step` in their place.
     ///
     /// # Errors

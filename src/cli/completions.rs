@@ -2,16 +2,18 @@
 
 use std::io;
 
-use clap::{Args, CommandFactory};
+use clap::{Args, ValueEnum as _};
 use clap_complete::Shell;
 
-use super::args::Skep;
+use super::complete;
 
 const EXAMPLES: &str = "\
 Examples:
   skep completions bash > ~/.local/share/bash-completion/completions/skep
   skep completions zsh > ~/.zfunc/_skep
-  skep completions fish > ~/.config/fish/completions/skep.fish";
+  skep completions fish > ~/.config/fish/completions/skep.fish
+
+Tab then offers commands and options, and what the files of the line have: steps, tags, hosts, groups.";
 
 /// Print completions for a shell
 #[derive(Args, Debug)]
@@ -27,8 +29,7 @@ impl Completions {
     /// # Errors
     /// Standard output is gone.
     pub fn run(&self) -> io::Result<()> {
-        let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Skep::command(), "skep", &mut script);
-        io::Write::write_all(&mut io::stdout(), &script)
+        let name = self.shell.to_possible_value().map(|shell| shell.get_name().to_owned());
+        io::Write::write_all(&mut io::stdout(), &complete::script(&name.unwrap_or_default())?)
     }
 }

@@ -156,7 +156,7 @@ impl Down {
     ) -> Code {
         let journal = Journal::new(".");
         panics::watch(&world.terminal, &journal.place());
-        let go_on = GoOn { command: self.again(global), journal: journal.place(), chosen: true, from: None };
+        let go_on = GoOn { command: self.again(global), journal: journal.place(), chosen: true, ..GoOn::default() };
         let log = Log::beside(journal.place());
         let kept = Many::default().with(journal).with(log);
         let telling = Telling::start(world.show.reporters(false, go_on, &world.terminal), kept);

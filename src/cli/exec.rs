@@ -11,7 +11,7 @@ use serde_json::json;
 use super::args::{Form, Global};
 use super::show::Show;
 use super::world::World;
-use super::{Failure, fleet};
+use super::{Failure, complete, fleet};
 use crate::actions::works_as;
 use crate::event::{Code, Tally};
 use crate::inventory::Host;
@@ -31,6 +31,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Exec {
     /// The hosts: a name, a group, `all`, `a:b`, `a:&b`, `a:!b`, with * as in file names
+    #[arg(add = complete::hosts())]
     pattern: String,
     /// The command and its arguments, after `--`
     #[arg(last = true, required = true, value_name = "COMMAND")]

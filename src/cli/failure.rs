@@ -4,7 +4,6 @@ use std::fmt;
 use std::io::{self, Write};
 
 use crate::event::Code;
-use crate::playbook::SelectError;
 use crate::remote::Unreachable;
 use crate::remote::refusal::parted;
 use crate::report::Paint;
@@ -99,9 +98,6 @@ pub fn tell(error: &anyhow::Error, paint: Paint) -> Code {
 fn told(error: &anyhow::Error, paint: Paint) -> (String, Code) {
     if let Some(mistakes) = error.downcast_ref::<yaml::Errors>() {
         return (mistakes.render(paint.colours()), Code::BadInput);
-    }
-    if let Some(mistake) = error.downcast_ref::<SelectError>() {
-        return (format!("{} {mistake}", paint.bad("error:")), Code::BadInput);
     }
     let failure = error.downcast_ref::<Failure>();
     let mut text = format!("{} {error:#}", paint.bad("error:"));

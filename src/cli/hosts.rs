@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::args::Global;
 use super::show::Show;
-use super::{Failure, failure, world};
+use super::{Failure, complete, failure, world};
 use crate::event::Code;
 use crate::inventory::{Host, Inventory, Private};
 use crate::remote::ssh::{Options, Setting, Ssh};
@@ -26,7 +26,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Hosts {
     /// Which hosts
-    #[arg(default_value = "all")]
+    #[arg(default_value = "all", add = complete::hosts())]
     pattern: String,
     /// As JSON
     #[arg(long)]

@@ -3,6 +3,7 @@
 mod args;
 mod ask;
 mod check;
+mod complete;
 mod completions;
 mod down;
 mod exec;
@@ -10,6 +11,7 @@ mod failure;
 mod fleet;
 mod forward;
 mod hosts;
+mod list;
 mod man;
 mod pages;
 mod panics;
@@ -37,6 +39,7 @@ pub use failure::Failure;
 
 /// Reads the command line, does what it says, tells what went wrong, and gives the exit code.
 pub fn main() -> ExitCode {
+    complete::answer();
     panics::hook();
     warnings::listen();
     let Skep { global, command } = Skep::parse();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::args::{Global, Selection};
+use super::complete;
 use super::run::{Doing, project, typed};
 use super::world::World;
 use crate::event::Code;
@@ -21,6 +22,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct PlanArgs {
     /// The playbook
+    #[arg(add = complete::playbooks())]
     playbook: PathBuf,
     #[command(flatten)]
     selection: Selection,

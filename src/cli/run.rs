@@ -1,20 +1,19 @@
 //! `skep run`, and what `plan` and `up` share with it.
 
-use std::collections::HashSet;
-use std::io::{self, Write};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 
-use super::args::{Form, Global, Selection};
-use super::panics;
-use super::show::{Show, can_ask};
+use super::args::{Global, Selection};
+use super::show::can_ask;
 use super::telling::Telling;
 use super::world::World;
+use super::{complete, list, panics};
 use crate::engine::{self, Options, Order};
 use crate::event::Code;
-use crate::playbook::{self, Playbook, Selection as Steps, Var, Vars};
+use crate::playbook::{self, Var, Vars};
 use crate::remote::who::who;
 use crate::report::{GoOn, Journal, Log, Many};
 use crate::yaml;
@@ -33,6 +32,7 @@ A run that was cut is carried on by the same command: what is as asked already i
 #[command(after_help = EXAMPLES)]
 pub struct Run {
     /// The playbook
+    #[arg(add = complete::playbooks())]
     playbook: PathBuf,
     /// Show what would be done, without doing it (as `skep plan`)
     #[arg(long)]
@@ -75,7 +75,7 @@ impl Run {
     /// Bad input.
     pub async fn run(self, global: &Global) -> anyhow::Result<Code> {
         if self.list {
-            return list(&self.playbook, &self.selection.whole()?, Show::of(global)).map(|()| Code::Settled);
+            return list::list(global, &self.playbook, &self.selection.whole()?).map(|()| Code::Settled);
         }
         let world = World::open(global)?;
         let (project, typed) = (project(&self.playbook), typed("run", &self.playbook));
@@ -108,7 +108,7 @@ impl Doing {
         let journal = Journal::new(&self.project);
         panics::watch(&world.terminal, &journal.place());
         let (from, chosen) = (self.selection.from.clone(), !self.selection.step.is_empty());
-        let go_on = GoOn { command: self.again(global), journal: journal.place(), from, chosen };
+        let go_on = GoOn { command: self.again(global), journal: journal.place(), from, begin: begin(&order), chosen };
         let log = Log::beside(journal.place());
         let kept = Many::default().with(journal).with(log);
         let telling = Telling::start(world.show.reporters(self.plan, go_on, &world.terminal), kept);
@@ -121,7 +121,8 @@ impl Doing {
     fn order(&self, world: &World) -> anyhow::Result<Order> {
         let (hosts, extra) = (world.inventory.hosts.clone(), extra(&self.selection.extra)?);
         let playbook = Arc::new(playbook::read(&self.playbook, &hosts, &extra)?);
-        let ids = steps(&self.selection).ids(&playbook)?;
+        let ids = self.selection.steps().ids(&playbook)?;
+        playbook::met(&playbook::needs(&playbook, &hosts, &extra), &ids)?;
         let vault = Arc::new(world.person.open(&playbook.sealed(&ids, &hosts)?)?);
         let steps = ids.into_iter().map(str::to_owned).collect();
         Ok(Order { playbook: playbook.clone(), steps, hosts, extra, vault })
@@ -165,10 +166,10 @@ impl Doing {
     }
 }
 
-/// What the options say of steps, in the playbook's words.
-fn steps(selection: &Selection) -> Steps {
-    let Selection { step, from, until, tags, .. } = selection.clone();
-    Steps { steps: step, from, until, tags }
+/// Where to begin again after a failure.
+fn begin(order: &Order) -> BTreeMap<String, String> {
+    let needs = playbook::needs(&order.playbook, &order.hosts, &order.extra);
+    playbook::beginnings(&needs, &order.steps.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// `-e` in the form of variables; values are YAML, so that `-e workers=2` is a number.
@@ -176,28 +177,6 @@ pub fn extra(pairs: &[(String, String)]) -> Result<Vars, yaml::Errors> {
     let value = |(key, value): &(String, String)| yaml::parse(format!("-e {key}"), value.clone());
     let nodes = pairs.iter().map(|pair| Ok((pair.0.clone(), Var::Value(value(pair)?))));
     Ok(Arc::new(nodes.collect::<Result<_, yaml::Errors>>()?))
-}
-
-/// `--list`: the steps, play by play.
-fn list(playbook: &Path, selection: &Selection, show: Show) -> anyhow::Result<()> {
-    let playbook = Playbook::read(playbook)?;
-    let rows = playbook.rows(&steps(selection).ids(&playbook)?);
-    let mut out = io::stdout().lock();
-    if show.form == Form::Json {
-        rows.iter().try_for_each(|row| writeln!(out, "{}", serde_json::to_string(row).unwrap_or_default()))?;
-        return Ok(());
-    }
-    let width = rows.iter().map(|row| row.id.chars().count()).max().unwrap_or(0);
-    let mut plays = HashSet::new();
-    for row in &rows {
-        if plays.insert(&row.play) {
-            writeln!(out, "{}", show.paint.strong(&row.play))?;
-        }
-        let tags = if row.tags.is_empty() { String::new() } else { format!(" [{}]", row.tags.join(", ")) };
-        let rest = show.paint.quiet(&format!("({}; {}){tags}", row.action, row.hosts));
-        writeln!(out, "  {:width$}  {} {rest}", row.id, row.name)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

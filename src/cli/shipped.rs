@@ -5,7 +5,9 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::playbook::Playbook;
 use crate::report::hidden;
+use crate::yaml::Errors;
 
 /// Each file: where it belongs below `playbooks/`, and what is in it.
 macro_rules! playbooks {
@@ -49,6 +51,15 @@ const FILES: &[(&str, &str)] = playbooks![
 pub fn spark(folder: &Path) -> io::Result<PathBuf> {
     let own = folder.join("playbooks/spark.yml");
     if own.exists() { Ok(own) } else { unpack(folder).map(|shipped| shipped.join("spark.yml")) }
+}
+
+/// The shipped playbook, as it would be unpacked.
+///
+/// # Errors
+/// None that a test would let through.
+pub fn read() -> Result<Playbook, Errors> {
+    let (path, text) = FILES[0];
+    Playbook::parse(Path::new(path), text.to_owned())
 }
 
 fn unpack(folder: &Path) -> io::Result<PathBuf> {

@@ -13,6 +13,7 @@ mod keys;
 mod lazy;
 mod load;
 mod lookup;
+mod needs;
 mod registered;
 mod resolve;
 mod scope;
@@ -32,10 +33,11 @@ use crate::yaml::{At, Node, Source, Spanned};
 pub use crate::expr::{Unresolved, duration::duration};
 pub use check::{check, read};
 pub use lookup::Lookup;
+pub use needs::{Need, beginnings, met, needs};
 pub use registered::Ending;
 pub use resolve::Job;
 pub use scope::{Ground, Known, Scope};
-pub use select::{Row, SelectError, Selection};
+pub use select::{Row, Selection};
 
 /// Variables in the order they were written; a later scope's win over an earlier one's.
 pub type Vars = Arc<Vec<(String, Var)>>;

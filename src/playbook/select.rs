@@ -1,7 +1,7 @@
 //! Which steps of a playbook are taken.
 
-use super::{Playbook, Step};
-use crate::yaml::nearest;
+use super::{Play, Playbook, Step};
+use crate::yaml::{Error, Errors, Spanned, nearest};
 
 /// What `--step`, `--from`, `--until` and `--tags` say. What is empty says nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,19 +28,11 @@ pub struct Row {
     /// The action's name.
     pub action: &'static str,
     /// The pattern of its hosts, as written.
-    pub hosts: String,
+    pub pattern: String,
+    /// Those hosts, where there is an inventory and they can be told before a run.
+    pub hosts: Option<Vec<String>>,
     /// Its tags.
     pub tags: Vec<String>,
-}
-
-/// Why nothing can be selected.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}\n\nhint: {hint}")]
-pub struct SelectError {
-    /// What is wrong.
-    pub message: String,
-    /// What would be right.
-    pub hint: String,
 }
 
 impl Selection {
@@ -52,19 +44,16 @@ impl Selection {
     /// The ids of the steps that are taken, in the playbook's order.
     ///
     /// # Errors
-    /// An id or tag that no step has, an end before the beginning, and a selection that takes nothing.
-    pub fn ids<'a>(&self, playbook: &'a Playbook) -> Result<Vec<&'a str>, SelectError> {
+    /// Every id and tag that no step has; an end before the beginning, and a selection that takes nothing.
+    pub fn ids<'a>(&self, playbook: &'a Playbook) -> Result<Vec<&'a str>, Errors> {
         let steps: Vec<&Step> = playbook.steps().collect();
-        for id in &self.steps {
-            position(&steps, "--step", id)?;
-        }
-        self.check_tags(&steps)?;
-        let first = self.from.as_ref().map_or(Ok(0), |id| position(&steps, "--from", id))?;
-        let last =
-            self.until.as_ref().map_or(Ok(steps.len()), |id| position(&steps, "--until", id).map(|at| at + 1))?;
-        let range = steps.get(first..last).ok_or_else(|| self.turned())?;
+        Errors(self.strange(&steps)).or(())?;
+        let place = |id: &String| steps.iter().position(|step| step.id == *id);
+        let first = self.from.as_ref().and_then(place).unwrap_or_default();
+        let end = self.until.as_ref().and_then(place).map_or(steps.len(), |at| at + 1);
+        let range = steps.get(first..end).ok_or_else(|| self.turned())?;
         let taken: Vec<_> = range.iter().filter(|step| self.takes(step)).map(|step| step.id.as_str()).collect();
-        if taken.is_empty() && !steps.is_empty() { Err(self.nothing(&steps)) } else { Ok(taken) }
+        if taken.is_empty() && !steps.is_empty() { Err(nothing(&steps).into()) } else { Ok(taken) }
     }
 
     fn takes(&self, step: &Step) -> bool {
@@ -72,32 +61,32 @@ impl Selection {
         named && (self.tags.is_empty() || step.tags.iter().any(|tag| self.tags.contains(tag)))
     }
 
-    fn check_tags(&self, steps: &[&Step]) -> Result<(), SelectError> {
+    /// What no step is called, and no step is tagged.
+    fn strange(&self, steps: &[&Step]) -> Vec<Error> {
+        let ids = || steps.iter().map(|step| step.id.as_str());
         let tags = || steps.iter().flat_map(|step| step.tags.iter().map(String::as_str));
-        let strange = self.tags.iter().find(|tag| !tags().any(|known| known == *tag));
-        strange.map_or(Ok(()), |tag| Err(unknown("--tags", "tag", tag, tags())))
+        let named = self.steps.iter().map(|id| ("--step", id));
+        let named = named.chain(self.from.iter().map(|id| ("--from", id)));
+        let named = named.chain(self.until.iter().map(|id| ("--until", id)));
+        let named = named.filter(|(_, id)| !ids().any(|known| known == *id));
+        let tagged = self.tags.iter().filter(|tag| !tags().any(|known| known == *tag));
+        let wrong_ids = named.map(|(option, id)| unknown(option, "step", id, ids()));
+        wrong_ids.chain(tagged.map(|tag| unknown("--tags", "tag", tag, tags()))).collect()
     }
 
-    fn turned(&self) -> SelectError {
+    fn turned(&self) -> Error {
         let (from, until) = (self.from.as_deref().unwrap_or_default(), self.until.as_deref().unwrap_or_default());
-        SelectError {
-            message: format!("`--until {until}` comes before `--from {from}`"),
-            hint: "change them round, or see the order with `--list`".into(),
-        }
-    }
-
-    fn nothing(&self, steps: &[&Step]) -> SelectError {
-        let ids = steps.iter().map(|step| step.id.as_str()).collect::<Vec<_>>().join(", ");
-        SelectError { message: "no step is left by this selection".into(), hint: format!("the steps are: {ids}") }
+        let error = Error::new(format!("`--until {until}` comes before `--from {from}`"));
+        error.with_hint("change them round, or see the order with `--list`")
     }
 }
 
-fn position(steps: &[&Step], option: &str, id: &str) -> Result<usize, SelectError> {
-    let ids = steps.iter().map(|step| step.id.as_str());
-    steps.iter().position(|step| step.id == id).ok_or_else(|| unknown(option, "step", id, ids))
+fn nothing(steps: &[&Step]) -> Error {
+    let ids = steps.iter().map(|step| step.id.as_str()).collect::<Vec<_>>().join(", ");
+    Error::new("no step is left by this selection").with_hint(format!("the steps are: {ids}"))
 }
 
-fn unknown<'a>(option: &str, what: &str, written: &str, known: impl Iterator<Item = &'a str>) -> SelectError {
+fn unknown<'a>(option: &str, what: &str, written: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let mut names: Vec<&str> = Vec::new();
     for name in known {
         if !names.contains(&name) {
@@ -110,26 +99,27 @@ fn unknown<'a>(option: &str, what: &str, written: &str, known: impl Iterator<Ite
     };
     let hint =
         nearest(written, names.iter().copied()).map_or(list.clone(), |near| format!("did you mean `{near}`? {list}"));
-    SelectError {
-        message: format!("`{option} {written}`: no step has this {}", if what == "tag" { "tag" } else { "id" }),
-        hint,
-    }
+    let kind = if what == "tag" { "tag" } else { "id" };
+    Error::new(format!("`{option} {written}`: no step has this {kind}")).with_hint(hint)
 }
 
 impl Playbook {
-    /// What `--list` shows: the steps with these ids.
-    pub fn rows(&self, ids: &[&str]) -> Vec<Row> {
+    /// What `--list` shows: the steps with these ids. `hosts` says whom a pattern means, where that can be told.
+    pub fn rows(&self, ids: &[&str], hosts: impl Fn(&Spanned<String>) -> Option<Vec<String>>) -> Vec<Row> {
         let pairs = self.plays.iter().flat_map(|play| play.steps.iter().map(move |step| (play, step)));
         let wanted = pairs.filter(|(_, step)| ids.contains(&step.id.as_str()));
-        wanted
-            .map(|(play, step)| Row {
+        let row = |(play, step): (&Play, &Step)| {
+            let pattern = step.hosts.as_ref().unwrap_or(&play.hosts);
+            Row {
                 play: play.name.clone(),
                 id: step.id.clone(),
                 name: step.name.clone(),
                 action: step.action.name,
-                hosts: step.hosts.as_ref().unwrap_or(&play.hosts).value.clone(),
+                pattern: pattern.value.clone(),
+                hosts: hosts(pattern),
                 tags: step.tags.clone(),
-            })
-            .collect()
+            }
+        };
+        wanted.map(row).collect()
     }
 }

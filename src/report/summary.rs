@@ -1,5 +1,6 @@
 //! The end: how each host fared, what failed and what to do about it, and how to go on.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::fold::fold;
@@ -18,6 +19,8 @@ pub struct GoOn {
     pub command: Vec<String>,
     /// The step that it was to begin with, where one was named.
     pub from: Option<String>,
+    /// Where to begin instead of at a step that needs what one before it registers.
+    pub begin: BTreeMap<String, String>,
     /// Whether it takes certain steps only: then it goes on with the same ones.
     pub chosen: bool,
     /// The journal, to look things up in.
@@ -112,7 +115,8 @@ impl<W: Write> Summary<W> {
             return Ok(());
         }
         let mut command: Vec<_> = self.go_on.command.iter().map(|word| quote(word).into_owned()).collect();
-        let from = self.failed.first().map(|(step, _)| step.clone());
+        let begin = |step: &String| self.go_on.begin.get(step).unwrap_or(step).clone();
+        let from = self.failed.first().map(|(step, _)| begin(step));
         let from = from.filter(|_| !self.plan && self.lost.is_empty() && !self.interrupted);
         let from = from.or(self.go_on.from.clone()).filter(|_| !self.go_on.chosen);
         command.extend(from.into_iter().flat_map(|step| ["--from".to_owned(), step]));
@@ -213,6 +217,15 @@ mod tests {
         let mut events = story::failing();
         events.retain(|event| !matches!(event, Event::HostLost { .. }));
         assert!(told(&events).contains("To go on: skep run 'my plays/spark.yml' -i inventory/lab.yml --from swarm\n"));
+    }
+
+    #[test]
+    fn a_failed_step_that_needs_what_one_before_it_registers_begins_there() {
+        let mut events = story::failing();
+        events.retain(|event| !matches!(event, Event::HostLost { .. }));
+        let begin = BTreeMap::from([("swarm".to_owned(), "ready".to_owned())]);
+        let told = told_of(&events, GoOn { begin, ..GoOn::default() });
+        assert!(told.contains("inventory/lab.yml --from ready\n"), "{told}");
     }
 
     #[test]

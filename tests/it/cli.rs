@@ -1,5 +1,8 @@
 //! The command line, from outside: exit codes and messages.
 
+mod complete;
+mod picks;
+
 use std::fs;
 use std::path::Path;
 
@@ -115,7 +118,7 @@ fn completions_and_manual_pages_are_printed() {
     let folder = folder(&[]);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (code, script, _) = skep(folder.path(), &["completions", shell]);
-        assert!(code == 0 && script.contains("accept-new-host-keys"), "{shell}");
+        assert!(code == 0 && script.contains("SKEP_COMPLETE"), "{shell}");
     }
     let (code, page, _) = skep(folder.path(), &["man", "exec"]);
     assert!(code == 0 && page.contains(".SH SYNOPSIS"), "{page}");

@@ -18,6 +18,7 @@ mod fleet;
 mod interrupt;
 mod killed;
 mod secrets;
+mod telling;
 
 const PLAYBOOK: &str = "
 name: Two files

@@ -6,4 +6,5 @@ pub mod lab;
 pub mod relay;
 pub mod somebody;
 pub mod sshd;
+pub mod truth;
 pub mod watch;

@@ -1,6 +1,6 @@
 //! What can be known to be wrong without contacting anyone.
 
-mod names;
+pub(super) mod names;
 mod owners;
 mod registers;
 

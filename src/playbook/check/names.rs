@@ -16,7 +16,7 @@ pub(super) fn undefined<'a>(name: &str, at: &At, names: impl Iterator<Item = &'a
 }
 
 /// The names that a step's templates need from outside, each with its template's place.
-pub(super) fn of_step(step: &Step) -> Vec<(String, At)> {
+pub(crate) fn of_step(step: &Step) -> Vec<(String, At)> {
     let texts = [&step.on, &step.creates, &step.unless, &step.become_user].into_iter().flatten();
     let of_texts = texts.flat_map(|text| expr::needs(&text.value).into_iter().map(|name| (name, text.at.clone())));
     let condition =
@@ -27,18 +27,23 @@ pub(super) fn of_step(step: &Step) -> Vec<(String, At)> {
 }
 
 /// The same of variables.
-pub(super) fn of_vars(vars: &Vars) -> impl Iterator<Item = (String, At)> {
-    let need = |var: &Var| match var {
+pub(crate) fn of_vars(vars: &Vars) -> impl Iterator<Item = (String, At)> {
+    vars.iter().flat_map(|(_, var)| of_var(var))
+}
+
+/// The same of one.
+pub(crate) fn of_var(var: &Var) -> Vec<(String, At)> {
+    match var {
         Var::Value(node) => of_node(node),
         Var::Lookup(lookup) => {
             let texts = lookup.texts().map(|text| (text, expr::needs(&text.value)));
             texts.flat_map(|(text, names)| names.into_iter().map(|name| (name, text.at.clone()))).collect()
         }
-    };
-    vars.iter().flat_map(move |(_, var)| need(var))
+    }
 }
 
-fn of_node(node: &Node) -> Vec<(String, At)> {
+/// The same of any value.
+pub(crate) fn of_node(node: &Node) -> Vec<(String, At)> {
     let texts = expr::texts(node).into_iter();
     texts.flat_map(|(text, at)| expr::needs(text).into_iter().map(|name| (name, at.clone()))).collect()
 }

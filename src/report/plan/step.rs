@@ -40,6 +40,8 @@ struct End {
     outcome: Outcome,
     /// Whether what is to be done cannot be told yet.
     open: bool,
+    /// What comes behind the hosts, where what is shown may be otherwise by then.
+    again: String,
     message: Vec<String>,
 }
 
@@ -107,19 +109,19 @@ impl Step {
         let everybody = hosts.len() == manner.hosts && self.ends.len() == 1;
         let who = if everybody { String::new() } else { format!("  {}", self.who(jobs)) };
         let said = end.message.first().map_or(String::new(), |message| format!(": {message}"));
-        let rest = manner.paint.quiet(&format!("({}){who}{said}", self.id));
+        let rest = manner.paint.quiet(&format!("({}){who}{}{said}", self.id, end.again));
         format!("{}  {} {rest}", end.verb(manner.paint), self.name)
     }
 
     fn end(&self, jobs: &[Job], end: &End, manner: Manner<'_>) -> Vec<String> {
-        let verb = end.verb(manner.paint);
+        let (verb, who) = (end.verb(manner.paint), self.who(jobs) + &end.again);
         let quiet = |text: &str| if end.is_grave() { text.to_owned() } else { manner.paint.quiet(text) };
         match end.message.as_slice() {
-            [] => vec![format!("{verb}  {}", quiet(&self.who(jobs)))],
-            [one] => vec![format!("{verb}  {}", quiet(&format!("{}: {one}", self.who(jobs))))],
+            [] => vec![format!("{verb}  {}", quiet(&who))],
+            [one] => vec![format!("{verb}  {}", quiet(&format!("{who}: {one}")))],
             many => {
                 let said = many.iter().map(|line| format!("{:VERB$}  {line}", ""));
-                std::iter::once(format!("{verb}  {}", self.who(jobs))).chain(said).collect()
+                std::iter::once(format!("{verb}  {who}")).chain(said).collect()
             }
         }
     }
@@ -144,15 +146,14 @@ impl End {
     /// Who would change something says so by his changes, unless he waits for something first.
     fn of(event: &Event) -> Option<Self> {
         let Event::JobFinished { outcome, message, open, .. } = event else { return None };
-        let waits = message.as_deref().and_then(|message| message.strip_prefix("would wait "));
-        let (verb, message) = match (outcome, waits) {
-            (Outcome::Changed, None) => return None,
-            (_, Some(what)) => ("waits", Some(what)),
-            (_, None) if *open => ("may", message.as_deref()),
-            (outcome, None) => (word(*outcome), message.as_deref()),
+        let message = message.as_deref();
+        let (verb, message) = match message.and_then(|message| message.strip_prefix("would wait ")) {
+            Some(what) => ("waits", Some(what)),
+            None if *outcome == Outcome::Changed => return None,
+            None => (if *open { "may" } else { word(*outcome) }, message),
         };
         let outcome = if *open { Outcome::Changed } else { *outcome };
-        let end = Self { verb, outcome, open: *open, message: vec![] };
+        let end = Self { verb, outcome, open: *open, again: again(event), message: vec![] };
         // All of a failure is told at the end.
         let most = if end.is_grave() { 1 } else { usize::MAX };
         let message = message.into_iter().flat_map(str::lines).take(most).map(tame).collect();
@@ -174,6 +175,18 @@ impl End {
     /// What hosts are lost is told at the end.
     fn is_told_elsewhere(&self, jobs: &[Job], lost: &[String]) -> bool {
         self.outcome == Outcome::Unreachable && jobs.iter().all(|job| lost.contains(&job.host))
+    }
+}
+
+/// What a settled read shows may be otherwise by its turn.
+fn again(event: &Event) -> String {
+    match event {
+        Event::JobFinished { outcome: Outcome::Unchanged, open: false, after: Some(step), message, .. } => {
+            let again = format!("looked at again after {step}");
+            let told = message.as_ref().is_some_and(|text| text.contains(&again));
+            if told { String::new() } else { format!(", {again}") }
+        }
+        _ => String::new(),
     }
 }
 

@@ -7,3 +7,4 @@ mod parts;
 mod registry;
 mod spark;
 mod swarm;
+mod truth;

@@ -1,0 +1,251 @@
+//! Which steps need what other steps register: a step that is picked alone must find it, too.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::check::names;
+use super::{Play, Playbook, Step, Vars};
+use crate::expr;
+use crate::inventory::Host;
+use crate::yaml::{At, Error, Errors, Node, Source};
+
+/// A step that needs what others register.
+#[derive(Clone, Debug)]
+pub struct Need<'a> {
+    step: &'a Step,
+    /// The variable, and where the step asks for it.
+    name: String,
+    at: At,
+    /// The steps before it that register it, in their order; never empty.
+    by: Vec<&'a Step>,
+}
+
+/// What every step needs of others, in the order of the playbook: through its variables and its template, too. A text that
+/// asks whether something is defined can do without, and what is set elsewhere is no need.
+pub fn needs<'a>(playbook: &'a Playbook, hosts: &'a [Arc<Host>], extra: &'a Vars) -> Vec<Need<'a>> {
+    let mut before: Vec<&Step> = Vec::new();
+    let mut needs = Vec::new();
+    for (play, step) in playbook.plays.iter().flat_map(|play| play.steps.iter().map(move |step| (play, step))) {
+        let layers = Layers { playbook, play, step, hosts, extra };
+        for (name, at) in layers.names() {
+            let by: Vec<_> = before.iter().filter(|other| other.register.as_ref() == Some(&name)).copied().collect();
+            if !by.is_empty() {
+                needs.push(Need { step, name, at, by });
+            }
+        }
+        before.push(step);
+    }
+    needs
+}
+
+/// What is wrong with taking these steps only: some need what others register that are not taken.
+///
+/// # Errors
+/// Each such step, at the place where it asks, with the names of both.
+pub fn met(needs: &[Need<'_>], taken: &[&str]) -> Result<(), Errors> {
+    let mut told = BTreeSet::new();
+    let unmet = needs.iter().filter(|need| need.is_unmet(taken));
+    let once = unmet.filter(|need| told.insert((&need.step.id, &need.name)));
+    Errors(once.map(|need| need.refused(taken)).collect()).or(())
+}
+
+/// Where to begin, so that a step and those of `taken` after it have what they need: for each step that cannot begin itself.
+pub fn beginnings(needs: &[Need<'_>], taken: &[&str]) -> BTreeMap<String, String> {
+    let places: HashMap<&str, usize> = taken.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+    let place = |step: &Step| places.get(step.id.as_str()).copied();
+    let span = |need: &Need<'_>| Some((need.by.iter().filter_map(|step| place(step)).max()?, place(need.step)?));
+    let spans: Vec<(usize, usize)> = needs.iter().filter_map(span).collect();
+    let torn = |from: usize| spans.iter().filter(move |(by, at)| *by < from && from <= *at).map(|(by, _)| *by).min();
+    let begin = |at: usize| std::iter::successors(Some(at), |from| torn(*from)).last().unwrap_or(at);
+    let begins = taken.iter().enumerate().map(|(at, id)| ((*id).to_owned(), taken[begin(at)].to_owned()));
+    begins.filter(|(id, from)| id != from).collect()
+}
+
+impl Need<'_> {
+    fn is_unmet(&self, taken: &[&str]) -> bool {
+        let takes = |step: &Step| taken.contains(&step.id.as_str());
+        takes(self.step) && !self.by.iter().any(|step| takes(step))
+    }
+
+    fn refused(&self, taken: &[&str]) -> Error {
+        let Self { step, name, at, by } = self;
+        let Some(other) = by.last() else { return Error::at(at, format!("nobody registers `{name}`")) };
+        let message = format!("`{}` needs `{name}`, which `{}` registers, and that is not taken", step.id, other.id);
+        let place = expr::place_of_name(at, name);
+        let error = Error::at(&place, message).also(&other.named_at, format!("`{name}` is registered here"));
+        let first = taken.first() == Some(&step.id.as_str());
+        let from = if first { format!(", or all from there on: `--from {}`", other.id) } else { String::new() };
+        error.with_hint(format!("take both: `--step {},{}`{from}", other.id, step.id))
+    }
+}
+
+/// Where a step's variables may be set.
+struct Layers<'a> {
+    playbook: &'a Playbook,
+    play: &'a Play,
+    step: &'a Step,
+    hosts: &'a [Arc<Host>],
+    extra: &'a Vars,
+}
+
+impl<'a> Layers<'a> {
+    /// The names that the step needs and nobody but a step can give it, each with its place.
+    fn names(&self) -> Vec<(String, At)> {
+        let mut asked = names::of_step(self.step);
+        asked.extend(template_needs(self.playbook, self.step));
+        asked.reverse();
+        let mut known = BTreeSet::new();
+        let mut open = Vec::new();
+        while let Some((name, at)) = asked.pop() {
+            if !known.insert(name.clone()) {
+                continue;
+            }
+            // The place of a variable tells less than that of whoever asks for it, but its text is what needs more.
+            match self.set(&name) {
+                set if set.is_empty() => open.push((name, at)),
+                set => asked.extend(set.into_iter().flatten()),
+            }
+        }
+        open.extend(others_needs(self.step));
+        open
+    }
+
+    /// What is asked for by whatever the variable may be set to, on any host: by the strongest that sets it everywhere, else
+    /// by several.
+    fn set(&self, name: &str) -> Vec<Vec<(String, At)>> {
+        let find = |vars: &Vars| vars.iter().find(|(known, _)| known == name).map(|(_, var)| names::of_var(var));
+        let strong = [self.extra, &self.step.vars, &self.play.vars].into_iter().find_map(find);
+        let own = |host: &'a Arc<Host>| host.vars.iter().find(|(known, _)| known == name);
+        let of_hosts = self.hosts.iter().filter_map(own).map(|(_, node)| names::of_node(node));
+        match strong {
+            Some(names) => vec![names],
+            None => of_hosts.chain(find(&self.playbook.vars)).collect(),
+        }
+    }
+}
+
+/// What the file asks for that a step renders, where its name is known already and it can be read.
+fn template_needs(playbook: &Playbook, step: &Step) -> Vec<(String, At)> {
+    let file = step.params.get("template").and_then(Node::as_str).filter(|_| step.action.name == "file");
+    let path = file.map(|file| playbook.folder.join(file));
+    let Some((path, text)) = path.and_then(|path| Some((path.clone(), std::fs::read_to_string(path).ok()?))) else {
+        return Vec::new();
+    };
+    let (end, names) = (text.len(), expr::needs(&text));
+    let at = At { source: Arc::new(Source { path, text }), start: 0, end };
+    names.into_iter().map(|name| (name, at.clone())).collect()
+}
+
+/// What is asked of other hosts: `hostvars.node1.out`, `hostvars['node1'].out`, `host('node1').out`.
+fn others_needs(step: &Step) -> Vec<(String, At)> {
+    let texts = [&step.on, &step.creates, &step.unless, &step.become_user].into_iter().flatten();
+    let texts = texts.chain(&step.when).map(|text| (text.value.as_str(), &text.at));
+    let vars = step.vars.iter().filter_map(|(_, var)| var.node());
+    let nodes = vars
+        .chain(step.environment.iter().map(|(_, node)| node))
+        .chain(&step.loop_over)
+        .chain([&step.params])
+        .flat_map(expr::texts);
+    let sure = |text: &str| !(text.contains("default") || text.contains("defined"));
+    let asking = texts.chain(nodes).filter(|(text, _)| sure(text));
+    asking.flat_map(|(text, at)| of_others(text).map(move |name| (name.to_owned(), at.clone()))).collect()
+}
+
+fn of_others(text: &str) -> impl Iterator<Item = &str> {
+    let starts = ["hostvars", "host("].into_iter().flat_map(move |word| {
+        text.match_indices(word).filter_map(move |(at, _)| text.get(at + word.trim_end_matches('(').len()..))
+    });
+    starts.filter_map(|rest| name_of(after_host(rest)?))
+}
+
+/// What comes after `.node1`, `['node1']` or `('node1')`.
+fn after_host(text: &str) -> Option<&str> {
+    match text.chars().next()? {
+        '.' => text[1..].find(|c: char| !(c.is_alphanumeric() || c == '_')).map(|end| &text[1 + end..]),
+        '[' => text.find(']').map(|end| &text[end + 1..]),
+        '(' => text.find(')').map(|end| &text[end + 1..]),
+        _ => None,
+    }
+}
+
+/// `.out` or `['out']`
+fn name_of(text: &str) -> Option<&str> {
+    let name = text.strip_prefix('.').or_else(|| text.strip_prefix("['")).or_else(|| text.strip_prefix("[\""))?;
+    let end = name.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(name.len());
+    Some(&name[..end]).filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const STEPS: &str = "vars: { size: '{{ big.stdout }}', kept: 1 }\nplays:\n- hosts: all\n  steps:\n\
+        \x20 - { id: look, shell: nproc, changes: false, register: out }\n\
+        \x20 - { id: other, shell: nproc, changes: false, register: big }\n\
+        \x20 - { id: use, shell: 'echo {{ out.stdout }}' }\n\
+        \x20 - { id: deep, shell: 'echo {{ size }}' }\n\
+        \x20 - { id: perhaps, shell: \"echo {{ out.stdout | default('') }}\" }\n\
+        \x20 - { id: again, shell: nproc, changes: false, register: out }\n\
+        \x20 - { id: last, shell: 'echo', when: \"host('node1').out.code == 0\" }\n\
+        \x20 - { id: set, shell: 'echo {{ kept }}', register: kept }\n\
+        \x20 - { id: free, shell: 'echo {{ kept }}' }\n";
+
+    fn told(taken: &[&str], extra: &[&str]) -> String {
+        let playbook = Playbook::parse(Path::new("p.yml"), STEPS.into()).expect("a playbook");
+        let value = |name: &&str| {
+            ((*name).to_owned(), super::Var::Value(crate::yaml::parse("-e", "1".into()).expect("a value")))
+        };
+        let extra = Arc::new(extra.iter().map(value).collect());
+        let needs = needs(&playbook, &[], &extra);
+        met(&needs, taken).map_or_else(|errors| errors.to_string(), |()| "met".into())
+    }
+
+    #[test]
+    fn a_step_that_lacks_what_another_registers_is_refused_with_both_names() {
+        insta::assert_snapshot!(
+            [told(&["use"], &[]), told(&["other", "use"], &[]), told(&["deep", "last"], &[])].join("\n\n")
+        );
+    }
+
+    #[test]
+    fn what_is_taken_given_set_or_not_needed_is_no_lack() {
+        for taken in [
+            &["look", "use"][..],
+            &["other", "deep"],
+            &["again", "last"],
+            &["look", "last"],
+            &["perhaps"],
+            &["free"],
+            &["look", "other", "use", "deep", "perhaps", "again", "last", "set", "free"],
+        ] {
+            assert_eq!(told(taken, &[]), "met", "{taken:?}");
+        }
+        assert_eq!(told(&["use"], &["out"]), "met");
+        assert_eq!(told(&["deep"], &["size"]), "met");
+    }
+
+    #[test]
+    fn the_way_on_begins_early_enough() {
+        let playbook = Playbook::parse(Path::new("p.yml"), STEPS.into()).expect("a playbook");
+        let extra = Vars::default();
+        let needs = needs(&playbook, &[], &extra);
+        let all: Vec<&str> = playbook.steps().map(|step| step.id.as_str()).collect();
+        let from = |taken: &[&str]| {
+            let begins = beginnings(&needs, taken).into_iter();
+            begins.map(|(id, from)| format!("{id} from {from}")).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(from(&all), "deep from look, last from again, other from look, use from look");
+        assert_eq!(from(&["other", "deep", "free"]), "deep from other");
+        assert_eq!(from(&["look", "other", "use", "deep"]), "deep from look, other from look, use from look");
+    }
+
+    #[test]
+    fn what_is_asked_of_others_is_found_however_it_is_written() {
+        let found = |text: &'static str| of_others(text).collect::<Vec<_>>();
+        assert_eq!(found("{{ hostvars.node1.out.code }}{{ hostvars['a.b'].big }}"), ["out", "big"]);
+        assert_eq!(found("host('node1').out and host(item)['big']"), ["out", "big"]);
+        assert_eq!(found("host.name and hostvars and groups.all | map('extract', hostvars, 'x')"), [] as [&str; 0]);
+    }
+}
