@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::Failure;
 use super::args::{Global, pair};
+use super::hosts::tell_notes;
 use super::run::extra;
 use crate::inventory::Inventory;
 use crate::playbook::{self, Playbook};
@@ -39,6 +40,7 @@ impl Check {
         let playbook = self.playbook.as_deref().map(Playbook::read).transpose();
         let inventory = Inventory::find(global.inventory.as_deref());
         let (playbook, inventory) = both(playbook, inventory)?;
+        tell_notes(&inventory, global);
         if let Some(playbook) = &playbook {
             playbook::check(playbook, &inventory.hosts, &extra(&self.extra)?)?;
         }

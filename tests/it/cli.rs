@@ -111,6 +111,18 @@ fn a_check_knows_the_variables_that_a_run_will_be_given() {
 }
 
 #[test]
+fn what_an_inventory_has_no_counterpart_for_is_told_where_it_is_looked_at_and_not_in_a_run() {
+    let folder = folder(&[("hosts", "a ansible_host=127.0.0.1 ansible_port=1 ansible_python_interpreter=python3\n")]);
+    for command in [&["check"][..], &["hosts"], &["hosts", "--json"]] {
+        let (code, out, errors) = skep(folder.path(), &[command, &["-i", "hosts"]].concat());
+        assert!(code == 0 && errors.starts_with("note: `ansible_python_interpreter` has no counterpart"), "{errors}");
+        assert!(!out.contains("note:"), "{out}");
+    }
+    let (code, out, errors) = skep(folder.path(), &["exec", "a", "-i", "hosts", "--wait", "0s", "--", "true"]);
+    assert!(code != 0 && !format!("{out}{errors}").contains("note:"), "{errors}");
+}
+
+#[test]
 fn completions_and_manual_pages_are_printed() {
     let folder = folder(&[]);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

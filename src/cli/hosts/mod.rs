@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::args::Global;
-use super::show::Show;
+use super::show::{self, Show};
 use super::{Failure, failure, world};
 use crate::event::Code;
 use crate::inventory::{Host, Inventory, Private};
@@ -45,6 +45,7 @@ impl Hosts {
     /// Bad input, or standard output is gone.
     pub async fn run(&self, global: &Global) -> anyhow::Result<Code> {
         let inventory = world::inventory(global)?;
+        tell_notes(&inventory, global);
         let hosts = world::select(&inventory, &self.pattern)?;
         let ways = if self.ssh { ways(global, &inventory, &hosts).await } else { Vec::new() };
         let (mut out, paint) = (io::stdout().lock(), Show::of(global).paint);
@@ -58,6 +59,15 @@ impl Hosts {
             table(&mut out, &hosts, paint)?;
         }
         Ok(if ways.iter().all(Result::is_ok) { Code::Settled } else { Code::BadInput })
+    }
+}
+
+/// Tells on standard error what is no mistake in an inventory, and should be known.
+pub fn tell_notes(inventory: &Inventory, global: &Global) {
+    let colour = show::errors_in_colour(global);
+    for note in &inventory.notes {
+        // Where standard error is gone there is nobody left to tell.
+        let _ = writeln!(io::stderr(), "{}\n", note.render_note(colour));
     }
 }
 
