@@ -6,6 +6,7 @@
 
 mod arguments;
 mod connection;
+mod from;
 mod groups;
 mod ini;
 mod layers;

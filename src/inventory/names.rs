@@ -63,7 +63,7 @@ impl Dialect {
 /// What may stand in a group.
 pub(super) fn of_groups() -> impl Iterator<Item = &'static str> {
     let keys = CONNECTION.iter().map(|(ours, _)| *ours).filter(|key| !SSH_ARGUMENTS.contains(key));
-    ["hosts", "children", "vars"].into_iter().chain(keys)
+    ["hosts", "children", "vars", "from"].into_iter().chain(keys)
 }
 
 /// What is wrong with the name that something is set by, if anything.

@@ -10,7 +10,7 @@ use minijinja::{Error as Fault, ErrorKind, Value as Jinja};
 
 use super::layers::Setting;
 use crate::expr::{self, Unresolved};
-use crate::yaml::{At, Error, Hole, Node};
+use crate::yaml::{At, Error, Hole, Node, Value};
 
 /// So many variables one template may ask for, each as often as it is asked for: then it goes in a circle, or all but does.
 const MOST: usize = 1_000;
@@ -141,4 +141,24 @@ fn lookup(kind: &str, name: &str) -> Result<String, Fault> {
         "env" => Ok(std::env::var(name).unwrap_or_default()),
         _ => Err(Fault::new(ErrorKind::InvalidOperation, "only `lookup('env', NAME)` is known here")),
     }
+}
+
+/// JSON as a value of the inventory, at the place that it is asked for.
+pub(super) fn of_json(json: &serde_json::Value, at: &At) -> Node {
+    use serde_json::Value as Json;
+    let key = |text: &String| Node::new(Value::Str(text.clone()), at.clone());
+    let value = match json {
+        Json::Null => Value::Null,
+        Json::Bool(truth) => Value::Bool(*truth),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => Value::Int(whole),
+            None => Value::Float(number.as_f64().unwrap_or_default(), number.to_string()),
+        },
+        Json::String(text) => Value::Str(text.clone()),
+        Json::Array(items) => Value::List(items.iter().map(|item| of_json(item, at)).collect()),
+        Json::Object(entries) => {
+            Value::Map(entries.iter().map(|(name, value)| (key(name), of_json(value, at))).collect())
+        }
+    };
+    Node::new(value, at.clone())
 }

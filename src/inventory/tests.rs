@@ -1,6 +1,7 @@
 //! What is read, who is meant, and the texts that people see.
 
 mod ansible;
+mod from;
 mod order;
 
 use insta::assert_snapshot;

@@ -1,7 +1,9 @@
 //! The tree of groups as it is written, Ansible's forms included, put together from one file or several.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
+use super::from;
 use super::layers::{Setting, put};
 use super::names::{self, Dialect, PRIORITY, differs};
 use super::range;
@@ -51,12 +53,21 @@ pub(super) struct Tree {
     pub errors: Vec<Error>,
     /// What is no mistake, and should be known.
     pub notes: Vec<Error>,
+    /// Whether commands of the inventory are run.
+    pub may_run: bool,
+    /// What commands printed, by folder and line: the same one is run once.
+    pub printed: HashMap<(PathBuf, String), serde_json::Value>,
     dialect: Dialect,
     group_places: HashMap<String, usize>,
     host_places: HashMap<String, usize>,
 }
 
 impl Tree {
+    /// One whose commands are run.
+    pub(super) fn that_runs() -> Self {
+        Self { may_run: true, ..Self::default() }
+    }
+
     /// Adds one document.
     pub(super) fn add(&mut self, root: &Node) {
         self.dialect = Dialect::of(root);
@@ -107,6 +118,7 @@ impl Tree {
             "hosts" => self.members(index, value),
             "children" => self.children(index, value),
             "vars" => self.vars(index, value),
+            "from" => from::add(self, index, value),
             name if Dialect::Ours.key(name).is_some() => self.group_says(index, key, value, self.dialect),
             name => {
                 let error = Error::at(&key.at, format!("unknown key `{name}` in a group"));
@@ -191,6 +203,13 @@ impl Tree {
             }
             vars.iter().for_each(|(key, value)| self.host_says(host, key, value, dialect));
         }
+    }
+
+    /// A host that a command told of.
+    pub(super) fn found(&mut self, group: usize, name: &Node, vars: &[(Node, Node)]) {
+        let host = self.host(name);
+        self.groups[group].hosts.push(host);
+        vars.iter().for_each(|(key, value)| self.host_says(host, key, value, self.dialect));
     }
 
     fn children(&mut self, index: usize, children: &Node) {
