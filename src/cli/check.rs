@@ -1,19 +1,19 @@
 //! `skep check`: reads everything, contacts nobody.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Failure;
 use super::args::{Global, pair};
 use super::hosts::tell_notes;
 use super::run::extra;
+use super::{Failure, show};
 use crate::inventory::Inventory;
 use crate::playbook::{self, Playbook};
 use crate::remote::ssh::{self, Options, Ssh};
 use crate::report::plural;
-use crate::yaml::Errors;
+use crate::yaml::{self, Errors};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,6 +41,7 @@ impl Check {
         let inventory = Inventory::find(global.inventory.as_deref());
         let (playbook, inventory) = both(playbook, inventory)?;
         tell_notes(&inventory, global);
+        self.tell_unread(global);
         if let Some(playbook) = &playbook {
             playbook::check(playbook, &inventory.hosts, &extra(&self.extra)?)?;
         }
@@ -53,6 +54,29 @@ impl Check {
         writeln!(io::stdout(), "{}", found(playbook.as_ref(), &inventory))?;
         Ok(())
     }
+}
+
+impl Check {
+    /// Ansible reads variables beside the playbook, too.
+    fn tell_unread(&self, global: &Global) {
+        let found = global.inventory.as_deref().unwrap_or(Path::new("inventory"));
+        let read = if found.is_dir() { found.to_owned() } else { beside(found) };
+        let same = |one: &Path, other: &Path| one.canonicalize().ok() == other.canonicalize().ok();
+        for folder in self.playbook.as_deref().map(beside).into_iter().filter(|folder| !same(folder, &read)) {
+            for name in ["group_vars", "host_vars"].iter().filter(|name| folder.join(name).is_dir()) {
+                let path = folder.join(name);
+                let note = yaml::Error::new(format!("`{}` is not read: it stands beside the playbook", path.display()));
+                let note = note.with_hint("variables of hosts and groups belong beside the inventory");
+                let _ = writeln!(io::stderr(), "{}\n", note.render_note(show::errors_in_colour(global)));
+            }
+        }
+    }
+}
+
+/// The folder of a file.
+fn beside(file: &Path) -> PathBuf {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() }
 }
 
 fn both<A, B>(first: Result<A, Errors>, second: Result<B, Errors>) -> Result<(A, B), Errors> {
