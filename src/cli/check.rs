@@ -1,19 +1,20 @@
 //! `skep check`: reads everything, contacts nobody.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::args::{Global, Selection};
+use super::hosts::tell_notes;
 use super::run::extra;
-use super::{Failure, complete};
+use super::{Failure, complete, show};
 use crate::inventory::{Inventory, Pattern};
 use crate::playbook::{self, Playbook, Vars};
 use crate::remote::refusal::parted;
 use crate::remote::ssh::{self, Options, Ssh};
 use crate::report::plural;
-use crate::yaml::{Error, Errors};
+use crate::yaml::{self, Error, Errors};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,12 +39,17 @@ impl Check {
     /// # Errors
     /// Every mistake.
     pub async fn run(self, global: &Global) -> anyhow::Result<()> {
-        let playbook = self.playbook.as_deref().map(Playbook::read).transpose();
-        let inventory = Inventory::find(global.inventory.as_deref());
-        let (playbook, inventory) = both(playbook, inventory)?;
-        let picked = self.selection.whole()?;
+        let picked = self.selection.clone().whole()?;
         let extra = extra(&picked.extra)?;
-        let (steps, hosts) = picks(&picked, &extra, playbook.as_ref(), &inventory)?;
+        let inventory = match Inventory::find(global.inventory.as_deref()) {
+            Ok(inventory) => inventory,
+            Err(mistakes) => return Err(self.without_hosts(mistakes).into()),
+        };
+        tell_notes(&inventory, global);
+        self.tell_unread(global);
+        let read = |path| playbook::read_all(path, &inventory.hosts, &extra);
+        let (playbook, mistakes) = self.playbook.as_deref().map(read).transpose()?.unzip();
+        let (steps, hosts) = picks(&picked, &extra, playbook.as_ref(), &inventory, mistakes)?;
         let options = Options { config: global.config(), hosts: inventory.hosts.clone(), ..Options::default() };
         let ssh = Ssh::new(options);
         for host in &inventory.hosts {
@@ -54,15 +60,35 @@ impl Check {
         Ok(())
     }
 }
-fn both<A, B>(first: Result<A, Errors>, second: Result<B, Errors>) -> Result<(A, B), Errors> {
-    match (first, second) {
-        (Ok(first), Ok(second)) => Ok((first, second)),
-        (Err(Errors(mut mistakes)), Err(Errors(more))) => {
-            mistakes.extend(more);
-            Err(Errors(mistakes))
-        }
-        (Err(mistakes), Ok(_)) | (Ok(_), Err(mistakes)) => Err(mistakes),
+
+impl Check {
+    /// Without hosts there is no more to say of the playbook than what is wrong in its own text.
+    fn without_hosts(&self, Errors(mut mistakes): Errors) -> Errors {
+        let playbook = self.playbook.as_deref().and_then(|path| Playbook::read(path).err());
+        mistakes.splice(0..0, playbook.map(|more| more.0).unwrap_or_default());
+        Errors(mistakes)
     }
+
+    /// Ansible reads variables beside the playbook, too.
+    fn tell_unread(&self, global: &Global) {
+        let found = global.inventory.as_deref().unwrap_or(Path::new("inventory"));
+        let read = if found.is_dir() { found.to_owned() } else { beside(found) };
+        let same = |one: &Path, other: &Path| one.canonicalize().ok() == other.canonicalize().ok();
+        for folder in self.playbook.as_deref().map(beside).into_iter().filter(|folder| !same(folder, &read)) {
+            for name in ["group_vars", "host_vars"].iter().filter(|name| folder.join(name).is_dir()) {
+                let path = folder.join(name);
+                let note = yaml::Error::new(format!("`{}` is not read: it stands beside the playbook", path.display()));
+                let note = note.with_hint("variables of hosts and groups belong beside the inventory");
+                let _ = writeln!(io::stderr(), "{}\n", note.render_note(show::errors_in_colour(global)));
+            }
+        }
+    }
+}
+
+/// The folder of a file.
+fn beside(file: &Path) -> PathBuf {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() }
 }
 
 /// How many steps and hosts are picked.
@@ -74,13 +100,13 @@ fn picks(
     extra: &Vars,
     playbook: Option<&Playbook>,
     inventory: &Inventory,
+    mistakes: Option<Errors>,
 ) -> Result<(usize, usize), Errors> {
-    let mut wrong = Vec::new();
+    let mut wrong = mistakes.map(|mistakes| mistakes.0).unwrap_or_default();
     let hosts = limited(picked, inventory).unwrap_or_else(|error| noted(&mut wrong, error.into()));
     let mut steps = 0;
     if let Some(playbook) = playbook {
         steps = taken(picked, extra, playbook, inventory).unwrap_or_else(|errors| noted(&mut wrong, errors));
-        playbook::check(playbook, &inventory.hosts, extra).unwrap_or_else(|errors| noted(&mut wrong, errors));
     } else if !picked.steps().is_all() {
         let error = Error::new("steps are picked, and there is no playbook");
         wrong.push(error.with_hint("name it: `skep check PLAYBOOK`"));

@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+use super::arguments::{self, Arguments};
 use super::layers::Setting;
+use super::names::SSH_ARGUMENTS;
+use super::notes::Notes;
+use super::render::is_template;
 use super::{Host, Pin, Private};
 use crate::secret::Secret;
 use crate::yaml::{Error, Node, Value, from_node};
@@ -13,7 +17,10 @@ use crate::yaml::{Error, Node, Value, from_node};
 /// The connection keys that hold for one host, the strongest of each.
 pub(super) struct Keys<'a> {
     pub settings: Vec<Setting>,
+    /// Renders a template with what is said of the host.
+    pub render: &'a dyn Fn(&Node) -> Result<Node, Error>,
     pub errors: &'a mut Vec<Error>,
+    pub notes: &'a mut Notes,
 }
 
 impl Keys<'_> {
@@ -31,13 +38,17 @@ impl Keys<'_> {
             become_user: self.take("become_user").unwrap_or_else(|| "root".to_owned()),
             become_password: self.secret("become_password"),
             private_address: self.private(),
+            ssh_arguments: self.arguments(),
             ..Host::named(name)
         }
     }
 
     fn setting(&mut self, key: &str) -> Option<Setting> {
         let index = self.settings.iter().position(|setting| setting.key == Some(key))?;
-        Some(self.settings.remove(index)).filter(|setting| !setting.node.is_null())
+        let setting = self.settings.remove(index);
+        let node = if is_template(&setting.node) { (self.render)(&setting.node) } else { Ok(setting.node.clone()) };
+        let node = node.map_err(|error| self.errors.push(error)).ok()?;
+        Some(Setting { node, ..setting }).filter(|setting| !setting.node.is_null())
     }
 
     fn node(&mut self, key: &str) -> Option<Node> {
@@ -46,9 +57,10 @@ impl Keys<'_> {
 
     /// Under Ansible's names a text may say what is a number or a truth here: INI and programs have little else.
     fn loose(&mut self, key: &str) -> Option<Node> {
+        let rendered = self.settings.iter().any(|setting| setting.key == Some(key) && is_template(&setting.node));
         let setting = self.setting(key)?;
-        let is_theirs = setting.name.starts_with("ansible_");
-        Some(if is_theirs { loosened(setting.node) } else { setting.node })
+        let is_loose = rendered || setting.name.starts_with("ansible_");
+        Some(if is_loose { loosened(setting.node) } else { setting.node })
     }
 
     fn take<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
@@ -91,6 +103,25 @@ impl Keys<'_> {
         let lines = node.as_list().map_or_else(|| vec![node.clone()], <[Node]>::to_vec);
         let pins = lines.iter().map(pin);
         pins.filter_map(|pin| pin.map_err(|error| self.errors.push(error)).ok()).collect()
+    }
+
+    /// What `ssh` would be given beside the host: as far as it says how that is reached.
+    fn arguments(&mut self) -> Vec<String> {
+        let mut all = Vec::new();
+        for key in SSH_ARGUMENTS {
+            let Some(node) = self.node(key) else { continue };
+            match arguments::read(&node) {
+                Ok(Arguments { passed, others }) => {
+                    all.extend(passed);
+                    let is_new =
+                        |place: &usize| !others[..*place].iter().any(|(option, _)| *option == others[*place].0);
+                    let once = (0..others.len()).filter(is_new).map(|place| &others[place]);
+                    once.for_each(|(option, at)| self.notes.option(option, key, at));
+                }
+                Err(error) => self.errors.push(error),
+            }
+        }
+        all
     }
 
     fn private(&mut self) -> Option<Private> {

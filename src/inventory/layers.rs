@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::names::Dialect;
-use crate::yaml::Node;
+use crate::yaml::{At, Node};
 
 /// What one place says of a host.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +47,9 @@ pub struct Setting {
     pub key: Option<&'static str>,
     /// Its value.
     pub node: Node,
+    /// Where its name stands.
+    pub at: At,
+    pub(super) dialect: Dialect,
 }
 
 /// What it holds may be secret.
@@ -57,13 +60,19 @@ impl fmt::Debug for Setting {
 }
 
 impl Setting {
-    pub(super) fn new(name: &str, node: &Node, dialect: Dialect) -> Self {
-        Self { name: name.to_owned(), key: dialect.key(name), node: node.clone() }
+    pub(super) fn new(name: &Node, node: &Node, dialect: Dialect) -> Self {
+        let text = name.scalar_text().unwrap_or_default().into_owned();
+        Self { key: dialect.key(&text), name: text, node: node.clone(), at: name.at.clone(), dialect }
     }
 
     /// What it sets, under whichever of its names.
     pub fn meaning(&self) -> &str {
         self.key.unwrap_or(&self.name)
+    }
+
+    /// Whether nobody may see its value.
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self.key, Some("password" | "become_password"))
     }
 
     /// Whether the two set the same.

@@ -4,19 +4,24 @@
 //! with the higher `ansible_group_priority` wins, and of those the one whose name comes later: the order is Ansible's. `all` is
 //! below everything. Nothing is lost on the way: [`Host::layers`] says who said what.
 
+mod arguments;
 mod connection;
+mod from;
 mod groups;
 mod ini;
 mod layers;
 mod load;
 mod names;
+mod notes;
 mod pattern;
 mod pin;
 mod range;
+mod render;
 mod resolve;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod words;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -24,11 +29,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::secret::Secret;
-use crate::yaml::Node;
+use crate::yaml::{Error, Node};
 
 pub use layers::{From, Layer, Setting};
 pub use pattern::{Pattern, PatternError};
 pub use pin::Pin;
+use render::Ground;
 
 /// All hosts and groups that were written down.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,6 +44,8 @@ pub struct Inventory {
     /// The groups, those without hosts included, in the order they were first named; `all` is not among them.
     /// Hosts that are in no other group are in `ungrouped`.
     pub groups: Vec<Group>,
+    /// What Ansible goes by and nothing here does, and other things that should be known and are no mistakes.
+    pub notes: Vec<Error>,
 }
 
 /// Hosts that go by one name.
@@ -60,7 +68,15 @@ impl Inventory {
             });
             groups[place].hosts.push(host.name.clone());
         }
-        Self { hosts, groups }
+        Self { hosts, groups, notes: Vec::new() }
+    }
+
+    /// A way to render what is said of hosts, with nothing but what the inventory says.
+    pub fn templates(&self) -> Templates {
+        let mut ground =
+            Ground::new(self.groups.iter().map(|group| (group.name.clone(), group.hosts.clone())).collect());
+        self.hosts.iter().for_each(|host| ground.add(&host.name, &host.groups, &resolve::strongest(&host.layers)));
+        Templates(Arc::new(ground))
     }
 
     /// The host of a name.
@@ -101,6 +117,8 @@ pub struct Host {
     pub become_password: Option<Secret>,
     /// How the other nodes reach it, where the inventory says so.
     pub private_address: Option<Private>,
+    /// Options of `ssh` that say how it is reached, as Ansible's inventories have them: over ssh_config, under all of the above.
+    pub ssh_arguments: Vec<String>,
     /// The groups it is in, `all` left out, in the inventory's order.
     pub groups: Vec<String>,
     /// Its variables: the host's own over its groups' over `all`'s.
@@ -125,10 +143,24 @@ impl Host {
             become_user: "root".into(),
             become_password: None,
             private_address: None,
+            ssh_arguments: Vec::new(),
             groups: Vec::new(),
             vars: Vec::new(),
             layers: Vec::new(),
         }
+    }
+}
+
+/// Renders what is said of hosts.
+pub struct Templates(Arc<Ground>);
+
+impl Templates {
+    /// A value of a host's.
+    ///
+    /// # Errors
+    /// What is undefined, or wrong with an expression, at its place.
+    pub fn rendered(&self, host: &Host, node: &Node) -> Result<Node, Error> {
+        render::rendered(&self.0, &host.name, node)
     }
 }
 

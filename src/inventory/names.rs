@@ -4,7 +4,7 @@ use super::layers::Setting;
 use crate::yaml::{Error, Node};
 
 /// What a key of a host, a group or `vars` is called here, and by Ansible.
-const CONNECTION: [(&str, &[&str]); 11] = [
+const CONNECTION: [(&str, &[&str]); 14] = [
     ("address", &["ansible_host", "ansible_ssh_host"]),
     ("port", &["ansible_port", "ansible_ssh_port"]),
     ("user", &["ansible_user", "ansible_ssh_user"]),
@@ -16,53 +16,72 @@ const CONNECTION: [(&str, &[&str]); 11] = [
     ("become_user", &["ansible_become_user"]),
     ("become_password", &["ansible_become_password", "ansible_become_pass"]),
     ("private_address", &["advertise"]),
+    // Options of `ssh`, of which there are none of ours: ssh_config says the same.
+    (SSH_ARGUMENTS[0], &[SSH_ARGUMENTS[0]]),
+    (SSH_ARGUMENTS[1], &[SSH_ARGUMENTS[1]]),
+    (SSH_ARGUMENTS[2], &[SSH_ARGUMENTS[2]]),
 ];
+
+/// In the order in which Ansible gives them to `ssh`, to which the first word counts.
+pub(super) const SSH_ARGUMENTS: [&str; 3] = ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"];
+
+fn speaks_ansible(node: &Node) -> bool {
+    let is_theirs = |(key, value): &(Node, Node)| {
+        key.as_str().is_some_and(|key| key.starts_with("ansible_") && key != PRIORITY) || speaks_ansible(value)
+    };
+    node.entries().iter().any(is_theirs) || node.items().iter().any(speaks_ansible)
+}
 
 /// The number that Ansible orders groups of one depth by; it is no variable.
 pub(super) const PRIORITY: &str = "ansible_group_priority";
 
 /// Whose names connection keys have in a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// Ours, and Ansible's.
+    #[default]
     Ours,
+    /// The same, in a text that has some of Ansible's: what other tools call a connection key may well be a variable there.
+    Mixed,
     /// Ansible's alone: the text is of a form that only Ansible has, and there `port` and `user` are variables like any other.
     Ansibles,
 }
 
 impl Dialect {
+    /// That of a text in YAML or JSON.
+    pub fn of(node: &Node) -> Self {
+        if speaks_ansible(node) { Self::Mixed } else { Self::Ours }
+    }
+
     /// The connection key that a name means.
     pub fn key(self, name: &str) -> Option<&'static str> {
-        let is_ours = |ours: &str| self == Self::Ours && ours == name;
+        let is_ours = |ours: &str| self != Self::Ansibles && ours == name;
         CONNECTION.iter().find(|(ours, theirs)| is_ours(ours) || theirs.contains(&name)).map(|(ours, _)| *ours)
     }
 }
 
 /// What may stand in a group.
 pub(super) fn of_groups() -> impl Iterator<Item = &'static str> {
-    ["hosts", "children", "vars"].into_iter().chain(CONNECTION.iter().map(|(ours, _)| *ours))
+    let keys = CONNECTION.iter().map(|(ours, _)| *ours).filter(|key| !SSH_ARGUMENTS.contains(key));
+    ["hosts", "children", "vars", "from"].into_iter().chain(keys)
 }
 
 /// What is wrong with the name that something is set by, if anything.
 pub(super) fn wrong(key: &Node, value: &Node, dialect: Dialect) -> Option<Error> {
     unheeded(key, value).or_else(|| match dialect {
         Dialect::Ours => misspelt(key),
+        Dialect::Mixed => misspelt(key).filter(|_| key.as_str().is_some_and(|name| meant(name).is_none())),
         Dialect::Ansibles => misspelt(key).filter(|_| key.as_str().is_some_and(|name| name.starts_with("ansible"))),
     })
 }
 
 /// What Ansible would reach the host by, and nobody does here, but for values that change nothing: to pass over it would be
 /// to go another way.
-const UNHEEDED: [(&str, &[&str], &str); 6] = [
-    ("ansible_ssh_common_args", &[""], SSH_CONFIG),
-    ("ansible_ssh_extra_args", &[""], SSH_CONFIG),
-    ("ansible_ssh_args", &[""], SSH_CONFIG),
+const UNHEEDED: [(&str, &[&str], &str); 3] = [
     ("ansible_ssh_executable", &["ssh"], "leave it out: skep speaks SSH itself"),
     ("ansible_connection", &["ssh", "smart", "paramiko"], "leave it out: hosts are reached by SSH"),
     ("ansible_become_method", &["sudo"], "leave it out: root is become through sudo"),
 ];
-
-const SSH_CONFIG: &str = "put it into ~/.ssh/config, which holds here too; for `-J` there is the key `jump`";
 
 fn unheeded(key: &Node, value: &Node) -> Option<Error> {
     let (name, harmless, hint) = UNHEEDED.iter().find(|(name, ..)| key.as_str() == Some(name))?;
@@ -89,7 +108,7 @@ const OTHERWISE: [(&str, &str); 14] = [
 ];
 
 /// The key that another tool's name means, or a short one whose letters were swapped: `prot`.
-fn meant(name: &str) -> Option<&'static str> {
+pub(super) fn meant(name: &str) -> Option<&'static str> {
     let lower = name.to_lowercase().replace('-', "_");
     let letters = |word: &str| {
         let mut letters: Vec<char> = word.chars().collect();
@@ -119,12 +138,17 @@ fn unknown(key: &Node, near: &str) -> Error {
     error.with_hint(format!("did you mean `{near}`? A variable needs a name that cannot be taken for it"))
 }
 
-/// A host may be named in several groups, but what is said of it must not differ.
-pub(super) fn differs(known: &[Setting], new: &Setting) -> Option<Error> {
+/// A host may be named in several groups, but what is said of it must not differ: in one text that is a mistake. In Ansible's
+/// forms and in several files the later one holds, and it is a note.
+pub(super) fn differs(known: &[Setting], new: &Setting) -> Option<(bool, Error)> {
     let first = known.iter().find(|known| known.means(new) && known.node.value != new.node.value)?;
+    let is_mistake = new.dialect != Dialect::Ansibles && first.node.at.source == new.node.at.source;
+    let what = if is_mistake { "" } else { ", and this one holds" };
     (first.node.at != new.node.at).then(|| {
-        Error::at(&new.node.at, format!("`{}` of this host was given differently before", new.meaning()))
-            .also(&first.node.at, "first given here")
-            .with_hint("say it in one place; in the other groups the host's name is enough")
+        let error =
+            Error::at(&new.node.at, format!("`{}` of this host was given differently before{what}", new.meaning()))
+                .also(&first.node.at, "first given here")
+                .with_hint("say it in one place; in the other groups the host's name is enough");
+        (is_mistake, error)
     })
 }

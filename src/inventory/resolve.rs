@@ -6,6 +6,8 @@ use std::sync::Arc;
 use super::connection::Keys;
 use super::groups::Groups;
 use super::layers::{From, Layer, Setting};
+use super::notes::Notes;
+use super::render::{Ground, rendered};
 use super::tree::{Draft, Named, Tree};
 use super::{Group, Host, Inventory};
 use crate::yaml::{Error, Errors, Node, Value};
@@ -20,18 +22,35 @@ pub(super) fn resolve(mut tree: Tree) -> Result<Inventory, Errors> {
     let within = within(&mut tree, groups.above);
     let said = Said::of(&tree);
     let rank = |index: &usize| groups.rank.get(*index).copied().unwrap_or(usize::MAX);
-    let mut errors = std::mem::take(&mut tree.errors);
-    let hosts = tree.hosts.iter().zip(&within).map(|(host, within)| {
+    let (groups, mut notes) = (members(&tree, &within), Notes::default());
+    let all = Group { name: "all".into(), hosts: tree.hosts.iter().map(|host| host.name().to_owned()).collect() };
+    let mut ground =
+        Ground::new([all].iter().chain(&groups).map(|group| (group.name.clone(), group.hosts.clone())).collect());
+    let drafts = tree.hosts.iter().zip(&within).map(|(host, within)| {
         let mut order = within.clone();
         order.sort_by_key(rank);
-        let groups = within.iter().map(|index| tree.groups[*index].name().to_owned()).collect();
-        Arc::new(made(host.name(), said.layers(host, &order), groups, &mut errors))
+        let layers = said.layers(host, &order);
+        let names: Vec<String> = within.iter().map(|index| tree.groups[*index].name().to_owned()).collect();
+        let settings = strongest(&layers);
+        notes.host(layers.iter().map(|layer| &**layer));
+        ground.add(host.name(), &names, &settings);
+        (Host { groups: names, layers, ..Host::named(host.name()) }, settings)
     });
-    let hosts: Vec<Arc<Host>> = hosts.collect();
-    let inventory = Inventory { groups: members(&tree, &within), hosts };
+    let drafts: Vec<(Host, Vec<Setting>)> = drafts.collect();
+    let (ground, mut errors) = (Arc::new(ground), std::mem::take(&mut tree.errors));
+    let made =
+        drafts.into_iter().map(|(host, settings)| Arc::new(made(host, settings, &ground, &mut errors, &mut notes)));
+    let hosts: Vec<Arc<Host>> = made.collect();
+    let mut notes: Vec<Error> = tree.notes.into_iter().chain(notes.told()).collect();
+    in_order(&mut errors);
+    in_order(&mut notes);
+    Errors(errors).or(Inventory { hosts, groups, notes })
+}
+
+/// As they stand in the files, each once.
+fn in_order(errors: &mut Vec<Error>) {
     errors.sort_by_key(|error| error.at.as_ref().map(|at| (at.source.path.clone(), at.start)));
     errors.dedup();
-    Errors(errors).or(inventory)
 }
 
 fn same_names(tree: &Tree) -> Vec<Error> {
@@ -109,16 +128,20 @@ fn members(tree: &Tree, within: &[Vec<usize>]) -> Vec<Group> {
     groups
 }
 
-/// One host, of what is said of it, from weak to strong.
-fn made(name: &str, layers: Vec<Arc<Layer>>, groups: Vec<String>, errors: &mut Vec<Error>) -> Host {
-    let settings = strongest(&layers);
-    let (keys, others): (Vec<_>, Vec<_>) = settings.into_iter().partition(|setting| setting.key.is_some());
-    let vars = others.into_iter().map(|setting| (setting.name, setting.node)).collect();
-    Host { groups, vars, layers, ..Keys { settings: keys, errors }.host(name) }
+/// One host, of the strongest of all that is said of it. What is called as Ansible calls it may also be asked for by that name.
+fn made(host: Host, settings: Vec<Setting>, ground: &Arc<Ground>, errors: &mut Vec<Error>, notes: &mut Notes) -> Host {
+    let is_variable =
+        |setting: &&Setting| setting.key.is_none() || (setting.name.starts_with("ansible_") && !setting.is_secret());
+    let vars =
+        settings.iter().filter(is_variable).map(|setting| (setting.name.clone(), setting.node.clone())).collect();
+    let render = |node: &Node| rendered(ground, &host.name, node);
+    let keys = Keys { settings, render: &render, errors, notes };
+    let reached = keys.host(&host.name);
+    Host { groups: host.groups, layers: host.layers, vars, ..reached }
 }
 
 /// The strongest of what sets the same, in the order in which it was first said.
-fn strongest(layers: &[Arc<Layer>]) -> Vec<Setting> {
+pub(super) fn strongest(layers: &[Arc<Layer>]) -> Vec<Setting> {
     let (mut places, mut all): (HashMap<_, usize>, Vec<&Setting>) = (HashMap::new(), Vec::new());
     for setting in layers.iter().flat_map(|layer| &layer.settings) {
         match places.insert((setting.key.is_some(), setting.meaning()), all.len()) {

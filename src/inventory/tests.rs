@@ -1,6 +1,7 @@
 //! What is read, who is meant, and the texts that people see.
 
 mod ansible;
+mod from;
 mod order;
 
 use insta::assert_snapshot;
@@ -279,14 +280,14 @@ all:
 
 #[test]
 fn what_ansible_would_go_by_is_not_passed_over() {
-    for key in ["ansible_ssh_common_args", "ansible_ssh_executable"] {
+    for key in ["ansible_connection", "ansible_ssh_executable"] {
         for text in [format!("all: {{hosts: {{a: {{{key}: x}}}}}}"), format!("all: {{vars: {{{key}: x}}, hosts: [a]}}")]
         {
             assert!(mistakes(&text).contains(&format!("`{key}` is not heeded here")), "{}", mistakes(&text));
         }
     }
     let sudo = "all: {vars: {ansible_become_method: sudo, ansible_connection: ssh}, hosts: [a]}";
-    tree(sudo);
+    assert_eq!(tree(sudo).notes, []);
 }
 
 fn value(host: &Host, name: &str) -> String {

@@ -1,7 +1,9 @@
 //! The tree of groups as it is written, Ansible's forms included, put together from one file or several.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
+use super::from;
 use super::layers::{Setting, put};
 use super::names::{self, Dialect, PRIORITY, differs};
 use super::range;
@@ -49,19 +51,32 @@ pub(super) struct Tree {
     pub groups: Vec<Draft>,
     pub hosts: Vec<Named>,
     pub errors: Vec<Error>,
+    /// What is no mistake, and should be known.
+    pub notes: Vec<Error>,
+    /// Whether commands of the inventory are run.
+    pub may_run: bool,
+    /// What commands printed, by folder and line: the same one is run once.
+    pub printed: HashMap<(PathBuf, String), serde_json::Value>,
+    dialect: Dialect,
     group_places: HashMap<String, usize>,
     host_places: HashMap<String, usize>,
 }
 
 impl Tree {
+    /// One whose commands are run.
+    pub(super) fn that_runs() -> Self {
+        Self { may_run: true, ..Self::default() }
+    }
+
     /// Adds one document.
     pub(super) fn add(&mut self, root: &Node) {
+        self.dialect = Dialect::of(root);
         match &root.value {
             Value::Map(groups) => {
                 groups.iter().for_each(|(name, body)| self.top(name, body));
                 let vars = root.get("_meta").and_then(|meta| meta.get("hostvars"));
                 let told = vars.iter().flat_map(|vars| vars.entries());
-                told.for_each(|(host, vars)| self.said_of(host.as_str().unwrap_or_default(), vars, Dialect::Ours));
+                told.for_each(|(host, vars)| self.said_of(host.as_str().unwrap_or_default(), vars, self.dialect));
             }
             Value::Null => {}
             _ => self.errors.push(
@@ -103,7 +118,8 @@ impl Tree {
             "hosts" => self.members(index, value),
             "children" => self.children(index, value),
             "vars" => self.vars(index, value),
-            name if Dialect::Ours.key(name).is_some() => self.group_says(index, key, value, Dialect::Ours),
+            "from" => from::add(self, index, value),
+            name if Dialect::Ours.key(name).is_some() => self.group_says(index, key, value, self.dialect),
             name => {
                 let error = Error::at(&key.at, format!("unknown key `{name}` in a group"));
                 self.errors.push(error.did_you_mean(name, names::of_groups()));
@@ -126,7 +142,7 @@ impl Tree {
         if vars.as_map().is_none() && !vars.is_null() {
             self.errors.push(Error::at(&vars.at, format!("`vars` is a mapping, not {}", vars.told())));
         }
-        vars.entries().iter().for_each(|(key, value)| self.group_says(index, key, value, Dialect::Ours));
+        vars.entries().iter().for_each(|(key, value)| self.group_says(index, key, value, self.dialect));
     }
 
     /// One thing that a group says of its hosts.
@@ -136,7 +152,7 @@ impl Tree {
             return self.priority(index, value);
         }
         self.errors.extend(names::wrong(key, value, dialect));
-        put(&mut self.groups[index].settings, Setting::new(&name, value, dialect));
+        put(&mut self.groups[index].settings, Setting::new(key, value, dialect));
     }
 
     fn priority(&mut self, index: usize, value: &Node) {
@@ -161,7 +177,7 @@ impl Tree {
                 self.errors.push(no_mapping(vars));
             }
             let key = Node::new(Value::Str(key.scalar_text().unwrap_or_default().into_owned()), key.at.clone());
-            self.stands_in(index, &key, vars.entries(), Dialect::Ours);
+            self.stands_in(index, &key, vars.entries(), self.dialect);
         }
     }
 
@@ -182,10 +198,18 @@ impl Tree {
             self.groups[group].hosts.push(host);
             if let Some(port) = port.filter(|_| host == count) {
                 let port = Node::new(Value::Int(port.into()), key.at.clone());
-                self.hosts[host].settings.push(Setting::new("ansible_port", &port, Dialect::Ansibles));
+                let name = Node::new(Value::Str("ansible_port".to_owned()), key.at.clone());
+                self.hosts[host].settings.push(Setting::new(&name, &port, Dialect::Ansibles));
             }
             vars.iter().for_each(|(key, value)| self.host_says(host, key, value, dialect));
         }
+    }
+
+    /// A host that a command told of.
+    pub(super) fn found(&mut self, group: usize, name: &Node, vars: &[(Node, Node)]) {
+        let host = self.host(name);
+        self.groups[group].hosts.push(host);
+        vars.iter().for_each(|(key, value)| self.host_says(host, key, value, self.dialect));
     }
 
     fn children(&mut self, index: usize, children: &Node) {
@@ -238,9 +262,11 @@ impl Tree {
     /// One thing that is said of a host alone.
     fn host_says(&mut self, host: usize, key: &Node, value: &Node, dialect: Dialect) {
         self.errors.extend(names::wrong(key, value, dialect));
-        let new = Setting::new(&key.scalar_text().unwrap_or_default(), value, dialect);
-        if dialect == Dialect::Ours {
-            self.errors.extend(differs(&self.hosts[host].settings, &new));
+        let new = Setting::new(key, value, dialect);
+        match differs(&self.hosts[host].settings, &new) {
+            Some((true, mistake)) => self.errors.push(mistake),
+            Some((false, note)) => self.notes.push(note),
+            None => {}
         }
         put(&mut self.hosts[host].settings, new);
     }

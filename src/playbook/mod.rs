@@ -31,7 +31,7 @@ use crate::actions::Kind;
 use crate::yaml::{At, Node, Source, Spanned};
 
 pub use crate::expr::{Unresolved, duration::duration};
-pub use check::{check, read};
+pub use check::{check, read, read_all};
 pub use lookup::Lookup;
 pub use needs::{Need, beginnings, met, needs};
 pub use registered::Ending;

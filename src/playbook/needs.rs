@@ -195,7 +195,7 @@ mod tests {
     fn told(taken: &[&str], extra: &[&str]) -> String {
         let playbook = Playbook::parse(Path::new("p.yml"), STEPS.into()).expect("a playbook");
         let value = |name: &&str| {
-            ((*name).to_owned(), super::Var::Value(crate::yaml::parse("-e", "1".into()).expect("a value")))
+            ((*name).to_owned(), crate::playbook::Var::Value(crate::yaml::parse("-e", "1".into()).expect("a value")))
         };
         let extra = Arc::new(extra.iter().map(value).collect());
         let needs = needs(&playbook, &[], &extra);

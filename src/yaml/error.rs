@@ -65,16 +65,25 @@ impl Error {
 
     /// The text for a person, in colour or without.
     pub fn render(&self, colour: bool) -> String {
+        self.render_as(Level::ERROR, colour)
+    }
+
+    /// The same of what is no mistake, and should be known.
+    pub fn render_note(&self, colour: bool) -> String {
+        self.render_as(Level::NOTE, colour)
+    }
+
+    fn render_as(&self, level: Level<'_>, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-        let mut text = renderer.render(&[self.report()]);
+        let mut text = renderer.render(&[self.report(level)]);
         if let Some(hint) = &self.hint {
             text.push_str(&format!("\n\nhint: {hint}"));
         }
         text
     }
 
-    fn report(&self) -> Group<'_> {
-        let mut group = Group::with_title(Level::ERROR.primary_title(self.message.as_str()));
+    fn report<'a>(&'a self, level: Level<'a>) -> Group<'a> {
+        let mut group = Group::with_title(level.primary_title(self.message.as_str()));
         let Some(at) = &self.at else { return group };
         let here = self.also.iter().filter(|(other, _)| other.source == at.source);
         let mut snippet = snippet(&at.source).annotation(AnnotationKind::Primary.span(first_line(at)));

@@ -39,8 +39,8 @@ fn key_before(text: &str, colon: usize) -> Option<usize> {
     (start < before.len()).then_some(start)
 }
 
-/// Slips of the fingers are told of with their line, which may hold a password all the same.
-fn is_secret(key: &str) -> bool {
+/// Whether a key is called like a password. Slips of the fingers are told of with their line, which may hold one all the same.
+pub fn is_secret(key: &str) -> bool {
     let key = key.trim_end_matches([' ', '"', '\'']).to_lowercase();
     let (before, last) = key.rsplit_once(['_', '-']).unwrap_or(("", &key));
     let near = |name: &str, slips: usize| strsim::damerau_levenshtein(last, name) <= slips;

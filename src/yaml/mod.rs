@@ -27,6 +27,7 @@ pub use check::check_with_holes;
 pub use compose::parse;
 pub use de::{from_node, from_node_named};
 pub use error::{Error, Errors, nearest};
+pub use hide::is_secret;
 pub use holes::{Hole, map_strings};
 pub use node::{Node, Value};
 pub use source::{At, Source, read};

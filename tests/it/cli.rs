@@ -114,6 +114,62 @@ fn a_check_knows_the_variables_that_a_run_will_be_given() {
 }
 
 #[test]
+fn what_an_inventory_has_no_counterpart_for_is_told_where_it_is_looked_at_and_not_in_a_run() {
+    let folder = folder(&[("hosts", "a ansible_host=127.0.0.1 ansible_port=1 ansible_python_interpreter=python3\n")]);
+    for command in [&["check"][..], &["hosts"], &["hosts", "--json"]] {
+        let (code, out, errors) = skep(folder.path(), &[command, &["-i", "hosts"]].concat());
+        assert!(code == 0 && errors.starts_with("note: `ansible_python_interpreter` has no counterpart"), "{errors}");
+        assert!(!out.contains("note:"), "{out}");
+    }
+    let (code, out, errors) = skep(folder.path(), &["exec", "a", "-i", "hosts", "--wait", "0s", "--", "true"]);
+    assert!(code != 0 && !format!("{out}{errors}").contains("note:"), "{errors}");
+}
+
+#[test]
+fn variables_beside_the_playbook_are_told_to_be_unread() {
+    let folder = folder(&[
+        ("lab/hosts", "a\n"),
+        ("book.yml", "plays:\n- hosts: all\n  steps: [{ shell: 'true' }]\n"),
+        ("group_vars/all.yml", "x: 1\n"),
+    ]);
+    let (code, _, errors) = skep(folder.path(), &["check", "book.yml", "-i", "lab/hosts"]);
+    assert!(
+        code == 0 && errors.contains("note: `./group_vars` is not read: it stands beside the playbook"),
+        "{errors}"
+    );
+    std::fs::rename(folder.path().join("lab/hosts"), folder.path().join("hosts")).expect("it moves");
+    let (code, _, errors) = skep(folder.path(), &["check", "book.yml", "-i", "hosts"]);
+    assert_eq!((code, errors.as_str()), (0, ""), "beside both it is read");
+}
+
+#[test]
+fn each_variable_is_shown_with_who_says_so_and_over_whom() {
+    let hosts = "[web]\nw1 size=2 ansible_host=10.0.0.1\nw2\n[web:vars]\nsize=1\nurl=http://{{ ansible_host }}/{{ missing }}\nname={{ inventory_hostname }}\n";
+    let book = "vars: { size: 0, colour: red, all: \"{{ size }}-{{ colour }}\" }\nplays:\n- name: Web\n  hosts: web\n  vars: { colour: blue }\n  \
+        steps:\n  - id: one\n    shell: true\n    vars: { size: 9 }\n- hosts: w2\n  vars: { other: 1 }\n  steps: [{ shell: true }]\n";
+    let folder = folder(&[
+        ("lab/hosts", hosts),
+        (
+            "lab/group_vars/all/main.yml",
+            "ansible_user: ubuntu\nsize: 3\ndb_password: s3cret\ndb_url: \"x:{{ db_password }}@y\"\nlist: [1, {a: b}]\n",
+        ),
+        ("lab/host_vars/w1", "colour: green\n"),
+        ("book.yml", book),
+    ]);
+    let (code, out, errors) = skep(folder.path(), &["hosts", "w1", "--vars", "-i", "lab/hosts"]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    let with =
+        ["hosts", "w1", "--vars", "-i", "lab/hosts", "--playbook", "book.yml", "-e", "colour=black", "-e", "x=1"];
+    let (_, more, _) = skep(folder.path(), &with);
+    assert!(!format!("{out}{more}").contains("s3cret"), "{out}{more}");
+    insta::assert_snapshot!(format!("{out}\n{more}"));
+    let (_, json, _) = skep(folder.path(), &["hosts", "w1", "--vars", "--json", "-i", "lab/hosts"]);
+    let hosts: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let size = hosts[0]["vars"].as_array().and_then(|vars| vars.iter().find(|var| var["name"] == "size"));
+    assert_eq!(size.map(|size| size["over"][0]["level"].clone()), Some("group_vars of all".into()));
+}
+
+#[test]
 fn completions_and_manual_pages_are_printed() {
     let folder = folder(&[]);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

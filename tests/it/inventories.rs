@@ -95,3 +95,62 @@ fn ansibles_inventories_mean_what_they_mean_to_ansible() {
         }
     }
 }
+
+/// A program that prints what the real one printed once, for the words that an example calls it with.
+fn stub(folder: &Path, name: &str, words: &str, answer: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let script = format!("#!/bin/sh\n[ \"$*\" = '{words}' ] || {{ echo \"called with $*\" >&2; exit 2; }}\n{answer}\n");
+    let path = folder.join(name);
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The hosts of an example that ships, found by a recorded output: name, address, user, private address, groups.
+fn example(name: &str, stubs: impl Fn(&Path, &str)) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    stubs(folder.path(), &root.join("tests/it/recorded").display().to_string());
+    let mut skep = assert_cmd::Command::cargo_bin("skep").unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let file = root.join("inventory").join(name);
+    let output = skep.env("PATH", path).args(["hosts", "--json", "-i"]).arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let hosts: Json = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &Json| value.as_str().unwrap_or("-").to_owned();
+    let one = |host: &Json| {
+        let groups: Vec<String> = host["groups"].as_array().unwrap().iter().map(text).collect();
+        let parts = ["name", "address", "user", "private_address"].map(|key| text(&host[key]));
+        format!("{} {}\n", parts.join(" "), groups.join(","))
+    };
+    hosts.as_array().unwrap().iter().map(one).collect()
+}
+
+#[test]
+fn the_examples_find_hosts_in_what_real_tools_print() {
+    let terraform = example("terraform.example.yml", |folder, recorded| {
+        stub(folder, "terraform", "-chdir=../terraform output -json", &format!("cat {recorded}/terraform.json"));
+    });
+    assert_eq!(
+        terraform,
+        "node1 203.0.113.11 ubuntu 10.0.1.11 managers\nnode2 203.0.113.12 ubuntu 10.0.1.12 workers\nnode3 203.0.113.13 ubuntu 10.0.1.13 workers\n"
+    );
+    let multipass = example("multipass.example.yml", |folder, recorded| {
+        stub(folder, "multipass", "list --format json", &format!("cat {recorded}/multipass.json"));
+    });
+    assert_eq!(
+        multipass,
+        "node1 10.37.161.11 ubuntu - managers\nnode2 10.37.161.12 ubuntu - workers\nnode3 10.37.161.13 ubuntu - workers\n"
+    );
+    let hcloud = example("hcloud.example.yml", |folder, recorded| {
+        stub(folder, "hcloud", "server list -o json", &format!("cat {recorded}/hcloud.json"));
+    });
+    assert_eq!(hcloud, "node1 203.0.113.11 root 10.0.0.2 managers\nnode2 203.0.113.12 root 10.0.0.3 workers\n");
+    let aws = example("aws.example.yml", |folder, recorded| {
+        let by_role = format!(
+            "#!/bin/sh\nfor word; do :; done\n[ \"$1 $2\" = 'ec2 describe-instances' ] || exit 2\ncat {recorded}/aws-${{word##*Values=}}.json\n"
+        );
+        stub(folder, "aws", "", "");
+        std::fs::write(folder.join("aws"), by_role).unwrap();
+    });
+    assert_eq!(aws, "node1 203.0.113.11 ubuntu 10.0.1.11 managers\nnode2 203.0.113.12 ubuntu 10.0.1.12 workers\n");
+}

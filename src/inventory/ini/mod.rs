@@ -3,7 +3,6 @@
 //! Connection keys have Ansible's names here: `port=8080` is a variable, as it is for Ansible.
 
 mod literal;
-mod words;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -11,8 +10,8 @@ use std::sync::Arc;
 
 use super::names::Dialect;
 use super::tree::Tree;
+use super::words::{Word, words};
 use crate::yaml::{At, Error, Node, Source, Value};
-use words::{Word, words};
 
 /// Adds one file.
 pub(super) fn add(tree: &mut Tree, path: &Path, text: String) {
@@ -111,7 +110,7 @@ impl Reader<'_> {
     }
 
     fn hosts(&mut self, line: &str, start: usize) -> Result<(), Error> {
-        let words = words(line).map_err(|(at, why)| Error::at(&self.at(start + at, start + at + 1), why))?;
+        let words = words(line, true).map_err(|(at, why)| Error::at(&self.at(start + at, start + at + 1), why))?;
         let Some((name, rest)) = words.split_first() else { return Ok(()) };
         let name = Node::new(Value::Str(name.text()), self.at(start + name.start, start + name.end));
         if name.as_str() == Some("---") {

@@ -1,7 +1,7 @@
 //! Where an inventory comes from: a file, a folder of them, or a program that prints one.
 
 mod folder;
-mod program;
+pub(super) mod program;
 mod vars;
 
 use std::os::unix::fs::PermissionsExt;
@@ -30,13 +30,13 @@ impl Inventory {
     /// # Errors
     /// What cannot be read or run, and every mistake in it.
     pub fn load(path: &Path) -> Result<Self, Errors> {
-        let mut tree = Tree::default();
+        let mut tree = Tree::that_runs();
         source(&mut tree, path, 0);
         vars::add(&mut tree, if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) });
         resolve::resolve(tree)
     }
 
-    /// Reads an inventory from text, as it would be read from a file of that name.
+    /// Reads an inventory from text, as it would be read from a file of that name; it runs nothing.
     ///
     /// # Errors
     /// Every mistake in it.

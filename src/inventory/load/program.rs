@@ -46,7 +46,7 @@ pub(super) fn add(tree: &mut Tree, program: &Path) {
 
 fn told(tree: &mut Tree, host: &str, answer: Result<Node, Error>) {
     match answer {
-        Ok(vars) => tree.said_of(host, &vars, Dialect::Ours),
+        Ok(vars) => tree.said_of(host, &vars, Dialect::of(&vars)),
         Err(error) => tree.errors.push(error),
     }
 }

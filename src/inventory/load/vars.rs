@@ -49,6 +49,20 @@ impl Kind {
             found.iter().for_each(|file| read(tree, file, &mut settings));
             if self.is_group { tree.group_files(name, settings) } else { tree.host_files(name, settings) }
         }
+        let unread = there.iter().filter(|file| !file.starts_with('.') && !file.ends_with('~'));
+        tree.notes.extend(unread.map(|file| self.unread(file, names)));
+    }
+
+    /// Why a file is not read: another one comes before it, or it is nobody's.
+    fn unread(&self, file: &str, names: &[String]) -> Error {
+        let (path, kind) = (self.folder.join(file), if self.is_group { "group" } else { "host" });
+        let stem = ENDINGS.iter().skip(1).find_map(|ending| file.strip_suffix(ending)).unwrap_or(file);
+        let error = Error::new(format!("`{}` is not read: there is no {kind} `{stem}`", path.display()));
+        if names.iter().any(|name| name == stem) {
+            return Error::new(format!("`{}` is not read: another file of `{stem}` comes before it", path.display()))
+                .with_hint(format!("a folder `{stem}` may hold several"));
+        }
+        error.did_you_mean(stem, names.iter().map(String::as_str))
     }
 }
 
@@ -88,5 +102,5 @@ fn says(tree: &mut Tree, settings: &mut Vec<Setting>, key: &Node, value: &Node) 
         return tree.errors.push(error.with_hint("it stands in the inventory itself, in the `vars` of the group"));
     }
     tree.errors.extend(names::wrong(key, value, Dialect::Ansibles));
-    put(settings, Setting::new(&name, value, Dialect::Ansibles));
+    put(settings, Setting::new(key, value, Dialect::Ansibles));
 }

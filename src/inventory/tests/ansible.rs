@@ -73,3 +73,173 @@ fn plugins_and_vaults_of_ansibles_are_told_as_that() {
     let told = Inventory::load(&folder.path().join("hosts")).expect_err("it is encrypted").to_string();
     assert!(told.contains("is encrypted by ansible-vault"), "{told}");
 }
+
+fn notes(tree: &Inventory) -> String {
+    tree.notes.iter().map(|note| note.render_note(false)).collect::<Vec<_>>().join("\n\n")
+}
+
+#[test]
+fn what_has_no_counterpart_is_named_once_with_its_hosts() {
+    let text = "\
+web1 ansible_python_interpreter=/usr/bin/python3 weight=1
+web2 ansible_python_interpreter=/usr/bin/python3 port=8080
+[all:vars]
+ansible_ssh_pipelining=true
+ansible_ssh_extra_args='-vv -o BatchMode=yes'
+ansible_whatever=1
+";
+    assert_snapshot!(notes(&ini(text)), @r"
+    note: `ansible_python_interpreter` has no counterpart: no Python is needed on a host (2 hosts)
+     --> hosts:1:6
+      |
+    1 | web1 ansible_python_interpreter=/usr/bin/python3 weight=1
+      |      ^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    note: `port` is a variable here, as it is for Ansible: what a host is reached by is `ansible_port` (1 host)
+     --> hosts:2:50
+      |
+    2 | web2 ansible_python_interpreter=/usr/bin/python3 port=8080
+      |                                                  ^^^^
+
+    note: `ansible_ssh_pipelining` has no counterpart: commands never come as files (2 hosts)
+     --> hosts:4:1
+      |
+    4 | ansible_ssh_pipelining=true
+      | ^^^^^^^^^^^^^^^^^^^^^^
+
+    note: `-v` in `ansible_ssh_extra_args` has no bearing here: it does not say how a host is reached (2 hosts)
+     --> hosts:5:25
+      |
+    5 | ansible_ssh_extra_args='-vv -o BatchMode=yes'
+      |                         ^^^
+
+    note: `ansible_whatever` is a variable like any other: nothing goes by it (2 hosts)
+     --> hosts:6:1
+      |
+    6 | ansible_whatever=1
+      | ^^^^^^^^^^^^^^^^
+    ");
+    let tree = tree("all: {hosts: {a: {ansible_host: x, port: 8080, sudo: true, weight: 1}, b: {ansible_user: y}}}");
+    assert_snapshot!(notes(&tree), @r"
+    note: `port` says how a host is reached, as `ansible_port` does: a variable needs another name (1 host)
+     --> inventory/lab.yml:1:36
+      |
+    1 | all: {hosts: {a: {ansible_host: x, port: 8080, sudo: true, weight: 1}, b: {ansible_user: y}}}
+      |                                    ^^^^
+
+    note: `sudo` is a variable: what a host is reached by is `ansible_become` (1 host)
+     --> inventory/lab.yml:1:48
+      |
+    1 | all: {hosts: {a: {ansible_host: x, port: 8080, sudo: true, weight: 1}, b: {ansible_user: y}}}
+      |                                                ^^^^
+    ");
+    assert_eq!(
+        super::tree("all: {hosts: {a: {port: 22}}}").notes,
+        [],
+        "an inventory of ours has nothing to be told of"
+    );
+}
+
+#[test]
+fn files_that_nobody_reads_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in [
+        ("hosts", "web1\n[web]\nweb1\n"),
+        ("group_vars/all/x.yml", ""),
+        ("group_vars/all.yml", "a: 1"),
+        ("group_vars/wbe.yml", "a: 1"),
+        ("group_vars/.hidden", "a: 1"),
+        ("host_vars/web1.json", "{\"a\": 1}"),
+        ("host_vars/db", "a: 1"),
+    ] {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let told = notes(&Inventory::load(&folder.path().join("hosts")).unwrap());
+    let told = told.replace(&folder.path().display().to_string(), "…");
+    assert_snapshot!(told, @r"
+    note: `…/group_vars/all.yml` is not read: another file of `all` comes before it
+
+    hint: a folder `all` may hold several
+
+    note: `…/group_vars/wbe.yml` is not read: there is no group `wbe`
+
+    hint: did you mean `web`?
+
+    note: `…/host_vars/db` is not read: there is no host `db`
+    ");
+}
+
+#[test]
+fn what_is_given_twice_is_a_note_in_ansibles_forms() {
+    let tree = ini("[a]\nh x=1\n[b]\nh x=2\n");
+    assert_eq!(value(&tree.hosts[0], "x"), "2");
+    assert!(
+        notes(&tree).contains("`x` of this host was given differently before, and this one holds"),
+        "{}",
+        notes(&tree)
+    );
+}
+
+#[test]
+fn templates_in_connection_keys_are_rendered_with_what_is_said_of_the_host() {
+    let text = "
+all:
+  vars:
+    ansible_host: '{{ ip }}'
+    ansible_port: '{{ base + 22 }}'
+    base: 2200
+    ansible_user: \"{{ lookup('env', 'SKEP_NO_SUCH_NAME') | default('ops', true) }}\"
+    jump: \"{{ 'none' if 'gates' in group_names else hostvars[groups.gates[0]].ansible_host }}\"
+  hosts: {a: {ip: '10.0.0.{{ number }}', number: 5}}
+  children: {gates: {hosts: {gate.lan: {ip: 203.0.113.5, ansible_host: '{{ ip }}', ansible_user: '{{ inventory_hostname_short }}'}}}}
+";
+    let tree = tree(text);
+    let told = |host: &Host| {
+        (host.address.clone(), host.port.unwrap(), host.user.clone().unwrap(), host.jump.clone().unwrap())
+    };
+    assert_eq!(told(&tree.hosts[0]), ("10.0.0.5".into(), 2222, "ops".into(), "203.0.113.5".into()));
+    assert_eq!(told(&tree.hosts[1]), ("203.0.113.5".into(), 2222, "gate".into(), "none".into()));
+    assert_eq!(value(&tree.hosts[0], "ansible_host"), "{{ ip }}", "a variable is rendered when it is asked for");
+    let doubling: String = (0..30).map(|n| format!("v{n}: '{{{{ v{} }}}}{{{{ v{} }}}}', ", n + 1, n + 1)).collect();
+    let told = mistakes(&format!("all: {{vars: {{address: '{{{{ v0 }}}}', {doubling} v30: x}}, hosts: [a]}}"));
+    assert!(told.contains("needs itself, or too many others"), "{told}");
+    assert_snapshot!(mistakes("all:\n  vars:\n    ansible_host: 'x{{ ipp }}'\n    ansible_user: '{{ a }}'\n    a: '{{ ansible_user }}'\n    ansible_port: '{{ 1 +'\n  hosts: {h: {ip: 1}}"), @r"
+    error: `ipp` is undefined
+     --> inventory/lab.yml:3:24
+      |
+    3 |     ansible_host: 'x{{ ipp }}'
+      |                        ^^^
+
+    hint: did you mean `ip`?
+
+    error: the variable `a` needs itself, or too many others
+     --> inventory/lab.yml:5:8
+      |
+    5 |     a: '{{ ansible_user }}'
+      |        ^^^^^^^^^^^^^^^^^^^^
+
+    error: unexpected end of input, expected expression
+     --> inventory/lab.yml:6:25
+      |
+    6 |     ansible_port: '{{ 1 +'
+      |                         ^
+    ");
+}
+
+#[test]
+fn options_of_ssh_are_kept_in_ansibles_order() {
+    let text =
+        "h ansible_ssh_extra_args='-J {{ gate }}' ansible_ssh_common_args='-o Port=7' ansible_ssh_args='-C' gate=g\n";
+    assert_eq!(ini(text).hosts[0].ssh_arguments, ["-C", "-o", "Port=7", "-J", "g"]);
+    assert_snapshot!(wrong("h ansible_ssh_common_args='-o Port=7 gate'\n"), @r#"
+    error: `gate` is no option: `ssh` would take it for the host
+     --> inventory/hosts:1:38
+      |
+    1 | h ansible_ssh_common_args='-o Port=7 gate'
+      |                                      ^^^^
+
+    hint: a value with spaces needs quotes: -o ProxyCommand="ssh -W %h:%p bastion"
+    "#);
+}

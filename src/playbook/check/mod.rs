@@ -50,15 +50,24 @@ pub fn check(playbook: &Playbook, hosts: &[Arc<Host>], extra: &Vars) -> Result<(
     check.told().or(())
 }
 
-/// Reads a playbook from a file and checks it: all that is wrong at once, though what was wrong in reading it may hide some.
+/// Reads a playbook from a file and checks it.
 ///
 /// # Errors
 /// A file that cannot be read or is not YAML; every mistake, in the order of the text.
 pub fn read(path: &Path, hosts: &[Arc<Host>], extra: &Vars) -> Result<Playbook, Errors> {
+    let (playbook, errors) = read_all(path, hosts, extra)?;
+    errors.or(playbook)
+}
+
+/// The same, where more may be said of a playbook that is wrong: what there is of it, and every mistake in it.
+///
+/// # Errors
+/// A file that cannot be read or is not YAML.
+pub fn read_all(path: &Path, hosts: &[Arc<Host>], extra: &Vars) -> Result<(Playbook, Errors), Errors> {
     let (playbook, Errors(mut errors)) = Playbook::load(&yaml::read(path)?, TABLE, files::RUN)?;
     playbook.learn(hosts);
     errors.extend(check(&playbook, hosts, extra).err().map(|more| more.0).unwrap_or_default());
-    Errors(once(errors)).in_order().or(playbook)
+    Ok((playbook, Errors(once(errors)).in_order()))
 }
 
 struct Check<'a> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::Options;
 use super::config::{Answer, Asked, Evaluator, Said};
-use super::destination::{Destination, From, Setting, Strict, Way, unhonoured};
+use super::destination::{Destination, From, Setting, Strict, Way, source, unhonoured};
 use super::lock;
 use crate::inventory::Host;
 use crate::remote::Unreachable;
@@ -18,7 +18,7 @@ const LONGEST_WAY: usize = 16;
 pub(super) struct Book {
     evaluator: Evaluator,
     /// What holds where there is no `ssh` to ask.
-    bare: Answer,
+    bare: Arc<Said>,
     accept_new: bool,
     password: Option<Secret>,
     hosts: Vec<Arc<Host>>,
@@ -33,7 +33,7 @@ impl Book {
         let said = Arc::new(bare(options));
         Self {
             evaluator: Evaluator::new(options.config.clone()),
-            bare: Answer { said: said.clone(), usual: said },
+            bare: said,
             accept_new: options.accept_new_host_keys,
             password: options.password.clone(),
             hosts: options.hosts.clone(),
@@ -62,8 +62,12 @@ impl Book {
                 });
             }
             named_safely(&host.name, &host.address, host.user.as_deref())?;
-            let asked = Asked { host: &host.address, user: host.user.as_deref(), port: host.port };
-            let answer = self.evaluator.ask(asked).await?.unwrap_or_else(|| self.bare.clone());
+            let (user, options) = (host.user.as_deref(), &*host.ssh_arguments);
+            let asked = Asked { host: &host.address, user, port: host.port, options };
+            let answer = match self.evaluator.ask(asked).await? {
+                Some(answer) => answer,
+                None => Answer::alone(&self.bare, self.evaluator.options(asked).await?),
+            };
             let mut destination = Destination::of(&host, &answer);
             self.name_unhonoured(&mut destination, &answer)?;
             named_safely(&host.name, &destination.address, Some(&destination.user))?;
@@ -81,7 +85,7 @@ impl Book {
     async fn way(&self, host: &Host, to: &mut Destination, answer: &Answer, depth: usize) -> Result<Way, Unreachable> {
         let (jump, from) = match &host.jump {
             Some(jump) => (Some(jump.clone()), From::Inventory),
-            None => (answer.said.one("ProxyJump").map(str::to_owned), From::Config),
+            None => (answer.said.one("ProxyJump").map(str::to_owned), source(answer, "ProxyJump")),
         };
         if let Some(jump) = jump {
             to.set("ProxyJump", &jump, from);
@@ -89,7 +93,7 @@ impl Book {
         }
         let command = answer.said.one("ProxyCommand").filter(|command| *command != "none");
         Ok(command.map_or(Way::Straight, |command| {
-            to.set("ProxyCommand", command, From::Config);
+            to.set("ProxyCommand", command, source(answer, "ProxyCommand"));
             Way::Command(command.to_owned(), to.tokens(&host.address).expand(command))
         }))
     }
@@ -120,14 +124,15 @@ impl Book {
     /// Names what is set and would matter, once for all hosts.
     fn name_unhonoured(&self, to: &mut Destination, answer: &Answer) -> Result<(), Unreachable> {
         for (keyword, value, grave) in unhonoured(answer) {
+            let who = if source(answer, &keyword) == From::Inventory { "the inventory" } else { "ssh_config" };
             if grave {
                 return Err(Unreachable {
-                    what: format!("{}: ssh_config sets {keyword} ({value}), which skep does not honour", to.name),
+                    what: format!("{}: {who} sets {keyword} ({value}), which skep does not honour", to.name),
                     hint: Some("it would be less safe to go on without it; docs/ssh.md says what can be done".into()),
                 });
             }
             if lock(&self.told).insert((keyword.to_string(), value.clone())) {
-                tracing::warn!("ssh_config sets {keyword} ({value}) for {}; skep does not honour it", to.name);
+                tracing::warn!("{who} sets {keyword} ({value}) for {}; skep does not honour it", to.name);
             }
             to.settings.push(Setting { keyword, value, from: From::Ignored });
         }
@@ -230,6 +235,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn options_that_the_inventory_gives_to_ssh_lie_over_the_file() {
+        let with = |name: &str, options: &str| {
+            let ssh_arguments = options.split(' ').map(|word| word.replace('_', " ")).collect();
+            Host { ssh_arguments, ..Host::named(name) }
+        };
+        let config = "Host *\n User ann\n Port 2222\n";
+        let (_folder, file) = book(config, &[]);
+        let none = Book::new(&Options { config: Config::None, ..Options::default() });
+        for (name, options, is) in [
+            ("one", "-o ProxyCommand=nc_%h_%p -p 7", "@one:7 <- `nc one 7`"),
+            ("two", "-o ProxyCommand=nc_%h_%p -p 7", "@two:7 <- `nc two 7`"),
+            ("three", "-J bob@gate:9 -p 7", "@three:7 <- bob@gate:9"),
+            ("four", "-o HostName=four.lan -p 7", "@four.lan:7"),
+            ("five", "-p 7", "@five:7"),
+        ] {
+            for book in [&file, &none] {
+                let way = way(book, &with(name, options)).await;
+                assert!(way.ends_with(is), "{way}");
+            }
+        }
+        let own = Host { port: Some(22), user: Some("bob".into()), ..with("own", "-p 7 -l eve -o ForwardAgent=yes") };
+        assert_eq!(way(&file, &own).await, "bob@own:22", "the keys of the inventory lie over its options");
+        let found = file.find(&with("six", "-p 7 -o ForwardAgent=yes")).await.unwrap();
+        let from = |keyword| found.settings.iter().find(|s| s.keyword == keyword).map(|s| s.from);
+        assert_eq!(
+            ["Port", "User", "AddressFamily", "ForwardAgent"].map(from),
+            [Some(From::Inventory), Some(From::Config), Some(From::Default), Some(From::Ignored)]
+        );
+        let why = file.find(&with("bad", "-o Pot=7")).await.unwrap_err();
+        assert!(why.what.contains("Bad configuration option: pot"), "{}", why.what);
+        assert_eq!(why.hint.as_deref(), Some("the inventory gives it the options -o Pot=7"));
+    }
+
+    #[tokio::test]
     async fn hosts_on_the_way_are_found_as_ssh_finds_them() {
         let config = "Host *\n User ann\nHost inner\n ProxyJump outer,ops@middle:2200\nHost outer\n HostName 192.0.2.1\n\
              Host piped\n ProxyCommand nc -x proxy %h %p\nHost loop\n ProxyJump pool\nHost pool\n ProxyJump loop\n";
@@ -282,7 +321,7 @@ mod tests {
         ] {
             let (folder, book) = book(config, &[]);
             for name in ["web1", "web2", "WEB1", "db", "10.0.0.1"] {
-                let asked = Asked { host: name, user: None, port: None };
+                let asked = Asked { host: name, user: None, port: None, options: &[] };
                 let mut shared = (*book.evaluator.ask(asked).await.unwrap().unwrap().said).clone();
                 let file = folder.path().join("config");
                 let alone =

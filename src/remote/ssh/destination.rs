@@ -242,7 +242,7 @@ impl Layers<'_> {
     }
 
     fn source(&self, keyword: &str) -> From {
-        if self.answer.said.all(keyword) == self.answer.usual.all(keyword) { From::Default } else { From::Config }
+        source(self.answer, keyword)
     }
 
     /// The value of a keyword: the inventory's own, else the configuration's.
@@ -268,7 +268,7 @@ impl Layers<'_> {
     fn address(&mut self, asked: &str) -> String {
         let said = self.answer.said.one("Hostname").filter(|said| !said.eq_ignore_ascii_case(asked));
         let (address, from) = match said {
-            Some(said) => (said.to_owned(), From::Config),
+            Some(said) => (said.to_owned(), self.source("Hostname")),
             None => (asked.to_owned(), From::Inventory),
         };
         self.tell("Hostname", &address, from);
@@ -284,7 +284,7 @@ impl Layers<'_> {
             let certificates = self.paths("CertificateFile", tokens);
             return Identity { files: vec![file.clone()], named: true, only: true, certificates, agent, batch };
         }
-        let named = self.source("IdentityFile") == From::Config;
+        let named = self.source("IdentityFile") != From::Default;
         let files = self.paths("IdentityFile", tokens);
         let only = self.is("IdentitiesOnly");
         Identity { files, named, only, certificates: self.paths("CertificateFile", tokens), agent, batch }
@@ -382,6 +382,16 @@ impl Layers<'_> {
         let patterns = self.answer.said.all("SendEnv").iter().flat_map(|patterns| patterns.split_whitespace());
         let foreign = name == "LANG" || name.starts_with("LC_");
         !foreign && patterns.into_iter().any(|pattern| super::hostkeys::glob(pattern, name))
+    }
+}
+
+/// Who says what holds: the inventory by the options that it gives to `ssh`, or ssh_config.
+pub(super) fn source(answer: &Answer, keyword: &str) -> From {
+    let said = answer.said.all(keyword);
+    match () {
+        () if said != answer.without.all(keyword) => From::Inventory,
+        () if said == answer.usual.all(keyword) => From::Default,
+        () => From::Config,
     }
 }
 

@@ -80,6 +80,17 @@ impl Said {
 pub(super) struct Answer {
     pub said: Arc<Said>,
     pub usual: Arc<Said>,
+    /// What would hold without the options that the inventory gives to `ssh`.
+    pub without: Arc<Said>,
+}
+
+impl Answer {
+    /// Where there is no configuration: what is known all the same, and what the inventory's options say over it.
+    pub fn alone(known: &Arc<Said>, options: Said) -> Self {
+        let mut said = (**known).clone();
+        said.0.extend(options.0);
+        Self { said: Arc::new(said), usual: known.clone(), without: known.clone() }
+    }
 }
 
 /// What is asked about.
@@ -88,13 +99,15 @@ pub(super) struct Asked<'a> {
     pub host: &'a str,
     pub user: Option<&'a str>,
     pub port: Option<u16>,
+    /// Options of `ssh` that the inventory gives it.
+    pub options: &'a [String],
 }
 
 /// Hosts that are told the same.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Class {
-    Blocks(Vec<bool>),
-    One(String, Option<String>, Option<u16>),
+    Blocks(Vec<bool>, Vec<String>),
+    One(String, Option<String>, Option<u16>, Vec<String>),
 }
 
 /// Asks `ssh`, once for all hosts that it would be told the same about.
@@ -118,21 +131,42 @@ impl Evaluator {
     /// What holds for a host; nothing where there is no configuration or no `ssh` that could read it.
     pub async fn ask(&self, asked: Asked<'_>) -> Result<Option<Answer>, Unreachable> {
         let Some(usual) = self.usual().await? else { return Ok(None) };
-        let class = match self.shape().class(asked.host) {
-            Some(blocks) => Class::Blocks(blocks),
-            None => Class::One(asked.host.into(), asked.user.map(str::to_owned), asked.port),
+        let said = self.heard(asked).await?;
+        let without =
+            if asked.options.is_empty() { said.clone() } else { self.heard(Asked { options: &[], ..asked }).await? };
+        Ok(Some(Answer { said, usual, without }))
+    }
+
+    /// What the options say by themselves: as much as differs from what `ssh` does without them, and without a configuration.
+    pub async fn options(&self, asked: Asked<'_>) -> Result<Said, Unreachable> {
+        if asked.options.is_empty() {
+            return Ok(Said::default());
+        }
+        let nothing = Some(Path::new("/dev/null"));
+        let mut said = self.evaluate(nothing, asked).await?;
+        let without = self.evaluate(nothing, Asked { options: &[], ..asked }).await?;
+        said.0.retain(|keyword, values| without.0.get(keyword) != Some(values));
+        Ok(said)
+    }
+
+    async fn heard(&self, asked: Asked<'_>) -> Result<Arc<Said>, Unreachable> {
+        let options = asked.options.to_vec();
+        let class = match self.shape().class(asked.host).filter(|_| shape::are_the_same_for_all(&options)) {
+            Some(blocks) => Class::Blocks(blocks, options),
+            None => Class::One(asked.host.into(), asked.user.map(str::to_owned), asked.port, options),
         };
         let mut heard = self.heard.lock().await;
         if let Some(said) = heard.get(&class) {
-            return Ok(Some(Answer { said: said.clone(), usual }));
+            return Ok(said.clone());
         }
         let said = match class {
             Class::One(..) => self.evaluate(self.option(), asked).await?,
             // What is one host's own must not be told of the next one.
-            Class::Blocks(_) => self.evaluate(self.option(), Asked { user: None, port: None, ..asked }).await?.shared(),
+            Class::Blocks(..) => {
+                self.evaluate(self.option(), Asked { user: None, port: None, ..asked }).await?.shared()
+            }
         };
-        let said = heard.entry(class).or_insert(Arc::new(said)).clone();
-        Ok(Some(Answer { said, usual }))
+        Ok(heard.entry(class).or_insert(Arc::new(said)).clone())
     }
 
     /// What OpenSSH does by itself.
@@ -198,10 +232,14 @@ impl Evaluator {
         file.map(|file| ssh.arg("-F").arg(file));
         asked.user.map(|user| ssh.args(["-l", user]));
         asked.port.map(|port| ssh.args(["-p", &port.to_string()]));
+        ssh.args(asked.options);
         let output = timeout(PATIENCE, ssh.arg("--").arg(asked.host).output()).await;
         let failed = |why: String| Unreachable {
             what: format!("`ssh -G {}` cannot say how {} is reached: {why}", asked.host, asked.host),
-            hint: Some("correct that file, or name another: --ssh-config FILE (`none` for none)".into()),
+            hint: Some(match asked.options {
+                [] => "correct that file, or name another: --ssh-config FILE (`none` for none)".into(),
+                options => format!("the inventory gives it the options {}", options.join(" ")),
+            }),
         };
         match output {
             Err(_) => Err(failed(format!("it did not end within {PATIENCE:?}"))),
@@ -221,7 +259,7 @@ fn readable(file: &Path) -> Result<(), Unreachable> {
 }
 
 fn nobody() -> Asked<'static> {
-    Asked { host: "nobody", user: None, port: None }
+    Asked { host: "nobody", user: None, port: None, options: &[] }
 }
 
 #[cfg(test)]
@@ -241,7 +279,7 @@ mod tests {
     }
 
     fn asked(host: &str) -> Asked<'_> {
-        Asked { host, user: None, port: None }
+        Asked { host, user: None, port: None, options: &[] }
     }
 
     async fn said(evaluator: &Evaluator, host: &str) -> Arc<Said> {
@@ -257,7 +295,7 @@ mod tests {
             assert_eq!(said(&evaluator, host).await.one("hostname"), None, "each has its own");
         }
         assert_eq!(asked(), 2, "what is usual, and what is said");
-        let own = Asked { host: "own", user: Some("bob"), port: Some(2) };
+        let own = Asked { host: "own", user: Some("bob"), port: Some(2), options: &[] };
         let alone = Evaluator::new(evaluator.config.clone());
         assert_eq!(alone.ask(own).await.unwrap().unwrap().said.one("user"), Some("ann"));
         assert_eq!(said(&alone, "next").await.one("port"), Some("22"), "and not the last one's own");

@@ -14,6 +14,15 @@ const DEEPEST: usize = 16;
 const AS_WRITTEN: [&str; 6] =
     ["identityfile", "certificatefile", "proxycommand", "controlpath", "localcommand", "remotecommand"];
 
+/// Whether options mean the same for all hosts: no other file is read, and no value is a host's own or made from its name.
+pub(super) fn are_the_same_for_all(options: &[String]) -> bool {
+    let is_own = |option: &String| {
+        let word = option.split(['=', ' ']).next().unwrap_or_default().to_lowercase();
+        option == "-F" || word == "hostname" || (option.contains('%') && !AS_WRITTEN.contains(&word.as_str()))
+    };
+    !options.iter().any(is_own)
+}
+
 /// What in a configuration depends on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shape {

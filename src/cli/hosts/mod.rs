@@ -1,24 +1,29 @@
 //! `skep hosts`: what the inventory says, resolved.
 
+mod vars;
+
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::args::Global;
-use super::show::Show;
+use super::args::{Global, pair};
+use super::show::{self, Show};
 use super::{Failure, complete, failure, world};
 use crate::event::Code;
 use crate::inventory::{Host, Inventory, Private};
 use crate::remote::ssh::{Options, Setting, Ssh};
 use crate::report::Paint;
+use vars::Book;
 
 const EXAMPLES: &str = "\
 Examples:
   skep hosts
   skep hosts 'workers:!node3'
   skep hosts --ssh node1
+  skep hosts --vars node1 --playbook playbooks/spark.yml
   skep hosts --json | jq -r '.[].address'";
 
 /// Show the inventory, resolved
@@ -34,6 +39,15 @@ pub struct Hosts {
     /// How each is reached: every value, and whether the inventory, ssh_config or nobody says so
     #[arg(long)]
     ssh: bool,
+    /// The variables of each: value, who says so (and in which line), and over whom
+    #[arg(long, conflicts_with = "ssh")]
+    vars: bool,
+    /// Also those that this playbook sets
+    #[arg(long, value_name = "PLAYBOOK", requires = "vars")]
+    playbook: Option<PathBuf>,
+    /// Give a variable a value, as for `run`
+    #[arg(short = 'e', long = "extra-var", value_name = "KEY=VALUE", value_parser = pair, requires = "vars")]
+    extra: Vec<(String, String)>,
 }
 
 const COLUMNS: [&str; 6] = ["host", "address", "user", "groups", "private address", "through"];
@@ -45,10 +59,17 @@ impl Hosts {
     /// Bad input, or standard output is gone.
     pub async fn run(&self, global: &Global) -> anyhow::Result<Code> {
         let inventory = world::inventory(global)?;
+        tell_notes(&inventory, global);
         let hosts = world::select(&inventory, &self.pattern)?;
         let ways = if self.ssh { ways(global, &inventory, &hosts).await } else { Vec::new() };
         let (mut out, paint) = (io::stdout().lock(), Show::of(global).paint);
-        if self.json {
+        if self.vars {
+            let book = Book::open(self, &inventory)?;
+            match self.json {
+                true => writeln!(out, "{:#}", vars::as_json(&book, &inventory, &hosts))?,
+                false => vars::told(&mut out, &book, &inventory, &hosts, paint)?,
+            }
+        } else if self.json {
             let ways = ways.iter().map(Some).chain(std::iter::repeat(None));
             let hosts: Vec<Value> = hosts.iter().zip(ways).map(|(host, way)| as_json(host, way)).collect();
             writeln!(out, "{:#}", Value::Array(hosts))?;
@@ -58,6 +79,15 @@ impl Hosts {
             table(&mut out, &hosts, paint)?;
         }
         Ok(if ways.iter().all(Result::is_ok) { Code::Settled } else { Code::BadInput })
+    }
+}
+
+/// Tells on standard error what is no mistake in an inventory, and should be known.
+pub fn tell_notes(inventory: &Inventory, global: &Global) {
+    let colour = show::errors_in_colour(global);
+    for note in &inventory.notes {
+        // Where standard error is gone there is nobody left to tell.
+        let _ = writeln!(io::stderr(), "{}\n", note.render_note(colour));
     }
 }
 

@@ -23,15 +23,15 @@ impl Word {
 }
 
 /// Parts a line at white space. Quotes hold together, a backslash takes the next character as it is, and `#` begins a
-/// comment wherever it stands outside quotes: so do Ansible's own.
+/// comment, where there may be some, wherever it stands outside quotes: so do Ansible's own.
 ///
 /// # Errors
 /// In words, with the byte, what is never closed.
-pub(super) fn words(line: &str) -> Result<Vec<Word>, (usize, &'static str)> {
+pub(super) fn words(line: &str, comments: bool) -> Result<Vec<Word>, (usize, &'static str)> {
     let (mut words, mut word): (Vec<Word>, Option<Word>) = (Vec::new(), None);
     let (mut letters, mut end) = (line.char_indices(), line.len());
     while let Some((at, letter)) = letters.next() {
-        if letter == '#' {
+        if comments && letter == '#' {
             end = at;
             break;
         }
@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn words_are_parted_as_a_shell_parts_them() {
-        let texts = |line: &str| words(line).map(|words| words.iter().map(Word::text).collect::<Vec<_>>().join("|"));
+        let texts =
+            |line: &str| words(line, true).map(|words| words.iter().map(Word::text).collect::<Vec<_>>().join("|"));
         for (line, parted) in [
             ("web1  a=1\tb=2", "web1|a=1|b=2"),
             ("h a=\"x y\" b='c \"d\"' # not this", "h|a=x y|b=c \"d\""),
@@ -88,7 +89,7 @@ mod tests {
     #[test]
     fn places_are_those_of_the_line() {
         let line = "h ä='x y'=z # c";
-        let words = words(line).expect("it is well formed");
+        let words = words(line, true).expect("it is well formed");
         assert_eq!((&line[words[1].start..words[1].end], words.len()), ("ä='x y'=z", 2));
         assert_eq!(words[1].pair(), Some(("ä".into(), 4, "x y=z".into())));
     }
