@@ -79,7 +79,11 @@ pub(super) fn wrong(key: &Node, value: &Node, dialect: Dialect) -> Option<Error>
 /// to go another way.
 const UNHEEDED: [(&str, &[&str], &str); 3] = [
     ("ansible_ssh_executable", &["ssh"], "leave it out: skep speaks SSH itself"),
-    ("ansible_connection", &["ssh", "smart", "paramiko"], "leave it out: hosts are reached by SSH"),
+    (
+        "ansible_connection",
+        &["ssh", "smart", "paramiko"],
+        "every host is reached by SSH: leave this out, or the host, where it is this machine",
+    ),
     ("ansible_become_method", &["sudo"], "leave it out: root is become through sudo"),
 ];
 

@@ -97,6 +97,7 @@ mod tests {
         assert_eq!(names("node[08:10].lan"), "node08.lan node09.lan node10.lan");
         assert_eq!(names("db-[a:c]"), "db-a db-b db-c");
         assert_eq!(names("n[0:10:5]"), "n0 n5 n10");
+        assert_eq!((names("n[:2]").as_str(), names("2001:db8::1").as_str()), ("n0 n1 n2", "2001:db8::1"));
         assert_eq!(names("r[1:2]n[a:b]"), "r1na r1nb r2na r2nb");
         for wrong in ["n[1:", "n[]", "n[1]", "n[3:1]", "n[a:10]", "n[1:9:0]", "n[1:99999999]"] {
             assert!(expand(wrong).is_err(), "{wrong}");

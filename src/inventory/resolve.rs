@@ -7,7 +7,7 @@ use super::connection::Keys;
 use super::groups::Groups;
 use super::layers::{From, Layer, Setting};
 use super::notes::Notes;
-use super::render::{Ground, rendered};
+use super::render::{Ground, is_template, rendered};
 use super::tree::{Draft, Named, Tree};
 use super::{Group, Host, Inventory};
 use crate::yaml::{Error, Errors, Node, Value};
@@ -33,10 +33,15 @@ pub(super) fn resolve(mut tree: Tree) -> Result<Inventory, Errors> {
         let names: Vec<String> = within.iter().map(|index| tree.groups[*index].name().to_owned()).collect();
         let settings = strongest(&layers);
         notes.host(layers.iter().map(|layer| &**layer));
-        ground.add(host.name(), &names, &settings);
         (Host { groups: names, layers, ..Host::named(host.name()) }, settings)
     });
     let drafts: Vec<(Host, Vec<Setting>)> = drafts.collect();
+    // Templates are rare: without any, nothing need be known for them.
+    let is_asked =
+        |(_, settings): &(Host, Vec<Setting>)| settings.iter().any(|one| one.key.is_some() && is_template(&one.node));
+    if drafts.iter().any(is_asked) {
+        drafts.iter().for_each(|(host, settings)| ground.add(&host.name, &host.groups, settings));
+    }
     let (ground, mut errors) = (Arc::new(ground), std::mem::take(&mut tree.errors));
     let made =
         drafts.into_iter().map(|(host, settings)| Arc::new(made(host, settings, &ground, &mut errors, &mut notes)));

@@ -4,6 +4,7 @@
 use insta::assert_snapshot;
 
 use super::*;
+use crate::yaml::Errors;
 
 fn ini(text: &str) -> Inventory {
     Inventory::parse("hosts", text).unwrap_or_else(|errors| panic!("{errors}"))
@@ -243,3 +244,19 @@ fn options_of_ssh_are_kept_in_ansibles_order() {
     hint: a value with spaces needs quotes: -o ProxyCommand="ssh -W %h:%p bastion"
     "#);
 }
+
+proptest::proptest! {
+    /// Whatever a file holds: it is read, or told of at places that are in it.
+    #[test]
+    fn any_text_is_read_or_told_of(lines in proptest::collection::vec(LINE, 0..8)) {
+        let text = lines.join("\n");
+        let Err(Errors(errors)) = Inventory::parse("hosts", &text) else { return Ok(()) };
+        for at in errors.iter().filter_map(|error| error.at.as_ref()) {
+            proptest::prop_assert!(at.source.text.get(at.start..at.end).is_some(), "{at:?} of {text:?}");
+        }
+        errors.iter().for_each(|error| drop(error.render(true)));
+    }
+}
+
+const LINE: &str = "(\\[[a-cä]{0,2}(:(vars|children|x))?\\]?|[a-cä]{1,2}(\\[[0-3a-c:]{0,4}\\]?)?(:[0-9]{0,3})?)\
+    ( ?(ansible_(host|port|ssh_args|become)|x)? ?=? ?['\"]?(-o|-[4zä]|\\{\\{ ?x ?\\}\\}|[\\[{(,:)}\\]]|[0-9e._x-]{0,4}|yes|ß\\\\?)['\"]?){0,4}( ?[#;].*)?";

@@ -265,7 +265,7 @@ mod tests {
         );
         let why = file.find(&with("bad", "-o Pot=7")).await.unwrap_err();
         assert!(why.what.contains("Bad configuration option: pot"), "{}", why.what);
-        assert_eq!(why.hint.as_deref(), Some("the inventory gives it the options -o Pot=7"));
+        assert!(why.hint.is_some_and(|hint| hint.contains("ansible_ssh_common_args")));
     }
 
     #[tokio::test]

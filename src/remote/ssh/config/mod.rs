@@ -238,7 +238,8 @@ impl Evaluator {
             what: format!("`ssh -G {}` cannot say how {} is reached: {why}", asked.host, asked.host),
             hint: Some(match asked.options {
                 [] => "correct that file, or name another: --ssh-config FILE (`none` for none)".into(),
-                options => format!("the inventory gives it the options {}", options.join(" ")),
+                // Not which: there may be a password among them.
+                _ => "the inventory gives `ssh` options: see ansible_ssh_common_args and its like there".into(),
             }),
         };
         match output {
