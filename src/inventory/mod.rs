@@ -14,6 +14,7 @@ mod pattern;
 mod pin;
 mod range;
 mod resolve;
+pub mod schema;
 #[cfg(test)]
 mod tests;
 mod tree;

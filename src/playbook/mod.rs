@@ -7,6 +7,7 @@
 mod check;
 pub mod facts;
 mod files;
+mod forms;
 mod hosts;
 mod include;
 mod keys;
@@ -15,6 +16,7 @@ mod load;
 mod lookup;
 mod registered;
 mod resolve;
+pub mod schema;
 mod scope;
 mod secrets;
 mod select;
