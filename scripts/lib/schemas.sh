@@ -21,9 +21,9 @@ schemas() {
   mapfile -t right < <(git ls-files 'playbooks/*.yml' 'inventory/*.yml' 'tests/it/schemas/right/*.yml')
   mapfile -t wrong < <(git ls-files 'tests/it/schemas/wrong/*.yml')
   [[ ${#right[@]} -ge 9 && ${#wrong[@]} -ge 20 ]] || die "there are too few files to judge the schemas by"
-  "$JUDGE/bin/check-jsonschema" --quiet --check-metaschema schemas/*.json
-  for_each_schema all_taken "${right[@]}"
-  for_each_schema all_refused "${wrong[@]}"
+  quietly "$JUDGE/bin/check-jsonschema" --check-metaschema schemas/*.json &&
+    for_each_schema all_taken "${right[@]}" &&
+    for_each_schema all_refused "${wrong[@]}"
 }
 
 # for_each_schema COMMAND FILE… calls COMMAND SCHEMA FILE… once for each schema that the files name.
@@ -32,7 +32,7 @@ for_each_schema() {
   local -A files=()
   shift
   for file in "$@"; do
-    schema=$(schema_of "$file")
+    schema=$(schema_of "$file") || return
     files[$schema]+=" $file"
   done
   for schema in "${!files[@]}"; do
@@ -50,7 +50,7 @@ schema_of() {
   realpath --relative-to=. "$(dirname "$1")/$named"
 }
 
-all_taken() { "$JUDGE/bin/check-jsonschema" --quiet --schemafile "$1" "${@:2}"; }
+all_taken() { quietly "$JUDGE/bin/check-jsonschema" --schemafile "$1" "${@:2}"; }
 
 # all_refused SCHEMA FILE… fails for a file that is taken, or refused elsewhere than its second line says.
 all_refused() {
