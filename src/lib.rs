@@ -13,7 +13,7 @@
 //! | 3 | [`remote`] | HOW | commands as values, sessions: SSH, and a scripted one for tests |
 //! | 2 | [`inventory`] | WHO | inventory, host, group, patterns |
 //! | 1 | [`expr`], [`vault`] | SAY, KEEP | templates and expressions, their mistakes at their place; where secrets are kept |
-//! | 0 | [`event`], [`secret`], [`yaml`] | | what happens in a run, as pure data; a value that never prints itself; bytes to values that know their line |
+//! | 0 | [`event`], [`schema`], [`secret`], [`yaml`] | | what happens in a run, as pure data; keys with what they mean; a value that never prints itself; bytes to values that know their line |
 //!
 //! The one idea: **look, decide, change, look again**. An action says what must be read ([`actions::Action::reads`]) and
 //! decides with what was read ([`actions::Action::plan`]); both are pure. Everything that touches the network is the engine's,
@@ -29,6 +29,7 @@ pub mod playbook;
 pub mod reads;
 pub mod remote;
 pub mod report;
+pub mod schema;
 pub mod secret;
 pub mod vault;
 pub mod yaml;

@@ -14,6 +14,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
+use crate::schema::{Key, TEXT, mapping, names};
 use crate::secret::{self, SHORTEST, Secret};
 use crate::yaml::{At, Error, Node, Value};
 
@@ -42,7 +45,13 @@ pub struct Sealed {
     pub from: Origin,
 }
 
-const KEYS: [&str; 4] = ["env", "command", "file", "prompt"];
+/// The keys of a secret beside `secret: true`; one of them is there.
+pub const KEYS: &[Key] = &[
+    Key::new("env", TEXT, "a variable of the environment that holds it"),
+    Key::new("command", TEXT, "a line of shell that prints it on this machine, before anybody is contacted"),
+    Key::new("file", TEXT, "a file on this machine that holds it"),
+    Key::new("prompt", TEXT, "what whoever sits at the terminal is asked"),
+];
 const FORM: &str = "a secret says where it is kept: `env: NAME`, `command: LINE`, `file: PATH` or `prompt: QUESTION`";
 
 impl Sealed {
@@ -102,17 +111,32 @@ impl Sealed {
     }
 }
 
+/// What a secret looks like, for editors.
+pub fn schema() -> serde_json::Value {
+    let mut schema = mapping(KEYS);
+    schema["properties"]["secret"] =
+        json!({ "const": true, "description": "what is kept elsewhere, and shown nowhere" });
+    schema["oneOf"] = names(KEYS).map(|key| json!({ "required": [key] })).collect();
+    schema["required"] = json!(["secret"]);
+    schema
+}
+
+/// What says of itself that it is one, for editors.
+pub fn is_sealed() -> serde_json::Value {
+    json!({ "type": "object", "properties": { "secret": { "const": true } }, "required": ["secret"] })
+}
+
 fn is_key(key: &Node) -> bool {
-    key.as_str().is_some_and(|key| KEYS.contains(&key))
+    key.as_str().is_some_and(|key| names(KEYS).any(|name| name == key))
 }
 
 fn wrong_key(key: &Node) -> Error {
     let name = key.scalar_text().unwrap_or_default();
     match name.as_ref() {
         "value" => Error::at(&key.at, "a secret in plain text").with_hint(FORM),
-        name => {
-            Error::at(&key.at, format!("unknown key `{name}` in a secret")).with_hint(FORM).did_you_mean(name, KEYS)
-        }
+        name => Error::at(&key.at, format!("unknown key `{name}` in a secret"))
+            .with_hint(FORM)
+            .did_you_mean(name, names(KEYS)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::{Failure, check, complete, completions, down, exec, forward, hosts, man, plan, run, up};
+use super::{Failure, check, complete, completions, down, exec, forward, hosts, man, plan, run, schema, up};
 use crate::playbook::Selection as Steps;
 use crate::remote::ssh::Config;
 
@@ -51,6 +51,8 @@ pub enum Command {
     Down(down::Down),
     /// Show the inventory, resolved
     Hosts(hosts::Hosts),
+    /// Print the JSON Schema of a playbook or an inventory, for editors
+    Schema(schema::Schema),
     /// Print completions for a shell
     Completions(completions::Completions),
     /// Print the manual page

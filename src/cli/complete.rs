@@ -113,7 +113,7 @@ fn playbook() -> Option<Playbook> {
             (_, only) => <[PathBuf; 1]>::try_from(only).ok().map(|[only]| only),
         });
     match (path.filter(|path| path.is_file()), command.as_str()) {
-        (None, "up") => super::shipped::read().ok(),
+        (None, "up") => super::shipped::read(),
         (path, _) => Playbook::read(&path?).ok(),
     }
 }

@@ -17,6 +17,7 @@ mod pages;
 mod panics;
 mod plan;
 mod run;
+mod schema;
 mod shipped;
 mod show;
 mod signals;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
 fn act(global: &Global, command: Command) -> anyhow::Result<Code> {
     match command {
         Command::Completions(completions) => completions.run().map(|()| Code::Settled).map_err(Into::into),
+        Command::Schema(schema) => schema.run().map(|()| Code::Settled).map_err(Into::into),
         Command::Man(man) => man.run().map(|()| Code::Settled),
         remote => {
             let runtime = runtime()?;

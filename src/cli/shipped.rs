@@ -7,16 +7,18 @@ use std::path::{Path, PathBuf};
 
 use crate::playbook::Playbook;
 use crate::report::hidden;
-use crate::yaml::Errors;
 
-/// Each file: where it belongs below `playbooks/`, and what is in it.
-macro_rules! playbooks {
-    ($($path:literal),* $(,)?) => {
-        &[$(($path, include_str!(concat!("../../playbooks/", $path)))),*]
+/// Each file of a folder: where it belongs below that, and what is in it.
+macro_rules! files {
+    ($folder:literal: $($path:literal),* $(,)?) => {
+        &[$(($path, include_str!(concat!("../../", $folder, "/", $path)))),*]
     };
 }
 
-const FILES: &[(&str, &str)] = playbooks![
+/// What the first lines of playbooks name, for editors.
+const SCHEMAS: &[(&str, &str)] = files!["schemas": "inventory.json", "playbook.json", "steps.json"];
+
+const PLAYBOOKS: &[(&str, &str)] = files!["playbooks":
     "rolling-upgrade.yml",
     "spark.yml",
     "steps/swarm.yml",
@@ -44,34 +46,38 @@ const FILES: &[(&str, &str)] = playbooks![
     "spark/rootfs_driver/usr/local/bin/spark-share",
 ];
 
-/// The playbook of `skep up`: the one of this folder, else the shipped one, unpacked to `.skep/shipped/<version>/`.
+/// The playbook of `skep up`: the one of this folder, else the shipped one, unpacked to `.skep/shipped/<version>/playbooks`.
 ///
 /// # Errors
 /// It cannot be unpacked.
 pub fn spark(folder: &Path) -> io::Result<PathBuf> {
     let own = folder.join("playbooks/spark.yml");
-    if own.exists() { Ok(own) } else { unpack(folder).map(|shipped| shipped.join("spark.yml")) }
+    if own.exists() { Ok(own) } else { unpack(folder).map(|shipped| shipped.join("playbooks/spark.yml")) }
 }
 
-/// The shipped playbook, as it would be unpacked.
-///
-/// # Errors
-/// None that a test would let through.
-pub fn read() -> Result<Playbook, Errors> {
-    let (path, text) = FILES[0];
-    Playbook::parse(Path::new(path), text.to_owned())
+/// The shipped playbook, as it would be unpacked; nothing is left behind.
+pub fn read() -> Option<Playbook> {
+    let folder = tempfile::tempdir().ok()?;
+    unpack_into(folder.path()).ok()?;
+    Playbook::read(&folder.path().join("playbooks/spark.yml")).ok()
 }
 
 fn unpack(folder: &Path) -> io::Result<PathBuf> {
     let shipped = hidden(folder)?.join("shipped").join(env!("CARGO_PKG_VERSION"));
-    for (path, text) in FILES {
-        let path = shipped.join(path);
-        fs::create_dir_all(path.parent().unwrap_or(&shipped))?;
+    unpack_into(&shipped)?;
+    Ok(shipped)
+}
+
+fn unpack_into(shipped: &Path) -> io::Result<()> {
+    let all = [("playbooks", PLAYBOOKS), ("schemas", SCHEMAS)];
+    for (folder, (path, text)) in all.iter().flat_map(|(folder, files)| files.iter().map(move |file| (folder, file))) {
+        let path = shipped.join(folder).join(path);
+        fs::create_dir_all(path.parent().unwrap_or(shipped))?;
         fs::write(&path, text)?;
         let script = text.starts_with("#!");
         fs::set_permissions(&path, fs::Permissions::from_mode(if script { 0o755 } else { 0o644 }))?;
     }
-    Ok(shipped)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -85,13 +91,31 @@ mod tests {
 
     #[test]
     fn every_file_of_the_playbooks_ships() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks");
-        let mut there: Vec<_> =
-            files(&folder).iter().map(|path| path.strip_prefix(&folder).unwrap().to_owned()).collect();
-        there.sort();
-        let mut shipped: Vec<_> = FILES.iter().map(|(path, _)| PathBuf::from(path)).collect();
-        shipped.sort();
-        assert_eq!(shipped, there);
+        for (folder, shipped) in [("playbooks", PLAYBOOKS), ("schemas", SCHEMAS)] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+            let mut there: Vec<_> =
+                files(&folder).iter().map(|path| path.strip_prefix(&folder).unwrap().to_owned()).collect();
+            there.sort();
+            let mut shipped: Vec<_> = shipped.iter().map(|(path, _)| PathBuf::from(path)).collect();
+            shipped.sort();
+            assert_eq!(shipped, there);
+        }
+    }
+
+    #[test]
+    fn an_editor_finds_the_schema_that_an_unpacked_file_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let shipped = unpack(folder.path()).unwrap();
+        let named: Vec<_> = files(&shipped.join("playbooks"))
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|kind| kind == "yml"))
+            .map(|path| {
+                let text = fs::read_to_string(&path).unwrap();
+                let schema = text.lines().next().and_then(|line| line.strip_prefix("# yaml-language-server: $schema="));
+                path.parent().unwrap().join(schema.unwrap_or_else(|| panic!("{} names none", path.display())))
+            })
+            .collect();
+        assert!(named.len() > 3 && named.iter().all(|schema| schema.is_file()), "{named:?}");
     }
 
     #[test]
@@ -108,10 +132,10 @@ mod tests {
     #[test]
     fn what_is_unpacked_is_what_ships() {
         let folder = tempfile::tempdir().unwrap();
-        let shipped = spark(folder.path()).unwrap();
-        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks");
-        for path in files(shipped.parent().unwrap()) {
-            let original = ours.join(path.strip_prefix(shipped.parent().unwrap()).unwrap());
+        let shipped = unpack(folder.path()).unwrap();
+        let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for path in files(&shipped) {
+            let original = ours.join(path.strip_prefix(&shipped).unwrap());
             assert_eq!(fs::read(&path).unwrap(), fs::read(&original).unwrap());
             let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o111;
             assert_eq!(mode(&path) != 0, mode(&original) != 0, "{}", original.display());

@@ -18,6 +18,7 @@ mod pin;
 mod range;
 mod render;
 mod resolve;
+pub mod schema;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -1,25 +1,64 @@
 //! What keys are called: ours, Ansible's, and what is written by a slip of the fingers.
 
 use super::layers::Setting;
+use super::schema::{CHILDREN, FROM, HOSTS, LINE, PINS, PORT, TEXT, TRUTH, VARS};
+use crate::schema::{Key, names};
 use crate::yaml::{Error, Node};
 
 /// What a key of a host, a group or `vars` is called here, and by Ansible.
-const CONNECTION: [(&str, &[&str]); 14] = [
-    ("address", &["ansible_host", "ansible_ssh_host"]),
-    ("port", &["ansible_port", "ansible_ssh_port"]),
-    ("user", &["ansible_user", "ansible_ssh_user"]),
-    ("password", &["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"]),
-    ("identity_file", &["ansible_ssh_private_key_file", "ansible_private_key_file"]),
-    ("jump", &[]),
-    ("host_key", &[]),
-    ("become", &["ansible_become"]),
-    ("become_user", &["ansible_become_user"]),
-    ("become_password", &["ansible_become_password", "ansible_become_pass"]),
-    ("private_address", &["advertise"]),
+pub(super) const CONNECTION: [(Key, &[&str]); 14] = [
+    (
+        Key::new("address", TEXT, "where SSH connects; the host's name by default"),
+        &["ansible_host", "ansible_ssh_host"],
+    ),
+    (
+        Key::new("port", PORT, "SSH's port; what ssh's configuration says, or 22, by default"),
+        &["ansible_port", "ansible_ssh_port"],
+    ),
+    (Key::new("user", TEXT, "who logs in; who you are by default"), &["ansible_user", "ansible_ssh_user"]),
+    (
+        Key::new("password", LINE, "what is logged in with; better asked for: `-k`"),
+        &["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"],
+    ),
+    (
+        Key::new("identity_file", TEXT, "the private key to offer; relative to this file"),
+        &["ansible_ssh_private_key_file", "ansible_private_key_file"],
+    ),
+    (Key::new("jump", TEXT, "hosts to go through: names of the inventory, or `user@host:port`; `none` for none"), &[]),
+    (
+        Key::new(
+            "host_key",
+            PINS,
+            "its own key, as in known_hosts, or the fingerprint of that: `ssh-ed25519 SHA256:…`",
+        ),
+        &[],
+    ),
+    (Key::new("become", TRUTH, "whether commands run as root, through sudo: they do by default"), &["ansible_become"]),
+    (Key::new("become_user", TEXT, "who sudo becomes; root by default"), &["ansible_become_user"]),
+    (
+        Key::new(
+            "become_password",
+            LINE,
+            "what sudo's question for a password is answered with; better asked for: `-K`",
+        ),
+        &["ansible_become_password", "ansible_become_pass"],
+    ),
+    (
+        Key::new("private_address", TEXT, "how the other nodes reach it: an address, or the interface that has it"),
+        &["advertise"],
+    ),
     // Options of `ssh`, of which there are none of ours: ssh_config says the same.
-    (SSH_ARGUMENTS[0], &[SSH_ARGUMENTS[0]]),
-    (SSH_ARGUMENTS[1], &[SSH_ARGUMENTS[1]]),
-    (SSH_ARGUMENTS[2], &[SSH_ARGUMENTS[2]]),
+    (Key::new(SSH_ARGUMENTS[0], TEXT, "options as for `ssh`, for Ansible's inventories"), &[SSH_ARGUMENTS[0]]),
+    (Key::new(SSH_ARGUMENTS[1], TEXT, "the same"), &[SSH_ARGUMENTS[1]]),
+    (Key::new(SSH_ARGUMENTS[2], TEXT, "the same"), &[SSH_ARGUMENTS[2]]),
+];
+
+/// What else may stand in a group.
+pub(super) const GROUP: &[Key] = &[
+    Key::new("hosts", HOSTS, "its hosts, each with what is said of it alone; `node[1:3]` are three"),
+    Key::new("children", CHILDREN, "the groups below it"),
+    Key::new("vars", VARS, "how its hosts are reached, and variables of theirs"),
+    Key::new("from", FROM, "hosts that a command prints as JSON"),
 ];
 
 /// In the order in which Ansible gives them to `ssh`, to which the first word counts.
@@ -55,15 +94,15 @@ impl Dialect {
 
     /// The connection key that a name means.
     pub fn key(self, name: &str) -> Option<&'static str> {
-        let is_ours = |ours: &str| self != Self::Ansibles && ours == name;
-        CONNECTION.iter().find(|(ours, theirs)| is_ours(ours) || theirs.contains(&name)).map(|(ours, _)| *ours)
+        let is_ours = |ours: &Key| self != Self::Ansibles && ours.name == name;
+        CONNECTION.iter().find(|(ours, theirs)| is_ours(ours) || theirs.contains(&name)).map(|(ours, _)| ours.name)
     }
 }
 
 /// What may stand in a group.
 pub(super) fn of_groups() -> impl Iterator<Item = &'static str> {
-    let keys = CONNECTION.iter().map(|(ours, _)| *ours).filter(|key| !SSH_ARGUMENTS.contains(key));
-    ["hosts", "children", "vars", "from"].into_iter().chain(keys)
+    let keys = CONNECTION.iter().map(|(ours, _)| ours.name).filter(|key| !SSH_ARGUMENTS.contains(key));
+    names(GROUP).chain(keys)
 }
 
 /// What is wrong with the name that something is set by, if anything.
@@ -77,7 +116,7 @@ pub(super) fn wrong(key: &Node, value: &Node, dialect: Dialect) -> Option<Error>
 
 /// What Ansible would reach the host by, and nobody does here, but for values that change nothing: to pass over it would be
 /// to go another way.
-const UNHEEDED: [(&str, &[&str], &str); 3] = [
+pub(super) const UNHEEDED: [(&str, &[&str], &str); 3] = [
     ("ansible_ssh_executable", &["ssh"], "leave it out: skep speaks SSH itself"),
     (
         "ansible_connection",
@@ -94,7 +133,7 @@ fn unheeded(key: &Node, value: &Node) -> Option<Error> {
 }
 
 /// What others call a connection key.
-const OTHERWISE: [(&str, &str); 14] = [
+pub(super) const OTHERWISE: [(&str, &str); 14] = [
     ("username", "user"),
     ("ssh_user", "user"),
     ("ssh_port", "port"),
@@ -120,7 +159,7 @@ pub(super) fn meant(name: &str) -> Option<&'static str> {
         letters
     };
     let swapped = |ours: &&str| ours.len() <= 5 && letters(ours) == letters(&lower);
-    let ours = CONNECTION.iter().map(|(ours, _)| *ours).find(swapped);
+    let ours = CONNECTION.iter().map(|(ours, _)| ours.name).find(swapped);
     ours.or_else(|| OTHERWISE.iter().find(|(theirs, _)| *theirs == lower).map(|(_, ours)| *ours))
 }
 
@@ -132,7 +171,10 @@ fn misspelt(key: &Node) -> Option<Error> {
     if let Some(near) = meant(name) {
         return Some(unknown(key, near));
     }
-    let long = CONNECTION.iter().flat_map(|(ours, theirs)| theirs.iter().chain([ours])).filter(|known| known.len() > 5);
+    let long = CONNECTION
+        .iter()
+        .flat_map(|(ours, theirs)| theirs.iter().copied().chain([ours.name]))
+        .filter(|known| known.len() > 5);
     let slips = |known: &str| strsim::damerau_levenshtein(&name.to_lowercase().replace('-', "_"), known);
     long.into_iter().find(|known| slips(known) < 2).map(|near| unknown(key, near))
 }

@@ -8,11 +8,17 @@ use super::load::Loader;
 use super::scope::misnamed;
 use super::{Var, Vars};
 use crate::expr;
+use crate::schema::{FLAG, Key, TEXT, names};
 use crate::secret::{self, SHORTEST, Secret};
 use crate::vault;
 use crate::yaml::{self, At, Error, Node, Value};
 
-const KEYS: &[&str] = &["command", "secret"];
+/// The keys of a file that a program prints.
+pub(super) const KEYS: &[Key] = &[
+    Key::new("command", TEXT, "a line of shell on this machine that prints a mapping: `sops -d secrets.yml`")
+        .required(),
+    Key::new("secret", FLAG, "whether each value is a secret: it is, unless this is `false`"),
+];
 
 impl Loader {
     /// The variables of a mapping: `vars`, `lookup`, and over them those of `vars_files`, the last file's first.
@@ -46,7 +52,7 @@ impl Loader {
     fn decrypted(&mut self, node: &Node) -> Result<Vars, Error> {
         let mut keys = Keys::of(node, "a file of variables");
         let (line, secret) = (keys.needed_text("command"), keys.flag("secret").unwrap_or(true));
-        keys.unknown(KEYS);
+        keys.unknown(names(KEYS));
         self.errors.extend(keys.errors);
         let Some(line) = line else { return Ok(Vars::default()) };
         let cannot = |why: &str| Error::at(&line.at, format!("`{}` {why}", line.value));

@@ -2,14 +2,27 @@
 
 use std::path::{Path, PathBuf};
 
+use super::forms::{CONDITION, LOOKUPS, TEMPLATE, TEXTS, VARS};
 use super::load::Loader;
 use super::step::Inherited;
 use super::{Step, Vars, files};
+use crate::schema::{FLAG, Key, TEXT, names};
 use crate::yaml::{At, Error, Node, Spanned};
 
 /// The keys of an include.
-const KEYS: &[&str] =
-    &["include", "id", "name", "vars", "lookup", "hosts", "on", "when", "tags", "become", "become_user"];
+pub(super) const KEYS: &[Key] = &[
+    Key::new("include", TEXT, "a file that is a list of steps; the path begins at this file's folder").required(),
+    Key::new("id", TEXT, "put before its steps' ids, with a `.` between"),
+    Key::new("name", TEXT, "for who reads it"),
+    Key::new("vars", VARS, "variables of its steps: under their own, over the play's"),
+    Key::new("lookup", LOOKUPS, "variables of its steps that commands define which only look"),
+    Key::new("hosts", TEMPLATE, "other hosts than the play's, where a step of the file says nothing itself"),
+    Key::new("on", TEMPLATE, "run and read there, where a step of the file says nothing itself"),
+    Key::new("when", CONDITION, "a condition, beside each step's own"),
+    Key::new("tags", TEXTS, "added to those of its steps"),
+    Key::new("become", FLAG, "whether its steps work as root, where they say nothing themselves"),
+    Key::new("become_user", TEMPLATE, "who its steps work as, where they say nothing themselves"),
+];
 
 /// So many files deep.
 const DEPTH: usize = 20;
@@ -51,7 +64,7 @@ impl Loader {
             become_root: keys.flag("become").or(inherited.become_root),
             become_user: keys.template("become_user").or_else(|| inherited.become_user.clone()),
         };
-        keys.unknown(KEYS);
+        keys.unknown(names(KEYS));
         self.errors.extend(keys.errors);
         file.map(|file| self.included(&file, &inner)).unwrap_or_default()
     }

@@ -212,13 +212,13 @@ impl<'a> Keys<'a> {
     }
 
     /// Everything left is unknown.
-    pub(super) fn unknown(&mut self, known: &[&str]) {
+    pub(super) fn unknown(&mut self, known: impl Iterator<Item = &'static str> + Clone) {
         for (key, _) in std::mem::take(&mut self.left) {
             let written = key.scalar_text().unwrap_or_default().into_owned();
             let error = Error::at(&key.at, format!("unknown key `{written}` in {}", self.what));
-            self.wrong(match crate::yaml::nearest(&written, known.iter().copied()) {
-                Some(_) => error.did_you_mean(&written, known.iter().copied()),
-                None => error.with_hint(format!("{} has: {}", self.what, known.join(", "))),
+            self.wrong(match crate::yaml::nearest(&written, known.clone()) {
+                Some(_) => error.did_you_mean(&written, known.clone()),
+                None => error.with_hint(format!("{} has: {}", self.what, known.clone().collect::<Vec<_>>().join(", "))),
             });
         }
     }

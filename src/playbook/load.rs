@@ -3,15 +3,37 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use super::forms::{FILES, LOOKUPS, PLAYS, SERIAL, STEPS, TEMPLATE, TEXTS, VARS};
 use super::include::Reading;
 use super::keys::Keys;
 use super::{Play, Playbook, Serial, Step, files, step};
 use crate::actions::{Kind, TABLE};
+use crate::schema::{FLAG, Key, TEXT, names};
 use crate::yaml::{self, Error, Errors, Node, Value};
 
-const PLAYBOOK: &[&str] = &["name", "vars", "vars_files", "lookup", "plays"];
-const PLAY: &[&str] =
-    &["name", "hosts", "vars", "vars_files", "lookup", "steps", "serial", "become", "become_user", "tags"];
+/// The keys of a playbook.
+pub(super) const PLAYBOOK: &[Key] = &[
+    Key::new("name", TEXT, "what is shown; the file's name by default"),
+    Key::new("vars", VARS, "variables: defaults, over which the inventory's win"),
+    Key::new("vars_files", FILES, "files of variables; the last one wins, and each wins over `vars`"),
+    Key::new("lookup", LOOKUPS, "variables that commands define which only look"),
+    Key::new("plays", PLAYS, "what is to be done, one play after the other").required(),
+];
+
+/// The keys of a play.
+pub(super) const PLAY: &[Key] = &[
+    Key::new("name", TEXT, "what is shown; its hosts by default"),
+    Key::new("hosts", TEMPLATE, "a host, a group, `a:b`, `a:&b`, `a:!b`, `web*`, `web[0]`, `web[1:]`, `all`, `leader`")
+        .required(),
+    Key::new("vars", VARS, "variables of its steps, over the inventory's"),
+    Key::new("vars_files", FILES, "files of variables; the last one wins, and each wins over `vars`"),
+    Key::new("lookup", LOOKUPS, "variables that commands define which only look"),
+    Key::new("steps", STEPS, "one action after the other; each ends on all hosts before the next begins").required(),
+    Key::new("serial", SERIAL, "batch by batch, each through all steps: so many hosts, or a share of them (`50%`)"),
+    Key::new("become", FLAG, "whether its steps work as root, through sudo"),
+    Key::new("become_user", TEMPLATE, "who its steps work as, through sudo"),
+    Key::new("tags", TEXTS, "of all its steps; `--tags` chooses by them"),
+];
 
 impl Playbook {
     /// Reads a playbook from a file.
@@ -82,7 +104,7 @@ impl Loader {
             folder: path.parent().unwrap_or(Path::new("")).to_owned(),
             source: node.at.source.clone(),
         };
-        keys.unknown(PLAYBOOK);
+        keys.unknown(names(PLAYBOOK));
         self.errors.extend(keys.errors);
         playbook
     }
@@ -104,7 +126,7 @@ impl Loader {
             serial: serial(&mut keys),
             steps: self.steps(keys.required_list("steps"), &inherited),
         };
-        keys.unknown(PLAY);
+        keys.unknown(names(PLAY));
         self.errors.extend(keys.errors);
         play
     }

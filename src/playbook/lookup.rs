@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use minijinja::Value as Jinja;
 
+use super::forms::{DURATION, TEMPLATE};
 use super::keys::Keys;
 use super::scope::Scope;
 use super::{Ending, registered};
@@ -13,6 +14,7 @@ use crate::expr::{self, Unresolved};
 use crate::inventory::Host;
 use crate::reads::{Probe, Read, Seen, Value, Wanted};
 use crate::remote::Output;
+use crate::schema::{FLAG, Key, names};
 use crate::yaml::{At, Error, Node, Spanned};
 
 /// A variable whose value is what a command says. It is run where an expression needs it, together with all else that is to
@@ -33,7 +35,13 @@ pub struct Lookup {
 
 const MAY_FAIL: &str = "where that is an answer, too, say `may_fail: true`, and ask `.code` or `.failed`";
 
-const KEYS: &[&str] = &["line", "on", "timeout", "may_fail"];
+/// The keys of one that is a mapping.
+pub(super) const KEYS: &[Key] = &[
+    Key::new("line", TEMPLATE, "a line of shell that only looks").required(),
+    Key::new("on", TEMPLATE, "the host it looks at: a name, `leader`, or a template; the step's own by default"),
+    Key::new("timeout", DURATION, "how long it may take: 10 s by default"),
+    Key::new("may_fail", FLAG, "whether an exit code other than 0 is an answer, too"),
+];
 
 impl Lookup {
     /// `NAME: LINE`, or a mapping that says more.
@@ -53,7 +61,7 @@ impl Lookup {
             timeout: keys.duration("timeout"),
             may_fail: keys.flag("may_fail").unwrap_or_default(),
         });
-        keys.unknown(KEYS);
+        keys.unknown(names(KEYS));
         errors.extend(keys.errors);
         lookup
     }

@@ -7,6 +7,7 @@
 mod check;
 pub mod facts;
 mod files;
+mod forms;
 mod hosts;
 mod include;
 mod keys;
@@ -16,6 +17,7 @@ mod lookup;
 mod needs;
 mod registered;
 mod resolve;
+pub mod schema;
 mod scope;
 mod secrets;
 mod select;

@@ -1,36 +1,57 @@
 //! One step out of its mapping.
 
+use super::forms::{CONDITION, COUNT, DURATION, ENVIRONMENT, ID, ITEMS, LOOKUPS, NAME, TEMPLATE, TEXTS, VARS};
 use super::keys::Keys;
 use super::{Step, Vars, include, scope};
 use crate::actions::Kind;
 use crate::expr;
+use crate::schema::{FLAG, Key, TEXT, names};
 use crate::yaml::{Error, Node, Spanned, Value};
 
 /// The keys of a step beside its action.
-const STEP: &[&str] = &[
-    "id",
-    "name",
-    "hosts",
-    "on",
-    "when",
-    "loop",
-    "vars",
-    "lookup",
-    "timeout",
-    "tags",
-    "become",
-    "become_user",
-    "environment",
-    "ignore_errors",
-    "changes",
-    "creates",
-    "unless",
-    "retries",
-    "register",
+pub const STEP: &[Key] = &[
+    Key::new("id", ID, "what `--step` calls it; its name as a slug by default"),
+    Key::new("name", TEXT, "what is shown"),
+    Key::new("hosts", TEMPLATE, "other hosts than the play's"),
+    Key::new("on", TEMPLATE, "run and read there (`leader`, or a host's name) for each of its hosts"),
+    Key::new(
+        "when",
+        CONDITION,
+        "a condition: a bare expression that is true or false; a text or a number is a mistake",
+    ),
+    Key::new("loop", ITEMS, "a list, or a template that yields one: a job for each `item` whose condition holds"),
+    Key::new("vars", VARS, "variables of this step"),
+    Key::new("lookup", LOOKUPS, "variables of this step that commands define which only look"),
+    Key::new(
+        "timeout",
+        DURATION,
+        "`90`, `30s`, `10m`, `1h30m`: how long it may take on a host, waiting included: a command still running then is ended \
+         (without it, after 30 min)",
+    ),
+    Key::new("tags", TEXTS, "`--tags` chooses by them; the play's are added"),
+    Key::new("become", FLAG, "whether it works as root, through sudo; as in the play"),
+    Key::new("become_user", TEMPLATE, "who it works as, through sudo; as in the play"),
+    Key::new("environment", ENVIRONMENT, "of its commands; what only looks has it with `shell` and `docker`"),
+    Key::new(
+        "ignore_errors",
+        FLAG,
+        "a failure is shown, and that is all: the host goes on, `--fail-fast` does not see it, the exit code is as if there \
+         were none",
+    ),
 ];
 
 /// Those that only actions with a line of their own know.
-const LINE: &[&str] = &["changes", "creates", "unless", "retries", "register"];
+pub const LINE: &[Key] = &[
+    Key::new(
+        "changes",
+        FLAG,
+        "`false`: it only looks, so it is read with all else, and `plan` shows what it says, too",
+    ),
+    Key::new("creates", TEMPLATE, "settled where this path exists"),
+    Key::new("unless", TEMPLATE, "settled where this line of shell ends well"),
+    Key::new("retries", COUNT, "how often what fails is tried again"),
+    Key::new("register", NAME, "the variable that keeps how it ended and what it said"),
+];
 
 /// What a play says for all its steps, and an include for those of its file.
 #[derive(Default)]
@@ -82,8 +103,12 @@ pub(super) fn load(keys: &mut Keys<'_>, table: &'static [Kind], of_play: &Inheri
         retries: keys.count("retries").unwrap_or_default(),
         register: register(keys),
     };
-    keys.unknown(STEP);
+    keys.unknown(all());
     Some(step)
+}
+
+fn all() -> impl Iterator<Item = &'static str> + Clone {
+    names(STEP).chain(names(LINE))
 }
 
 /// The one key that names an action, and its parameters.
@@ -109,15 +134,15 @@ fn no_action(keys: &mut Keys<'_>, table: &'static [Kind]) {
     if !keys.errors.is_empty() {
         return;
     }
-    let names = || table.iter().map(|kind| kind.name);
-    let listed = format!("the actions are: {}", names().collect::<Vec<_>>().join(", "));
-    let strange = keys.left().iter().find(|(key, _)| key.as_str().is_none_or(|key| !STEP.contains(&key)));
+    let actions = || table.iter().map(|kind| kind.name);
+    let listed = format!("the actions are: {}", actions().collect::<Vec<_>>().join(", "));
+    let strange = keys.left().iter().find(|(key, _)| key.as_str().is_none_or(|key| all().all(|known| known != key)));
     let error = match strange {
         None => Error::at(&keys.head(), "this step has no action").with_hint(listed),
         Some((key, _)) => {
             let written = key.scalar_text().unwrap_or_default();
             let error = Error::at(&key.at, format!("unknown action `{written}`")).with_hint(listed);
-            error.did_you_mean(&written, names().chain(STEP.iter().copied()))
+            error.did_you_mean(&written, actions().chain(all()))
         }
     };
     keys.wrong(error);
@@ -130,7 +155,7 @@ fn refuse_line_keys(keys: &mut Keys<'_>, action: &Kind, table: &'static [Kind]) 
     }
     let with_line: Vec<_> = table.iter().filter(|kind| kind.line).map(|kind| format!("`{}`", kind.name)).collect();
     let wrong = |key: &Node| {
-        let name = key.as_str().filter(|name| LINE.contains(name))?;
+        let name = key.as_str().filter(|written| names(LINE).any(|name| name == *written))?;
         let error = Error::at(&key.at, format!("`{name}` means nothing to `{}`", action.name));
         Some((name.to_owned(), error.with_hint(format!("only these have it: {}", with_line.join(", ")))))
     };

@@ -182,6 +182,18 @@ fn completions_and_manual_pages_are_printed() {
 }
 
 #[test]
+fn schemas_are_printed_as_they_ship() {
+    let folder = folder(&[]);
+    for kind in ["playbook", "inventory", "steps"] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{kind}.json"));
+        let (code, schema, errors) = skep(folder.path(), &["schema", kind]);
+        assert!(code == 0 && schema == fs::read_to_string(file).expect("a schema"), "{kind}: {errors}");
+    }
+    let (code, _, errors) = skep(folder.path(), &["schema", "playbok"]);
+    assert!(code == 2 && errors.contains("inventory"), "{errors}");
+}
+
+#[test]
 fn a_reader_that_leaves_is_no_error() {
     let folder = folder(&[("inventory/hosts.yml", INVENTORY)]);
     let script = format!("{} man | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_skep"));

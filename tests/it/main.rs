@@ -7,5 +7,6 @@ mod inventories;
 mod lab;
 mod pages;
 mod run;
+mod schemas;
 mod ssh;
 mod support;

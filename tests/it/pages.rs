@@ -5,8 +5,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 use skep::actions::{Kind, TABLE};
+use skep::inventory::schema::inventory;
 use skep::playbook::facts::FACTS;
+use skep::playbook::schema;
 use skep::remote::ssh::{KEYWORDS, Standing};
+use skep::schema::Key;
 
 const HEAD: &str = "\
 <!-- Made from the doc comments of src/actions; SKEP_WRITE_PAGES=1 cargo nextest run pages:: makes it anew. -->
@@ -20,11 +23,9 @@ fn the_page_of_the_actions_is_what_the_code_says() {
     is_written("docs/actions.md", |_| page());
 }
 
-/// The table is behind the mark; what stands before it is written by hand.
 #[test]
 fn the_table_of_sshs_keywords_is_what_the_code_says() {
     is_written("docs/ssh.md", |there| {
-        let (by_hand, _) = there.split_once("-->\n").expect("a mark");
         let rows = KEYWORDS.iter().map(|keyword| {
             let standing = match keyword.standing {
                 Standing::Honoured => "honoured",
@@ -34,17 +35,57 @@ fn the_table_of_sshs_keywords_is_what_the_code_says() {
             };
             format!("| {} | {standing} | {} |\n", keyword.name, keyword.note)
         });
-        format!("{by_hand}-->\n\n| keyword | is | |\n|---|---|---|\n{}", rows.collect::<String>())
+        with_table(
+            there,
+            "src/remote/ssh/config/keywords.rs",
+            &format!("| keyword | is | |\n|---|---|---|\n{}", rows.collect::<String>()),
+        )
     });
 }
 
 #[test]
 fn the_table_of_facts_is_what_the_code_says() {
     is_written("docs/playbook.md", |there| {
-        let (by_hand, _) = there.split_once("-->\n").expect("a mark");
         let rows = FACTS.iter().map(|fact| format!("| `facts.{}` | {} |\n", fact.name, fact.doc));
-        format!("{by_hand}-->\n\n| fact | is |\n|---|---|\n{}", rows.collect::<String>())
+        with_table(there, "src/playbook/facts.rs", &format!("| fact | is |\n|---|---|\n{}", rows.collect::<String>()))
     });
+}
+
+#[test]
+fn the_table_of_a_steps_keys_is_what_the_code_says() {
+    let rows = |keys: &[Key], of: &str| -> String {
+        let row = |key: &Key| format!("| `{}` | {} | {of}{} |\n", key.name, key.form.told, key.doc);
+        keys.iter().map(row).collect()
+    };
+    let with_line = TABLE.iter().filter(|kind| kind.line).map(|kind| format!("`{}`", kind.name));
+    let of_lines = format!("of {} only: ", with_line.collect::<Vec<_>>().join(" and "));
+    is_written("docs/playbook.md", |there| {
+        let table = format!(
+            "| key | form | means |\n|---|---|---|\n{ACTION}{}{}",
+            rows(schema::STEP, ""),
+            rows(schema::LINE, &of_lines)
+        );
+        with_table(there, "src/playbook/step.rs", &table)
+    });
+}
+
+const ACTION: &str =
+    "| an action | its parameters | `container:`, `file:`, `shell:` …: exactly one of [the actions](actions.md) |\n";
+
+#[test]
+fn the_schemas_are_what_the_code_says() {
+    is_written("schemas/playbook.json", |_| format!("{:#}\n", schema::playbook()));
+    is_written("schemas/steps.json", |_| format!("{:#}\n", schema::steps()));
+    is_written("schemas/inventory.json", |_| format!("{:#}\n", inventory()));
+}
+
+/// The page with this table behind the mark that names where it is from; all around it is written by hand.
+fn with_table(there: &str, from: &str, table: &str) -> String {
+    let (before, after) = there.split_once(from).expect("a mark");
+    let (mark, after) = after.split_once("-->\n").expect("its end");
+    let by_hand = after.trim_start_matches('\n').lines().skip_while(|line| line.starts_with('|'));
+    let by_hand: String = by_hand.map(|line| format!("{line}\n")).collect();
+    format!("{before}{from}{mark}-->\n\n{table}{by_hand}")
 }
 
 fn is_written(name: &str, page: impl Fn(&str) -> String) {
