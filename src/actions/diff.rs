@@ -1,6 +1,10 @@
-//! What differs between two texts, line by line: never where one of them looks as if it held a secret.
+//! What differs between two texts, line by line: never where one of them holds a secret, or looks as if it did.
+
+use std::borrow::Cow;
 
 use similar::TextDiff;
+
+use crate::secret::masked;
 
 /// The most bytes and the most lines of a text that is compared: more is no reading for people, and slow.
 pub const BYTES: u64 = 64 << 10;
@@ -24,7 +28,8 @@ pub fn unified(is: &[u8], asked: &[u8]) -> Option<String> {
 fn text(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))?;
     let short = bytes.len() as u64 <= BYTES && text.lines().count() <= LINES;
-    (short && !text.lines().any(may_be_secret)).then_some(text)
+    let known = || matches!(masked(text), Cow::Owned(_));
+    (short && !text.lines().any(may_be_secret) && !known()).then_some(text)
 }
 
 /// Whether a line gives a value to something that is called like a secret, is part of a private key, or has a password in an
@@ -78,6 +83,7 @@ fn narrow(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::{Secret, hide};
 
     #[test]
     fn lines_that_go_and_come_are_told_with_those_around_them() {
@@ -115,6 +121,13 @@ mod tests {
         for line in ["PasswordAuthentication no", "# ask for a password", "https://a.example/@b"] {
             assert!(!may_be_secret(line), "{line}");
         }
+    }
+
+    #[test]
+    fn where_a_secret_is_that_we_were_told_of_nothing_is_shown() {
+        assert!(unified(b"a\n", b"the 0verheard one\n").is_some());
+        hide(&Secret::new("0verheard"));
+        assert_eq!(unified(b"a\n", b"the 0verheard one\n"), None);
     }
 
     #[test]

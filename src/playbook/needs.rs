@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::check::names;
-use super::{Play, Playbook, Step, Vars};
+use super::check::names::{of_node, of_step, of_var};
+use super::{Lookup, Play, Playbook, Step, Var, Vars};
 use crate::expr;
 use crate::inventory::Host;
 use crate::yaml::{At, Error, Errors, Node, Source};
@@ -22,11 +22,13 @@ pub struct Need<'a> {
 
 /// What every step needs of others, in the order of the playbook: through its variables and its template, too. A text that
 /// asks whether something is defined can do without, and what is set elsewhere is no need.
-pub fn needs<'a>(playbook: &'a Playbook, hosts: &'a [Arc<Host>], extra: &'a Vars) -> Vec<Need<'a>> {
-    let mut before: Vec<&Step> = Vec::new();
-    let mut needs = Vec::new();
+pub fn needs<'a>(playbook: &'a Playbook, hosts: &[Arc<Host>], extra: &Vars) -> Vec<Need<'a>> {
+    if playbook.steps().all(|step| step.register.is_none()) {
+        return Vec::new();
+    }
+    let (weak, mut before, mut needs) = (weak(playbook, hosts), Vec::<&Step>::new(), Vec::new());
     for (play, step) in playbook.plays.iter().flat_map(|play| play.steps.iter().map(move |step| (play, step))) {
-        let layers = Layers { playbook, play, step, hosts, extra };
+        let layers = Layers { playbook, play, step, weak: &weak, extra };
         for (name, at) in layers.names() {
             let by: Vec<_> = before.iter().filter(|other| other.register.as_ref() == Some(&name)).copied().collect();
             if !by.is_empty() {
@@ -79,19 +81,38 @@ impl Need<'_> {
     }
 }
 
+/// What every variable of the playbook and of the hosts needs itself.
+fn weak<'a>(playbook: &'a Playbook, hosts: &'a [Arc<Host>]) -> HashMap<&'a str, Vec<(String, At)>> {
+    let mut nodes: HashMap<&str, Vec<&Node>> = HashMap::new();
+    for (name, node) in hosts.iter().flat_map(|host| &host.vars) {
+        let known = nodes.entry(name).or_default();
+        // What a group says is each of its hosts' own: once is enough.
+        let same = |other: &&Node| Arc::ptr_eq(&other.at.source, &node.at.source) && other.at.start == node.at.start;
+        if !known.iter().any(same) {
+            known.push(node);
+        }
+    }
+    let of_nodes = |(name, nodes): (&'a str, Vec<&Node>)| (name, nodes.into_iter().flat_map(of_node).collect());
+    let mut weak: HashMap<&str, Vec<(String, At)>> = nodes.into_iter().map(of_nodes).collect();
+    for (name, var) in playbook.vars.iter() {
+        weak.entry(name).or_default().extend(of_var(var));
+    }
+    weak
+}
+
 /// Where a step's variables may be set.
 struct Layers<'a> {
     playbook: &'a Playbook,
     play: &'a Play,
     step: &'a Step,
-    hosts: &'a [Arc<Host>],
+    weak: &'a HashMap<&'a str, Vec<(String, At)>>,
     extra: &'a Vars,
 }
 
-impl<'a> Layers<'a> {
+impl Layers<'_> {
     /// The names that the step needs and nobody but a step can give it, each with its place.
     fn names(&self) -> Vec<(String, At)> {
-        let mut asked = names::of_step(self.step);
+        let mut asked = of_step(self.step);
         asked.extend(template_needs(self.playbook, self.step));
         asked.reverse();
         let mut known = BTreeSet::new();
@@ -100,28 +121,24 @@ impl<'a> Layers<'a> {
             if !known.insert(name.clone()) {
                 continue;
             }
-            // The place of a variable tells less than that of whoever asks for it, but its text is what needs more.
             match self.set(&name) {
-                set if set.is_empty() => open.push((name, at)),
-                set => asked.extend(set.into_iter().flatten()),
+                None => open.push((name, at)),
+                Some(needs) => asked.extend(needs),
             }
         }
         open.extend(others_needs(self.step));
         open
     }
 
-    /// What is asked for by whatever the variable may be set to, on any host: by the strongest that sets it everywhere, else
-    /// by several.
-    fn set(&self, name: &str) -> Vec<Vec<(String, At)>> {
-        let find = |vars: &Vars| vars.iter().find(|(known, _)| known == name).map(|(_, var)| names::of_var(var));
-        let strong = [self.extra, &self.step.vars, &self.play.vars].into_iter().find_map(find);
-        let own = |host: &'a Arc<Host>| host.vars.iter().find(|(known, _)| known == name);
-        let of_hosts = self.hosts.iter().filter_map(own).map(|(_, node)| names::of_node(node));
-        match strong {
-            Some(names) => vec![names],
-            None => of_hosts.chain(find(&self.playbook.vars)).collect(),
-        }
+    /// What a variable needs itself, whatever it is set to on any host; none where nothing sets it.
+    fn set(&self, name: &str) -> Option<Vec<(String, At)>> {
+        let strong = [self.extra, &self.step.vars, &self.play.vars].into_iter().find_map(|vars| find(vars, name));
+        strong.map(of_var).or_else(|| self.weak.get(name).cloned())
     }
+}
+
+fn find<'a>(vars: &'a Vars, name: &str) -> Option<&'a Var> {
+    vars.iter().find(|(var, _)| var == name).map(|(_, value)| value)
 }
 
 /// What the file asks for that a step renders, where its name is known already and it can be read.
@@ -138,14 +155,12 @@ fn template_needs(playbook: &Playbook, step: &Step) -> Vec<(String, At)> {
 
 /// What is asked of other hosts: `hostvars.node1.out`, `hostvars['node1'].out`, `host('node1').out`.
 fn others_needs(step: &Step) -> Vec<(String, At)> {
-    let texts = [&step.on, &step.creates, &step.unless, &step.become_user].into_iter().flatten();
-    let texts = texts.chain(&step.when).map(|text| (text.value.as_str(), &text.at));
-    let vars = step.vars.iter().filter_map(|(_, var)| var.node());
-    let nodes = vars
-        .chain(step.environment.iter().map(|(_, node)| node))
-        .chain(&step.loop_over)
-        .chain([&step.params])
-        .flat_map(expr::texts);
+    let texts = [&step.on, &step.creates, &step.unless, &step.become_user].into_iter().flatten().chain(&step.when);
+    let texts = texts.map(|text| (text.value.as_str(), &text.at));
+    let vars = step.vars.iter().filter_map(|(_, var)| var.node()).chain(step.environment.iter().map(|(_, node)| node));
+    let nodes = vars.chain(&step.loop_over).chain([&step.params]).flat_map(expr::texts);
+    let lookups = step.vars.iter().filter_map(|(_, var)| var.lookup()).flat_map(Lookup::texts);
+    let texts = texts.chain(lookups.map(|text| (text.value.as_str(), &text.at)));
     let sure = |text: &str| !(text.contains("default") || text.contains("defined"));
     let asking = texts.chain(nodes).filter(|(text, _)| sure(text));
     asking.flat_map(|(text, at)| of_others(text).map(move |name| (name.to_owned(), at.clone()))).collect()
@@ -194,9 +209,8 @@ mod tests {
 
     fn told(taken: &[&str], extra: &[&str]) -> String {
         let playbook = Playbook::parse(Path::new("p.yml"), STEPS.into()).expect("a playbook");
-        let value = |name: &&str| {
-            ((*name).to_owned(), crate::playbook::Var::Value(crate::yaml::parse("-e", "1".into()).expect("a value")))
-        };
+        let one = || Var::Value(crate::yaml::parse("-e", "1".into()).expect("a value"));
+        let value = |name: &&str| ((*name).to_owned(), one());
         let extra = Arc::new(extra.iter().map(value).collect());
         let needs = needs(&playbook, &[], &extra);
         met(&needs, taken).map_or_else(|errors| errors.to_string(), |()| "met".into())

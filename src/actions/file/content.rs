@@ -1,11 +1,14 @@
 //! What is in a file.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use super::{File, differs, settled_or};
 use crate::actions::{Change, Does, Parcel, Plan, Put, Target};
 use crate::event::Difference;
 use crate::reads::{self, Readings, Seen};
+use crate::secret::masked;
 
 /// What should be in a file: its digest, and where the bytes come from.
 pub(super) struct Wanted {
@@ -18,6 +21,12 @@ impl Wanted {
     pub(super) fn of(bytes: &[u8]) -> Self {
         let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(bytes));
         Self { sha256, size: bytes.len() as u64, parcel: Parcel::Bytes(bytes.to_vec()) }
+    }
+
+    /// Whether a secret that we were told of is in it.
+    fn holds_secret(&self) -> bool {
+        let text = |bytes| matches!(masked(&String::from_utf8_lossy(bytes)), Cow::Owned(_));
+        matches!(&self.parcel, Parcel::Bytes(bytes) if text(bytes))
     }
 }
 
@@ -78,7 +87,7 @@ impl File {
 
     /// Digest and size; of a secret not even those, for a short one could be found by its digest.
     fn content_differs(&self, file: &reads::File, wanted: &Wanted) -> Difference {
-        if self.asked.secret {
+        if self.asked.secret || wanted.holds_secret() {
             return differs("content", "set".into(), "changed".into());
         }
         let told = |sha256: &str, size| format!("{} bytes, sha256 {}…", size, &sha256[..12.min(sha256.len())]);

@@ -218,3 +218,10 @@ fn what_not_everybody_may_read_is_not_shown() {
     let plan = seen_by_all(json!({"content": "bye\n", "mode": "0600"}), "absent\n", "755");
     assert!(!plan.contains("@@"), "{plan}");
 }
+
+#[test]
+fn of_a_secret_that_we_were_told_of_not_even_a_digest_is_shown() {
+    crate::secret::hide(&crate::secret::Secret::new("0verheard too"));
+    let plan = seen_by_all(json!({"content": "0verheard too\n"}), &hello("644"), "755");
+    assert!(plan.contains("content: set -> changed") && !plan.contains("@@"), "{plan}");
+}
