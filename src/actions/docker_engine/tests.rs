@@ -124,13 +124,16 @@ fn from_a_bare_machine_lists_are_brought_up_to_date_and_then_packages_installed(
 #[test]
 fn a_package_that_apt_does_not_know_is_refused_with_those_it_knows() {
     let asked = distribution();
-    let plan = bare(&asked, "fresh\n").plan(&asked);
+    let plan = bare(&asked, "fresh\nnew\n").plan(&asked);
     assert_eq!(
         plan,
         "refused: apt knows no package docker.io on node1\nhint: see what this tells there: sudo apt-get update"
     );
     let asked: DockerEngine = action(json!({"source": "distribution", "version": "99"}));
-    let plan = bare(&asked, " docker.io | 20.10.24 | x\nfresh\n").plan(&asked);
+    let known = " docker.io | 20.10.24 | x\nfresh\n";
+    let plan = bare(&asked, known).plan(&asked);
+    assert!(plan.starts_with("change\n  apt's lists are old\n") && !plan.contains(" install "), "{plan}");
+    let plan = bare(&asked, &format!("{known}new\n")).plan(&asked);
     assert_eq!(
         plan,
         "refused: apt knows no package docker.io 99 on node1\nhint: set `version` to one it knows: 20.10.24"
