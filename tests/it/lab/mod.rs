@@ -4,5 +4,6 @@ mod engine;
 mod hosts;
 mod parts;
 mod registry;
+mod rolling;
 mod spark;
 mod swarm;
