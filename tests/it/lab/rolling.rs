@@ -225,6 +225,10 @@ fn the_service_went_on(swarm: &Swarm) {
         assert!(server.starts_with(&swarm.version) && server.contains("docker.io"), "{host}: {server}");
     }
     // That nobody serves would have been seen.
-    swarm.on("node1", "docker service rm web && sleep 4");
+    swarm.on("node1", "docker service rm web");
+    for host in swarm.cluster.lab.hosts() {
+        swarm.until(&host, &format!("! pgrep -fx '{TASK}'"));
+    }
+    thread::sleep(Duration::from_secs(2));
     assert_eq!(swarm.tasks().last(), Some(&0));
 }
