@@ -108,10 +108,13 @@ fn was_cut(seen: Seen<&Output>) -> Result<bool, String> {
     }
 }
 
-/// What apt could install, and `fresh` where its lists are from today and newer than the repository's entry.
+/// What apt could install, and `fresh` where its lists are from today and newer than the repository's entry; `new`, where
+/// they were brought up to date in these minutes and no source was added since.
 pub(super) fn candidates(packages: &[&str], sources: &str) -> Probe {
-    let new = format!("find {LISTS}/partial -maxdepth 0 -mmin -1440");
-    let fresh = format!("[ -n \"$({new})\" ] && [ ! {sources} -nt {LISTS}/partial ] && echo fresh");
+    let within = |minutes: u16| format!("[ -n \"$(find {LISTS}/partial -maxdepth 0 -mmin -{minutes})\" ]");
+    let fresh = format!("[ ! {sources} -nt {LISTS}/partial ] && {} && echo fresh", within(1440));
+    let edited = format!("find /etc/apt/sources.list /etc/apt/sources.list.d -newer {LISTS}/partial 2>/dev/null");
+    let fresh = format!("{fresh} && {} && [ -z \"$({edited})\" ] && echo new", within(10));
     // Where its lists are new, it sorts them first.
     Probe::new(format!("export LC_ALL=C; apt-cache madison {} || exit; {fresh}; true", packages.join(" "))).within(60)
 }
@@ -121,6 +124,8 @@ pub(super) fn candidates(packages: &[&str], sources: &str) -> Probe {
 pub(super) struct Known {
     /// Whether its lists are new enough to lean on.
     pub fresh: bool,
+    /// Whether they were brought up to date just now: what they lack is not there.
+    pub new: bool,
     /// Package and version, newest first.
     pub versions: Vec<(String, String)>,
 }
@@ -132,7 +137,8 @@ impl Known {
             let mut columns = line.split('|').map(str::trim);
             Some((columns.next()?.to_owned(), columns.next()?.to_owned()))
         };
-        Self { fresh: text.lines().any(|line| line == "fresh"), versions: text.lines().filter_map(version).collect() }
+        let is = |word: &str| text.lines().any(|line| line == word);
+        Self { fresh: is("fresh"), new: is("new"), versions: text.lines().filter_map(version).collect() }
     }
 
     pub(super) fn of<'a>(&'a self, package: &'a str) -> impl Iterator<Item = &'a str> {

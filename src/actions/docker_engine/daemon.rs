@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{Change, Command, DockerEngine, Does, Plan, Read, Readings, Seen, Target, UNIT, Unit};
 use crate::actions::systemd::begin;
-use crate::actions::{Parcel, Put};
+use crate::actions::{Parcel, Put, apt};
 use crate::event::Difference;
 use crate::reads::File;
 
@@ -45,10 +45,19 @@ impl DockerEngine {
         let restart = match (changes.is_empty(), edited) {
             (false, _) => Some("the daemon is older than its settings".to_owned()),
             (true, true) => Some(format!("{SETTINGS} was edited, and the daemon does not know it")),
-            (true, false) => None,
+            (true, false) => self.outlived(on, seen),
         };
         changes.extend(started(unit, restart)?);
         Ok(changes)
+    }
+
+    /// The daemon is of another version than the package that is asked for and there: Debian's leaves the old one running.
+    fn outlived(&self, on: &Target, seen: &Readings<'_>) -> Option<String> {
+        // As the daemon writes it; of a package's whole version it tells but the beginning.
+        let asked = self.version.as_ref()?.replace('~', "-");
+        let runs = &seen.engine(&on.host.name).is()?.daemon.as_ref().is()?.server_version;
+        let same = apt::matches(runs, &asked) || asked.contains(runs.as_str());
+        (!same).then(|| format!("the daemon is {runs} still, and its package is not"))
     }
 
     /// What makes the settings as asked; nothing where they are.

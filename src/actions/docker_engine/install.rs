@@ -27,11 +27,14 @@ impl DockerEngine {
         self.no_other_entry(on, seen)?;
         let known = self.known(on, seen)?;
         let mut changes: Vec<Change> = mended.into_iter().collect();
+        let fits = self.versions(&known).next().is_some();
+        // What today's lists lack may have been published since.
+        let known = Known { fresh: known.fresh && (fits || known.new), ..known };
         match self.source {
             Source::DockerCe => changes.extend(self.repository(on, seen, &known)?),
             Source::Distribution => changes.extend(apt::refreshed(known.fresh)),
         }
-        if self.versions(&known).next().is_some() {
+        if fits {
             changes.extend(self.settings(on, seen)?);
             changes.extend(self.packages(&known, why)?);
         } else if known.fresh && changes.is_empty() {

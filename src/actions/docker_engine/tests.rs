@@ -66,6 +66,22 @@ fn an_engine_that_answers_is_left_alone_wherever_it_came_from() {
 }
 
 #[test]
+fn a_daemon_that_outlived_an_upgrade_of_its_package_is_started_again() {
+    let plan = |runs, package: &str, asked: &str| {
+        let asked: DockerEngine = action(json!({"source": "distribution", "version": asked}));
+        let held = format!(" docker.io hold installed {package}");
+        case(answers_as(runs), &held, ACTIVE).plan(&asked)
+    };
+    let restart = "change\n  the daemon is 26.1.5 still, and its package is not\n    $ systemctl reset-failed";
+    for asked in ["28", "28.5.1", "28.5.1-1"] {
+        let outlived = plan("26.1.5", "28.5.1-1", asked);
+        assert!(outlived.starts_with(restart), "{outlived}");
+        assert_eq!(plan("28.5.1", "28.5.1-1", asked), "settled");
+    }
+    assert_eq!(plan("29.0.0-rc.1", "5:29.0.0~rc.1-1", "29.0.0~rc.1"), "settled");
+}
+
+#[test]
 fn an_engine_that_was_started_and_does_not_answer_is_waited_for() {
     let silent = case(engine(Flavour::Docker, Seen::Unread("connection refused".into())), HELD, ACTIVE);
     assert_eq!(silent.plan(&distribution()), "wait for the Docker daemon to answer: connection refused");
@@ -113,13 +129,16 @@ fn from_a_bare_machine_lists_are_brought_up_to_date_and_then_packages_installed(
 #[test]
 fn a_package_that_apt_does_not_know_is_refused_with_those_it_knows() {
     let asked = distribution();
-    let plan = bare(&asked, "fresh\n").plan(&asked);
+    let plan = bare(&asked, "fresh\nnew\n").plan(&asked);
     assert_eq!(
         plan,
         "refused: apt knows no package docker.io on node1\nhint: see what this tells there: sudo apt-get update"
     );
     let asked: DockerEngine = action(json!({"source": "distribution", "version": "99"}));
-    let plan = bare(&asked, " docker.io | 20.10.24 | x\nfresh\n").plan(&asked);
+    let known = " docker.io | 20.10.24 | x\nfresh\n";
+    let plan = bare(&asked, known).plan(&asked);
+    assert!(plan.starts_with("change\n  apt's lists are old\n") && !plan.contains(" install "), "{plan}");
+    let plan = bare(&asked, &format!("{known}new\n")).plan(&asked);
     assert_eq!(
         plan,
         "refused: apt knows no package docker.io 99 on node1\nhint: set `version` to one it knows: 20.10.24"

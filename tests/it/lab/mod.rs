@@ -5,6 +5,7 @@ mod fresh;
 mod hosts;
 mod parts;
 mod registry;
+mod rolling;
 mod spark;
 mod swarm;
 mod truth;
