@@ -7,7 +7,7 @@ use super::include::Reading;
 use super::keys::Keys;
 use super::{Play, Playbook, Serial, Step, files, step};
 use crate::actions::{Kind, TABLE};
-use crate::yaml::{self, Error, Errors, Node, Value};
+use crate::yaml::{self, Error, Errors, Node};
 
 const PLAYBOOK: &[&str] = &["name", "vars", "vars_files", "lookup", "plays"];
 const PLAY: &[&str] =
@@ -42,8 +42,9 @@ impl Playbook {
 
     /// What there is of it, and every mistake in it.
     pub(super) fn load(node: &Node, table: &'static [Kind], run: files::Run) -> Result<(Self, Errors), Errors> {
-        if let Value::List(_) = node.value {
-            let error = Error::at(&node.at, "a playbook is a mapping with the key `plays`, this is a list");
+        if node.as_map().is_none() {
+            let message = format!("a playbook is a mapping with the key `plays`, this is {}", node.told());
+            let error = Error::at(&node.at, message);
             return Err(error
                 .with_hint("write `plays:` above the plays, and `steps:` where Ansible has `tasks:`")
                 .into());

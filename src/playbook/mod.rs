@@ -7,6 +7,7 @@
 mod check;
 pub mod facts;
 mod files;
+mod foreign;
 mod hosts;
 mod include;
 mod keys;
@@ -34,7 +35,7 @@ pub use check::{check, read};
 pub use lookup::Lookup;
 pub use registered::Ending;
 pub use resolve::Job;
-pub use scope::{Ground, Known, Scope};
+pub use scope::{Ground, Known, Scope, unusable};
 pub use select::{Row, SelectError, Selection};
 
 /// Variables in the order they were written; a later scope's win over an earlier one's.

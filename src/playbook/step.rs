@@ -1,10 +1,10 @@
 //! One step out of its mapping.
 
 use super::keys::Keys;
-use super::{Step, Vars, include, scope};
+use super::{Step, Vars, foreign, include, scope};
 use crate::actions::Kind;
 use crate::expr;
-use crate::yaml::{Error, Node, Spanned, Value};
+use crate::yaml::{Error, Node, Spanned, Value, nearest};
 
 /// The keys of a step beside its action.
 const STEP: &[&str] = &[
@@ -116,8 +116,14 @@ fn no_action(keys: &mut Keys<'_>, table: &'static [Kind]) {
         None => Error::at(&keys.head(), "this step has no action").with_hint(listed),
         Some((key, _)) => {
             let written = key.scalar_text().unwrap_or_default();
-            let error = Error::at(&key.at, format!("unknown action `{written}`")).with_hint(listed);
-            error.did_you_mean(&written, names().chain(STEP.iter().copied()))
+            let is_key =
+                nearest(&written, names().chain(STEP.iter().copied())).is_some_and(|near| STEP.contains(&near));
+            let what = if is_key { "key" } else { "action" };
+            let error = Error::at(&key.at, format!("unknown {what} `{written}`")).with_hint(listed);
+            match foreign::action(&written, &names().collect::<Vec<_>>()) {
+                Some(hint) => error.with_hint(hint),
+                None => error.did_you_mean(&written, names().chain(STEP.iter().copied())),
+            }
         }
     };
     keys.wrong(error);
@@ -138,6 +144,17 @@ fn refuse_line_keys(keys: &mut Keys<'_>, action: &Kind, table: &'static [Kind]) 
         keys.take(&name);
         keys.wrong(error);
     }
+}
+
+/// A parameter that there is not, but that is a key of the step itself.
+pub(super) fn misplaced(error: Error, step: &Step) -> Error {
+    let written = error.at.as_ref().map(|at| at.text()).unwrap_or_default();
+    let is_key = STEP.contains(&written) && (step.action.line || !LINE.contains(&written));
+    if !is_key || !error.message.starts_with("unknown key") {
+        return error;
+    }
+    let hint = format!("`{written}` is a key of the step: put it beside `{}`, not under it", step.action.name);
+    error.with_hint(hint)
 }
 
 /// A name in the form of an id: small letters, digits and `-`.

@@ -1,6 +1,7 @@
 //! What can be known to be wrong without contacting anyone.
 
 mod names;
+mod parts;
 mod registers;
 
 use std::collections::{BTreeSet, HashMap};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use registers::Registers;
 
-use super::{Ground, Job, Known, Play, Playbook, Scope, Step, Var, Vars, facts, files, scope};
+use super::{Ground, Job, Known, Play, Playbook, Scope, Step, Var, Vars, facts, files, scope, step};
 use crate::actions::{Object, TABLE, Target, peers};
 use crate::expr::Unresolved;
 use crate::inventory::Host;
@@ -71,7 +72,8 @@ struct Check<'a> {
 impl<'a> Check<'a> {
     fn step(&mut self, play: &Play, step: &'a Step) {
         let before = self.errors.len();
-        self.errors.extend((step.action.check)(&step.params, step.action.name).err().unwrap_or_default());
+        let wrong = (step.action.check)(&step.params, step.action.name).err().unwrap_or_default();
+        self.errors.extend(wrong.into_iter().map(|error| step::misplaced(error, step)));
         let pattern = step.hosts.as_ref();
         let hosts = match pattern {
             Some(pattern) => self.placed(pattern),
@@ -112,6 +114,8 @@ impl<'a> Check<'a> {
             let error = self.registers.missing(&name, &at);
             self.errors.push(error.unwrap_or_else(|| names::undefined(&name, &at, known, scope)));
         }
+        let registered = self.registers.on(scope).collect::<BTreeSet<_>>();
+        self.errors.extend(parts::missing(step, scope, &registered));
     }
 
     /// The defaults may use whatever is set anywhere.

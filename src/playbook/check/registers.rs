@@ -55,7 +55,8 @@ impl<'a> Registers<'a> {
         };
         let first = hosts.first()?;
         // Without the host's name: it may be one of many.
-        let message = format!("`{name}` is not registered on every host of this step: `{}` is not for all of them", step.id);
+        let message =
+            format!("`{name}` is not registered on every host of this step: `{}` is not for all of them", step.id);
         let error = Error::at(&place, message).also(&step.named_at, "it is registered here");
         Some(error.with_hint(format!(
             "another host's is `host('{first}').{name}`; `default(…)` says what holds where there is none"
