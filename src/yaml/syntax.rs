@@ -107,7 +107,8 @@ const ESCAPES: &str = "0abt\tnvfre \"/\\N_LPxuU\n\r";
 fn template_before(at: &At) -> Option<At> {
     let line_start = at.source.text[..at.start].rfind('\n').map_or(0, |newline| newline + 1);
     let line = &at.source.text[line_start..at.start];
-    let braces = line.find("{{").or_else(|| line.ends_with('{').then(|| line.len() - 1))?;
+    let is_second = line.ends_with('{') && at.source.text[at.start..].starts_with('{');
+    let braces = line.find("{{").or_else(|| is_second.then(|| line.len() - 1))?;
     let opens = line[..braces].trim_end().ends_with([':', '-']);
     opens.then(|| At { start: line_start + braces, end: line_start + braces + 2, ..at.clone() })
 }

@@ -18,7 +18,7 @@ use crate::support::sshd::Sshd;
 const PORT: &str = "22222";
 
 /// One in group `managers`, two in `workers`.
-const INVENTORY: &str = "all:\n  vars: { address: 127.0.0.1, port: 22222 }\n  children:\n    \
+const INVENTORY: &str = "all:\n  vars: { address: 127.0.0.1, port: 22222, identity_file: ~/.ssh/key }\n  children:\n    \
     managers: { hosts: { node1: } }\n    workers: { hosts: { \"node[2:3]\": } }\n";
 
 const CHAPTERS: [(&str, &str); 14] = [
@@ -104,13 +104,10 @@ fn skep(folder: &Path, arguments: &[&str]) -> Output {
     skep.timeout(Duration::from_secs(60)).output().unwrap()
 }
 
-/// What a run would need to log in: without it, nobody would be contacted whatever the case.
+/// The key that a run would log in with: without one, nobody would be contacted whatever the case.
 fn way_in(folder: &Path, server: &Sshd) {
-    let ssh = folder.join(".ssh");
-    fs::create_dir(&ssh).unwrap();
-    fs::copy(server.identity(), ssh.join("id_ed25519")).unwrap();
-    let key = server.host_key();
-    fs::write(ssh.join("known_hosts"), format!("[127.0.0.1]:{} {key}", server.port)).unwrap();
+    fs::create_dir(folder.join(".ssh")).unwrap();
+    fs::copy(server.identity(), folder.join(".ssh/key")).unwrap();
 }
 
 /// The parts of a text that begin with a mark at the start of a line, each with the rest of that line.

@@ -305,3 +305,14 @@ fn what_a_stand_in_breaks_is_nobodys_mistake() {
     hint: there are: number, other
     ");
 }
+
+/// A brace and something of several bytes behind it are no template.
+#[test]
+fn a_place_ends_where_a_character_does() {
+    for text in ["a: {\u{feff} b: 1 }\n", "a: {\u{feff}", "a: { é: {\u{2028}"] {
+        let error = parse("play.yml", text.to_owned()).expect_err("it is no YAML");
+        let at = error.at.expect("a place");
+        assert!(text.is_char_boundary(at.start) && text.is_char_boundary(at.end), "{text:?}: {at:?}");
+        assert!(!error.message.contains("{{"), "{}", error.message);
+    }
+}
