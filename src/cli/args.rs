@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{Failure, check, complete, completions, down, exec, forward, hosts, man, plan, run, schema, up};
-use crate::playbook::Selection as Steps;
+use crate::playbook::{Selection as Steps, unusable};
 use crate::remote::ssh::Config;
 
 const EXAMPLES: &str = "\
@@ -216,7 +216,10 @@ fn forks(text: &str) -> Result<usize, String> {
 /// `key=value`.
 pub fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        Some((key, value)) if !key.trim().is_empty() => match unusable(key.trim()) {
+            Some(why) => Err(why),
+            None => Ok((key.trim().to_owned(), value.to_owned())),
+        },
         _ => Err("write it as key=value".into()),
     }
 }
@@ -257,6 +260,6 @@ mod tests {
     #[test]
     fn a_variable_needs_a_name() {
         assert_eq!(pair("a=b=c"), Ok(("a".into(), "b=c".into())));
-        assert!(pair("=b").is_err() && pair("a").is_err());
+        assert!(["=b", "a", "my-a=b", "facts=b"].into_iter().all(|text| pair(text).is_err()));
     }
 }

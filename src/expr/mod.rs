@@ -9,6 +9,7 @@ pub mod duration;
 mod filters;
 mod size;
 mod unresolved;
+mod words;
 
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
@@ -25,6 +26,7 @@ pub use convert::to_jinja;
 pub use filters::to_json;
 pub use size::size;
 pub use unresolved::Unresolved;
+pub use words::words;
 
 /// So many instructions one template may take: a mistake ends, instead of running for ever.
 const FUEL: u64 = 1_000_000;
@@ -111,6 +113,17 @@ pub fn condition_needs(text: &str) -> Vec<String> {
     certain(text, ENGINE.compile_expression(text).map(|expr| expr.undeclared_variables(false)).unwrap_or_default())
 }
 
+/// The same with the parts that are asked for by name: `facts.cores`.
+pub fn paths(text: &str, is_condition: bool) -> Vec<String> {
+    let names = match Template::of(text) {
+        _ if is_condition => ENGINE.compile_expression(text).map(|expr| expr.undeclared_variables(true)),
+        Template::Plain => return Vec::new(),
+        Template::Single(inner) => ENGINE.compile_expression(inner).map(|expr| expr.undeclared_variables(true)),
+        Template::Mixed => ENGINE.template_from_str(text).map(|template| template.undeclared_variables(true)),
+    };
+    certain(text, names.unwrap_or_default())
+}
+
 fn certain(text: &str, names: HashSet<String>) -> Vec<String> {
     if text.contains("default") || text.contains("defined") {
         return Vec::new();
@@ -159,7 +172,7 @@ pub fn render_text(text: &str, at: &At, context: &Jinja) -> Result<String, Unres
 pub fn evaluate(text: &str, at: &At, context: &Jinja) -> Result<Jinja, Unresolved> {
     let value = compiled::expression(text).and_then(|expression| expression.eval(context.clone()));
     match value.map_err(|fault| Unresolved::of(fault, text, at))? {
-        value if value.is_undefined() => Err(Unresolved::undefined(text.trim(), &place(at, text, None))),
+        value if value.is_undefined() => Err(Unresolved::undefined(text.trim(), &place(at, text, Some(0..text.len())))),
         value if value.as_str().is_some_and(|text| text.len() > LARGEST) => Err(too_large(at).into()),
         value => Ok(value),
     }
@@ -220,44 +233,43 @@ impl<'a> Template<'a> {
 }
 
 fn malformed(fault: &Fault, text: &str, at: &At) -> Error {
-    Error::at(&place(at, text, fault.range()), format!("malformed template: {}", words(fault)))
-}
-
-/// What a fault says, without any value.
-pub fn words(fault: &Fault) -> String {
-    let detail = fault.detail();
-    let name = detail.and_then(|detail| detail.split(' ').find(|word| !matches!(*word, "filter" | "test")));
-    match (fault.kind(), name) {
-        (ErrorKind::UnknownFilter, Some(name)) => format!("there is no filter `{name}`"),
-        (ErrorKind::UnknownTest, Some(name)) => format!("there is no test `{name}`"),
-        (ErrorKind::UnknownFunction, Some(name)) => format!("there is no function `{name}`"),
-        (ErrorKind::OutOfFuel, _) => "this template does not come to an end".to_owned(),
-        _ => detail.map_or_else(|| fault.kind().to_string(), String::from),
+    let part = fault.range().map(|part| words::widened(fault, text, part));
+    let error = Error::at(&place(at, text, part), format!("malformed template: {}", words(fault)));
+    match words::remedy(fault, text) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
     }
 }
 
-/// The place of a part of a template, where the YAML holds it letter by letter; else the whole scalar.
+/// The place of a part of a template; the whole scalar where it cannot be told.
 pub fn place(at: &At, template: &str, part: Option<Range<usize>>) -> At {
-    let (Some(part), Some(offset)) = (part, at.text().find(template)) else { return at.clone() };
-    let part = part.start.min(template.len())..part.end.min(template.len());
-    if part.is_empty() || !template.is_char_boundary(part.start) || !template.is_char_boundary(part.end) {
-        return at.clone();
-    }
-    let start = at.start + offset;
-    At { source: at.source.clone(), start: start + part.start, end: start + part.end }
+    let part = part.map(|part| part.start.min(template.len())..part.end.min(template.len()));
+    part.and_then(|part| at.inside(template, part)).unwrap_or_else(|| at.clone())
 }
 
 /// The place of a name in a template, where it can be found; else the whole scalar.
 pub fn place_of_name(at: &At, name: &str) -> At {
     let text = at.text();
+    let braced = text.contains("{{") || text.contains("{%");
     let inside = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
     let whole = |&(start, _): &(usize, &str)| {
-        !text[..start].ends_with(inside) && !text[start + name.len()..].starts_with(|c| inside(c) && c != '.')
+        (!braced || is_code(&text[..start]))
+            && !text[..start].ends_with(inside)
+            && !text[start + name.len()..].starts_with(|c| inside(c) && c != '.')
     };
     match text.match_indices(name).find(whole) {
         Some((start, _)) => {
             At { source: at.source.clone(), start: at.start + start, end: at.start + start + name.len() }
         }
         None => at.clone(),
+    }
+}
+
+/// Whether what comes next stands in braces.
+fn is_code(before: &str) -> bool {
+    let last = |sign: &str| before.rfind(sign);
+    match [last("{{"), last("{%")].into_iter().max().flatten() {
+        Some(open) => [last("}}"), last("%}")].into_iter().max().flatten().is_none_or(|close| close < open),
+        None => false,
     }
 }

@@ -2,6 +2,7 @@
 
 use minijinja::{Error as Fault, ErrorKind};
 
+use super::words::remedy;
 use super::{place, words};
 use crate::yaml::{At, Error};
 
@@ -45,14 +46,17 @@ impl Unresolved {
     /// What a template's fault means, at its place. A fault that came from a variable's own template keeps that place.
     pub fn of(fault: Fault, template: &str, at: &At) -> Self {
         if let Some(inner) = std::error::Error::source(&fault).and_then(|source| source.downcast_ref::<Self>()) {
-            return inner.clone().or_at(at);
+            return inner.clone().or_at(&place(at, template, fault.range()));
         }
         let at = place(at, template, fault.range());
         let words = words(&fault);
         match (fault.kind(), words.strip_prefix('`').and_then(|rest| rest.split_once('`'))) {
             (ErrorKind::UndefinedError, Some((name, _))) => Self::undefined(name, &at),
             (ErrorKind::UndefinedError, None) => Self::undefined(template.trim(), &at),
-            _ => Error::at(&at, words).into(),
+            _ => match remedy(&fault, template) {
+                Some(hint) => Error::at(&at, words).with_hint(hint).into(),
+                None => Error::at(&at, words).into(),
+            },
         }
     }
 
@@ -87,6 +91,7 @@ impl Unresolved {
 /// Why a name that is right may have no value.
 fn unknown_yet(name: &str) -> &'static str {
     match name {
+        "host" | "inventory_hostname" | "index" => "where hosts are chosen there is none yet",
         "item" => "`item` is there in a step with `loop`",
         "leader" => "the leader is known once a manager was read that controls the swarm",
         "facts" => "facts are read from a host when the run begins; this one was not read",

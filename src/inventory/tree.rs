@@ -95,7 +95,7 @@ impl Tree {
                     .with_hint("put it under `all:`"),
             ),
             Some("plugin") if body.as_str().is_some() => self.errors.push(
-                Error::at(&body.at, format!("`{}` is a plugin of Ansible's, which is not known here", body.told()))
+                Error::at(&body.at, format!("`{}` is a plugin of Ansible's, which is not known here", body.as_str().unwrap_or_default()))
                     .with_hint("a program that runs `ansible-inventory -i FILE --list` is an inventory: `--list` is what it is asked for"),
             ),
             _ => drop(self.group(name, body)),

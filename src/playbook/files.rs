@@ -43,7 +43,8 @@ impl Loader {
             return self.decrypted(node);
         }
         let name = node.scalar_text().ok_or_else(|| Error::at(&node.at, "this is a path, or `command: LINE`"))?;
-        let file = read(&folder(&node.at).join(name.as_ref()), &node.at)?;
+        let folder = node.at.source.path.parent().unwrap_or(Path::new(""));
+        let file = read(&folder.join(name.as_ref()), &node.at)?;
         self.errors.extend(expr::syntax_within(&file));
         self.named(&file)
     }

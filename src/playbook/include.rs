@@ -7,7 +7,7 @@ use super::load::Loader;
 use super::step::Inherited;
 use super::{Step, Vars, files};
 use crate::schema::{FLAG, Key, TEXT, names};
-use crate::yaml::{At, Error, Node, Spanned};
+use crate::yaml::{At, Error, Hole, Node, Spanned};
 
 /// The keys of an include.
 pub(super) const KEYS: &[Key] = &[
@@ -88,6 +88,10 @@ impl Loader {
         let folder = file.at.source.path.parent().unwrap_or(Path::new(""));
         let path = folder.join(&file.value);
         let known = path.canonicalize().unwrap_or_else(|_| path.clone());
+        if Hole::of(&file.value).is_some() {
+            let error = Error::at(&file.at, "the name of a file that is included cannot be a template");
+            return Err(error.with_hint("include each of them, with a `when` of its own"));
+        }
         if let Some(first) = self.reading.iter().position(|reading| reading.path == known) {
             let error = Error::at(&file.at, format!("`{}` includes itself", file.value));
             let way = &self.reading[first + 1..];

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Lookup, Var, Vars};
+use super::{Lookup, Var, Vars, foreign};
 use crate::expr::duration::of_node;
 use crate::expr::{self, condition_syntax, syntax};
 use crate::vault::Sealed;
-use crate::yaml::{At, Error, Node, Spanned, Value};
+use crate::yaml::{At, Error, Node, Spanned, Value, nearest};
 
 /// What is left of a mapping, and what was wrong with the rest.
 pub(super) struct Keys<'a> {
@@ -53,7 +53,14 @@ impl<'a> Keys<'a> {
     }
 
     fn misfit(&mut self, key: &str, wants: &str, node: &Node) {
-        self.wrong(Error::at(&node.at, format!("`{key}` is {wants}, this is {}", node.told())));
+        let error = match node.as_str() {
+            Some(text) if text.trim().is_empty() => Error::at(&node.at, format!("`{key}` is {wants}, this is empty")),
+            _ => Error::at(&node.at, format!("`{key}` is {wants}, this is {}", node.told())),
+        };
+        self.wrong(match foreign::form(key, node) {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        });
     }
 
     /// Text that is not a template.
@@ -83,7 +90,10 @@ impl<'a> Keys<'a> {
     }
 
     fn missing(&mut self, key: &str) {
-        if self.is_mapping {
+        // Whoever wrote another word for it need not be told twice.
+        let meant = |written: &str| foreign::means(written, key) || nearest(written, [key]).is_some();
+        let is_meant = self.left.iter().any(|(written, _)| written.as_str().is_some_and(meant));
+        if self.is_mapping && !is_meant {
             self.wrong(Error::at(&self.head(), format!("the key `{key}` is missing in {}", self.what)));
         }
     }
@@ -216,9 +226,12 @@ impl<'a> Keys<'a> {
         for (key, _) in std::mem::take(&mut self.left) {
             let written = key.scalar_text().unwrap_or_default().into_owned();
             let error = Error::at(&key.at, format!("unknown key `{written}` in {}", self.what));
-            self.wrong(match crate::yaml::nearest(&written, known.clone()) {
-                Some(_) => error.did_you_mean(&written, known.clone()),
-                None => error.with_hint(format!("{} has: {}", self.what, known.clone().collect::<Vec<_>>().join(", "))),
+            self.wrong(match (foreign::key(&written, self.what), nearest(&written, known.clone())) {
+                (Some(hint), _) => error.with_hint(hint),
+                (None, Some(_)) => error.did_you_mean(&written, known.clone()),
+                (None, None) => {
+                    error.with_hint(format!("{} has: {}", self.what, known.clone().collect::<Vec<_>>().join(", ")))
+                }
             });
         }
     }

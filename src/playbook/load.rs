@@ -9,7 +9,7 @@ use super::keys::Keys;
 use super::{Play, Playbook, Serial, Step, files, step};
 use crate::actions::{Kind, TABLE};
 use crate::schema::{FLAG, Key, TEXT, names};
-use crate::yaml::{self, Error, Errors, Node, Value};
+use crate::yaml::{self, Error, Errors, Node};
 
 /// The keys of a playbook.
 pub(super) const PLAYBOOK: &[Key] = &[
@@ -64,8 +64,9 @@ impl Playbook {
 
     /// What there is of it, and every mistake in it.
     pub(super) fn load(node: &Node, table: &'static [Kind], run: files::Run) -> Result<(Self, Errors), Errors> {
-        if let Value::List(_) = node.value {
-            let error = Error::at(&node.at, "a playbook is a mapping with the key `plays`, this is a list");
+        if node.as_map().is_none() {
+            let message = format!("a playbook is a mapping with the key `plays`, this is {}", node.told());
+            let error = Error::at(&node.at, message);
             return Err(error
                 .with_hint("write `plays:` above the plays, and `steps:` where Ansible has `tasks:`")
                 .into());

@@ -54,13 +54,9 @@ impl Lookup {
             return Some(Self { at: node.at.clone(), line, on: None, timeout: None, may_fail: false });
         }
         let mut keys = Keys::of(node, "a lookup");
-        let lookup = keys.needed_template("line").map(|line| Self {
-            at: node.at.clone(),
-            line,
-            on: keys.template("on"),
-            timeout: keys.duration("timeout"),
-            may_fail: keys.flag("may_fail").unwrap_or_default(),
-        });
+        let (line, on) = (keys.needed_template("line"), keys.template("on"));
+        let (timeout, may_fail) = (keys.duration("timeout"), keys.flag("may_fail").unwrap_or_default());
+        let lookup = line.map(|line| Self { at: node.at.clone(), line, on, timeout, may_fail });
         keys.unknown(names(KEYS));
         errors.extend(keys.errors);
         lookup

@@ -7,6 +7,7 @@
 mod check;
 pub mod facts;
 mod files;
+mod foreign;
 mod forms;
 mod hosts;
 mod include;
@@ -38,7 +39,7 @@ pub use lookup::Lookup;
 pub use needs::{Need, beginnings, met, needs};
 pub use registered::Ending;
 pub use resolve::Job;
-pub use scope::{Ground, Known, Scope};
+pub use scope::{Ground, Known, Scope, unusable};
 pub use select::{Row, Selection};
 
 /// Variables in the order they were written; a later scope's win over an earlier one's.

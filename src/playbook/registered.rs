@@ -20,6 +20,9 @@ pub struct Ending<'a> {
     pub item: Option<&'a Json>,
 }
 
+/// The parts of that by name.
+pub(super) const PARTS: &[&str] = &["stdout", "stderr", "code", "json", "failed", "skipped", "changed", "results"];
+
 /// What a job leaves for the steps after it.
 #[derive(Serialize)]
 struct Registered<'a> {

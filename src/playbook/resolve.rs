@@ -74,7 +74,9 @@ impl Step {
             action.set_line(self.line_options(scope, std::mem::take(&mut environment))?);
         }
         if let Some(file) = action.template().map(str::to_owned) {
-            action.set_rendered(scope.render_file(&file, &self.params.at)?);
+            action.set_rendered(
+                scope.render_file(&file, self.params.get("template").map_or(&self.params.at, |node| &node.at))?,
+            );
         }
         let value = item.as_ref().map(|item| serde_json::to_value(item).unwrap_or_default());
         Ok(Job { action, item: item.as_ref().map(label), value, environment, on: self.runs_on(scope)? })

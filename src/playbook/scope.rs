@@ -15,7 +15,7 @@ use crate::expr::{self, Unresolved};
 use crate::inventory::{Host, Inventory};
 use crate::reads::{Look, Seen, Value, Wanted};
 use crate::vault::Vault;
-use crate::yaml::{At, Error, Node, Source, Spanned};
+use crate::yaml::{At, Error, Node, Source, Spanned, Value as Yaml};
 
 /// Names that the language gives a meaning.
 pub(super) const BUILTIN: &[&str] =
@@ -187,7 +187,11 @@ impl Scope {
 
     pub(super) fn no_host(&self, name: &str, at: &At) -> Error {
         let names = self.world.inventory.hosts.iter().map(|host| host.name.as_str());
-        Error::at(at, format!("the inventory has no host `{name}`")).did_you_mean(name, names)
+        let error = Error::at(at, format!("the inventory has no host `{name}`"));
+        match self.world.inventory.group(name) {
+            Some(_) => error.with_hint(format!("it is a group: one of its hosts is `{{{{ groups.{name}[0] }}}}`")),
+            None => error.did_you_mean(name, names),
+        }
     }
 
     fn suggest(&self, error: Unresolved) -> Unresolved {
@@ -273,6 +277,11 @@ fn held<'a>(vars: &'a [(String, Var)], name: &str) -> Option<Held<'a>> {
 
 fn find<'a>(vars: &'a [(String, Node)], name: &str) -> Option<&'a Node> {
     vars.iter().find(|(var, _)| var == name).map(|(_, node)| node)
+}
+
+/// Why a name cannot be a variable's, if it cannot.
+pub fn unusable(name: &str) -> Option<String> {
+    misnamed(&Node::new(Yaml::Str(name.to_owned()), At::made_by("<name>"))).map(|error| error.message)
 }
 
 /// What is wrong with a variable's name, if anything.

@@ -2,11 +2,11 @@
 
 use super::forms::{CONDITION, COUNT, DURATION, ENVIRONMENT, ID, ITEMS, LOOKUPS, NAME, TEMPLATE, TEXTS, VARS};
 use super::keys::Keys;
-use super::{Step, Vars, include, scope};
+use super::{Step, Vars, foreign, include, scope};
 use crate::actions::Kind;
 use crate::expr;
 use crate::schema::{FLAG, Key, TEXT, names};
-use crate::yaml::{Error, Node, Spanned, Value};
+use crate::yaml::{Error, Node, Spanned, Value, nearest};
 
 /// The keys of a step beside its action.
 pub const STEP: &[Key] = &[
@@ -141,8 +141,13 @@ fn no_action(keys: &mut Keys<'_>, table: &'static [Kind]) {
         None => Error::at(&keys.head(), "this step has no action").with_hint(listed),
         Some((key, _)) => {
             let written = key.scalar_text().unwrap_or_default();
-            let error = Error::at(&key.at, format!("unknown action `{written}`")).with_hint(listed);
-            error.did_you_mean(&written, actions().chain(all()))
+            let is_key = nearest(&written, actions().chain(all())).is_some_and(|near| all().any(|key| key == near));
+            let what = if is_key { "key" } else { "action" };
+            let error = Error::at(&key.at, format!("unknown {what} `{written}`")).with_hint(listed);
+            match foreign::action(&written, &actions().collect::<Vec<_>>()) {
+                Some(hint) => error.with_hint(hint),
+                None => error.did_you_mean(&written, actions().chain(all())),
+            }
         }
     };
     keys.wrong(error);
@@ -163,6 +168,18 @@ fn refuse_line_keys(keys: &mut Keys<'_>, action: &Kind, table: &'static [Kind]) 
         keys.take(&name);
         keys.wrong(error);
     }
+}
+
+/// A parameter that there is not, but that is a key of the step itself.
+pub(super) fn misplaced(error: Error, step: &Step) -> Error {
+    let written = error.at.as_ref().map(|at| at.text()).unwrap_or_default();
+    let has = |keys: &[Key]| keys.iter().any(|key| key.name == written);
+    let is_key = has(STEP) || (step.action.line && has(LINE));
+    if !is_key || !error.message.starts_with("unknown key") {
+        return error;
+    }
+    let hint = format!("`{written}` is a key of the step: put it beside `{}`, not under it", step.action.name);
+    error.with_hint(hint)
 }
 
 /// A name in the form of an id: small letters, digits and `-`.

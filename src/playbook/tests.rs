@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 mod bounds;
 mod files;
+mod fuzz;
 
 use super::*;
 use crate::actions::testing::host;

@@ -29,7 +29,7 @@ pub fn from_node_named<T: DeserializeOwned>(node: &Node, name: &str) -> Result<T
 
 /// Makes a `T` and gives a mistake without a place the whole node's.
 pub(super) fn read<'a, T: DeserializeOwned>(from: De<'a>) -> Result<T, Fault> {
-    T::deserialize(from).map_err(|fault| from.judged(fault).or_at(&from.node.at).in_mapping(from.name))
+    T::deserialize(from).map_err(|fault| from.judged(fault).or_in(from.node, &from.node.at).in_mapping(from.name))
 }
 
 /// What is already known while a text with templates is read again and again until all its mistakes are found.
@@ -75,6 +75,9 @@ impl<'a> De<'a> {
         Fault::new(match (what, self.node.as_str()) {
             ("true or false", Some("yes" | "Yes" | "on" | "On" | "y")) => error.with_hint("write `true`"),
             ("true or false", Some("no" | "No" | "off" | "Off" | "n")) => error.with_hint("write `false`"),
+            ("a mapping", Some(text)) if text.contains('=') => {
+                error.with_hint("where Ansible takes `key=value`, this is `{ key: value }`")
+            }
             ("a list", Some(text)) if !text.contains('\n') => error.with_hint(format!("write `[{text}]`")),
             _ => error,
         })
@@ -305,7 +308,7 @@ impl<'a> De<'a> {
     /// Reads what stands in a list or mapping; a mistake without a place gets this one, and is noted where it is innermost.
     fn inner<T: DeserializeSeed<'a>>(self, seed: T, blame: &'a Node) -> Result<T::Value, Fault> {
         seed.deserialize(self).map_err(|fault| {
-            let fault = self.judged(fault).or_at(&blame.at).in_mapping(self.name);
+            let fault = self.judged(fault).or_in(self.node, &blame.at).in_mapping(self.name);
             self.note(fault)
         })
     }

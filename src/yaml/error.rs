@@ -172,9 +172,10 @@ impl fmt::Display for Errors {
 
 impl std::error::Error for Errors {}
 
-/// The candidate that was probably meant: at most a third of the letters are wrong.
+/// The candidate that was probably meant: at most a third of the letters are wrong, and never all of them.
 pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (written.chars().count() / 3).max(1);
+    let letters = written.chars().count();
+    let allowed = (letters / 3).max(1).min(letters.saturating_sub(1));
     let distance = |name: &'a str| (strsim::damerau_levenshtein(&written.to_lowercase(), &name.to_lowercase()), name);
     candidates
         .into_iter()

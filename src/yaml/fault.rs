@@ -35,6 +35,15 @@ impl Fault {
         self
     }
 
+    /// The same at what it is blamed on: the value, or of a mapping the key that the message begins with; `head` where a key is
+    /// missing, for then nothing in the value is wrong.
+    pub(super) fn or_in(self, value: &Node, head: &At) -> Self {
+        let named = self.error.message.strip_prefix('`').and_then(|rest| rest.split_once('`'));
+        let entry = named.and_then(|(key, _)| value.get(key)).map(|entry| entry.at.clone());
+        let whole = if self.missing.is_some() || self.of_mapping { head } else { &value.at };
+        self.or_at(&entry.unwrap_or_else(|| whole.clone()))
+    }
+
     /// The same with the name of the mapping it speaks of, if it still wants one.
     pub(super) fn in_mapping(mut self, name: Option<&str>) -> Self {
         if let (true, Some(name)) = (std::mem::take(&mut self.of_mapping), name) {

@@ -19,6 +19,7 @@ mod scalar;
 mod ser;
 mod source;
 mod spanned;
+mod spot;
 mod syntax;
 #[cfg(test)]
 mod tests;

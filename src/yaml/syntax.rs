@@ -20,6 +20,23 @@ fn with_remedy(kind: &ErrorKind, at: &At) -> Error {
             say("`:` cannot stand here", "check the indentation, or put the text in quotes if the colon belongs to it")
         }
         ErrorKind::InvalidColonPlacement => say("`:` cannot stand here", "is a `]` or `}` missing before it?"),
+        ErrorKind::ExpectedFlowMappingSeparator => say(
+            "a `,` or a `}` is missing before this",
+            "is a `{` before it never closed? In braces, a text with `,`, `{` or `}` in it needs quotes",
+        ),
+        ErrorKind::ExpectedFlowSequenceSeparator => say(
+            "a `,` or a `]` is missing before this",
+            "is a `[` before it never closed? In brackets, a text with `,`, `[` or `]` in it needs quotes",
+        ),
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            Error::at(at, format!("this `{open}` is closed by `{close}`"))
+                .with_hint(format!("put a `{}` before the `{close}`", closes(*open)))
+        }
+        ErrorKind::UnclosedFlowCollection { open } => Error::at(at, format!("this `{open}` is never closed"))
+            .with_hint(format!("put a `{}` where it ends", closes(*open))),
+        ErrorKind::UnexpectedEofImplicitFlowMapping => {
+            say("a value or a key is missing here", "is there a `,` too many?")
+        }
         ErrorKind::ExpectedBlockSequenceEntry => say(
             "expected `- ` here, as in the list above",
             "begin the line as the list does, or indent it like the key that it belongs beside",
@@ -28,10 +45,11 @@ fn with_remedy(kind: &ErrorKind, at: &At) -> Error {
             "expected a key here, as in the mapping above",
             "indent the line like the keys above, or put the value before it in quotes",
         ),
-        ErrorKind::UnexpectedCharacter { character } if character.is_control() => {
-            Error::at(at, format!("the invisible character U+{:04X} cannot stand here", u32::from(*character)))
-                .with_hint("take it out, or write it as an escape in double quotes")
-        }
+        ErrorKind::UnexpectedCharacter { character } if character.is_control() => Error::at(
+            &first(at, *character),
+            format!("the invisible character U+{:04X} cannot stand here", u32::from(*character)),
+        )
+        .with_hint("take it out, or write it as an escape in double quotes"),
         ErrorKind::UnexpectedCharacter { character } => {
             Error::at(at, format!("text cannot begin with `{character}`")).with_hint("put the text in quotes")
         }
@@ -45,10 +63,8 @@ fn with_remedy(kind: &ErrorKind, at: &At) -> Error {
         ErrorKind::UnclosedQuotedScalar => {
             say("this quote is never closed", "close it, or put the whole text in the other quotes")
         }
-        ErrorKind::UnknownQuotedScalarEscape => say(
-            "unknown escape in this text",
-            "in double quotes a backslash is written `\\\\`; in single quotes it stands for itself",
-        ),
+        ErrorKind::UnknownQuotedScalarEscape => Error::at(&unknown_escape(at), "unknown escape in this text")
+            .with_hint("in double quotes a backslash is written `\\\\`; in single quotes it stands for itself"),
         other => Error::at(at, other.to_string()),
     }
 }
@@ -60,11 +76,39 @@ fn tab(at: &At) -> Error {
         .with_hint("YAML is indented with spaces only")
 }
 
+fn closes(open: char) -> char {
+    if open == '{' { '}' } else { ']' }
+}
+
+/// The parser points at the value that a character stands in.
+fn first(at: &At, character: char) -> At {
+    let rest = &at.source.text[at.start..];
+    let start = at.start + rest.find(character).unwrap_or_default();
+    At { start, end: start, ..at.clone() }
+}
+
+/// The first escape that there is not, in the text in double quotes that begins at the place.
+fn unknown_escape(at: &At) -> At {
+    let mut letters = at.source.text[at.start..].char_indices();
+    while let Some((offset, letter)) = letters.next() {
+        let escaped = if letter == '\\' { letters.next() } else { None };
+        if let Some((_, escaped)) = escaped.filter(|(_, escaped)| !ESCAPES.contains(*escaped)) {
+            let start = at.start + offset;
+            return At { start, end: start + 1 + escaped.len_utf8(), ..at.clone() };
+        }
+    }
+    at.clone()
+}
+
+/// What may stand behind a backslash in double quotes.
+const ESCAPES: &str = "0abt\tnvfre \"/\\N_LPxuU\n\r";
+
 /// What looks like an unquoted `{{ … }}` at the start of a value, on the line and before the place.
 fn template_before(at: &At) -> Option<At> {
     let line_start = at.source.text[..at.start].rfind('\n').map_or(0, |newline| newline + 1);
     let line = &at.source.text[line_start..at.start];
-    let braces = line.find("{{").or_else(|| line.ends_with('{').then(|| line.len() - 1))?;
+    let is_second = line.ends_with('{') && at.source.text[at.start..].starts_with('{');
+    let braces = line.find("{{").or_else(|| is_second.then(|| line.len() - 1))?;
     let opens = line[..braces].trim_end().ends_with([':', '-']);
     opens.then(|| At { start: line_start + braces, end: line_start + braces + 2, ..at.clone() })
 }

@@ -208,10 +208,13 @@ impl TryFrom<Parameters> for Container {
 
     fn try_from(asked: Parameters) -> Result<Self, String> {
         if asked.state == Wanted::Running && asked.image.is_none() {
-            return Err("missing field `image`".into());
+            return Err("missing key `image` in `container`".into());
         }
         if ports(&asked.ports).is_none() {
             return Err("`ports` are written as \"8080:80\", \"127.0.0.1:8080:80\" or \"53:53/udp\"".into());
+        }
+        if asked.restart.as_deref().is_some_and(|policy| !is_policy(policy)) {
+            return Err("`restart` is one of no, always, unless-stopped, on-failure and on-failure:3".into());
         }
         if let Some(path) = asked.restart_if_newer.iter().find(|path| !path.starts_with('/')) {
             return Err(format!("`restart_if_newer` takes absolute paths on the host, and {path} is none"));
@@ -225,6 +228,12 @@ impl TryFrom<Parameters> for Container {
             None => Ok(Self(asked)),
         }
     }
+}
+
+/// Whether Docker knows when a container is started again by this.
+fn is_policy(text: &str) -> bool {
+    let known = ["no", "always", "unless-stopped", "on-failure"].contains(&text);
+    known || text.strip_prefix("on-failure:").is_some_and(|times| times.parse::<u32>().is_ok())
 }
 
 impl Container {

@@ -28,6 +28,9 @@ pub(super) fn add(tree: &mut Tree, path: &Path, text: String) {
         let begin = start + (line.len() - text.len()) + (text.len() - text.trim_start().len());
         if let Err(error) = reader.line(trimmed, begin) {
             reader.tree.errors.push(error);
+            if trimmed == "---" {
+                break;
+            }
         }
         start += line.len();
     }

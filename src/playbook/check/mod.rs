@@ -2,6 +2,7 @@
 
 pub(super) mod names;
 mod owners;
+mod parts;
 mod registers;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use owners::Owners;
 use registers::Registers;
 
 use super::scope::Asked;
-use super::{Ground, Job, Known, Play, Playbook, Scope, Step, Var, Vars, facts, files, scope};
+use super::{Ground, Job, Known, Play, Playbook, Scope, Step, Var, Vars, facts, files, scope, step};
 use crate::actions::{Object, TABLE, Target, peers};
 use crate::expr::Unresolved;
 use crate::inventory::Host;
@@ -103,7 +104,8 @@ fn digest(job: &Job) -> u64 {
 impl<'a> Check<'a> {
     fn step(&mut self, play: &Play, step: &'a Step) {
         let before = self.errors.len();
-        self.errors.extend((step.action.check)(&step.params, step.action.name).err().unwrap_or_default());
+        let wrong = (step.action.check)(&step.params, step.action.name).err().unwrap_or_default();
+        self.errors.extend(wrong.into_iter().map(|error| step::misplaced(error, step)));
         let pattern = step.hosts.as_ref();
         let hosts = match pattern {
             Some(pattern) => self.placed(pattern),
@@ -172,6 +174,8 @@ impl<'a> Check<'a> {
             });
             self.errors.push(error);
         }
+        let registered = self.registers.anywhere().collect::<BTreeSet<_>>();
+        self.errors.extend(parts::missing(step, &scope, &registered));
     }
 
     /// The defaults may use whatever is set anywhere.

@@ -1,7 +1,7 @@
 //! The names that templates need.
 
 use crate::expr;
-use crate::playbook::{Scope, Step, Var, Vars};
+use crate::playbook::{Scope, Step, Var, Vars, foreign};
 use crate::yaml::{At, Error, Node};
 
 /// What is wrong with a name that means nothing.
@@ -12,7 +12,11 @@ pub(super) fn undefined<'a>(name: &str, at: &At, names: impl Iterator<Item = &'a
         Some(host) => format!("`{name}` is undefined on {}", host.name),
         None => format!("`{name}` is undefined"),
     };
-    Error::at(&place, message).did_you_mean(name, names)
+    let error = Error::at(&place, message);
+    match foreign::name(name) {
+        Some(hint) => error.with_hint(hint),
+        None => error.did_you_mean(name, names),
+    }
 }
 
 /// The names that a step's templates need from outside, each with its template's place.

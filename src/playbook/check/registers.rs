@@ -43,6 +43,11 @@ impl<'a> Registers<'a> {
         self.all().filter(|name| self.has(name, host))
     }
 
+    /// The names that are there on some host by now.
+    pub fn anywhere(&self) -> impl Iterator<Item = &str> {
+        self.on.keys().copied()
+    }
+
     pub fn had_its_turn(&mut self, step: &'a Step, hosts: &[Arc<Host>]) {
         if let Some(name) = &step.register {
             self.on.entry(name).or_default().extend(hosts.iter().map(|host| host.name.clone()));

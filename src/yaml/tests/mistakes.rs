@@ -62,7 +62,7 @@ const NO_YAML: &[Mistake] = &[
     ),
     (
         "a: \"\\d\"\n",
-        "1:4 ",
+        "1:5 \\d",
         "unknown escape in this text",
         "in double quotes a backslash is written `\\\\`; in single quotes it stands for itself",
     ),
@@ -291,10 +291,10 @@ fn what_a_stand_in_breaks_is_nobodys_mistake() {
     let errors = check_with_holes::<Strict>(&node("{number: 3, other: '{{ n }}', more: 1}"), Some("strict"));
     assert_snapshot!(Errors(errors.expect_err("two mistakes")), @r"
     error: must be even
-     --> play.yml:1:2
+     --> play.yml:1:10
       |
     1 | {number: 3, other: '{{ n }}', more: 1}
-      |  ^^^^^^
+      |          ^
 
     error: unknown key `more` in `strict`
      --> play.yml:1:31
@@ -304,4 +304,15 @@ fn what_a_stand_in_breaks_is_nobodys_mistake() {
 
     hint: there are: number, other
     ");
+}
+
+/// A brace and something of several bytes behind it are no template.
+#[test]
+fn a_place_ends_where_a_character_does() {
+    for text in ["a: {\u{feff} b: 1 }\n", "a: {\u{feff}", "a: { é: {\u{2028}"] {
+        let error = parse("play.yml", text.to_owned()).expect_err("it is no YAML");
+        let at = error.at.expect("a place");
+        assert!(text.is_char_boundary(at.start) && text.is_char_boundary(at.end), "{text:?}: {at:?}");
+        assert!(!error.message.contains("{{"), "{}", error.message);
+    }
 }
