@@ -72,7 +72,8 @@ fn a_daemon_that_outlived_an_upgrade_of_its_package_is_started_again() {
         let held = format!(" docker.io hold installed {package}");
         case(answers_as(runs), &held, ACTIVE).plan(&asked)
     };
-    let restart = "change\n  the daemon is 26.1.5 still, and its package is not\n    $ systemctl restart docker.service";
+    let restart =
+        "change\n  the daemon is 26.1.5 still, and its package is not\n    $ systemctl restart docker.service";
     for asked in ["28", "28.5.1", "28.5.1-1"] {
         let outlived = plan("26.1.5", "28.5.1-1", asked);
         assert!(outlived.starts_with(restart), "{outlived}");
