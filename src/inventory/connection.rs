@@ -12,6 +12,7 @@ use super::notes::Notes;
 use super::render::is_template;
 use super::{Host, Pin, Private};
 use crate::secret::Secret;
+use crate::vault::{Origin, Sealed, Vault};
 use crate::yaml::{Error, Node, Value, from_node};
 
 /// The connection keys that hold for one host, the strongest of each.
@@ -19,8 +20,41 @@ pub(super) struct Keys<'a> {
     pub settings: Vec<Setting>,
     /// Renders a template with what is said of the host.
     pub render: &'a dyn Fn(&Node) -> Result<Node, Error>,
+    /// Opens what says of itself that it is a secret.
+    pub opener: &'a Opener,
     pub errors: &'a mut Vec<Error>,
     pub notes: &'a mut Notes,
+}
+
+/// Opens secrets, each once for all the hosts that it is said of.
+pub(super) struct Opener {
+    /// Whether programs may be run and files be read for it.
+    may_run: bool,
+    vault: Vault,
+}
+
+impl Opener {
+    /// Nothing is open yet.
+    pub fn new(may_run: bool) -> Self {
+        Self { may_run, vault: Vault::default() }
+    }
+
+    fn open(&self, node: &Node) -> Result<Secret, Error> {
+        if let Some(known) = self.vault.get(&node.at) {
+            return Ok(known);
+        }
+        let sealed = Sealed::read(node)?;
+        if !self.may_run {
+            return Err(Error::at(&node.at, "an inventory that is not read from a file opens no secret"));
+        }
+        let secret = match sealed.from {
+            Origin::Prompt(_) => Err(Error::at(&node.at, "passwords are asked for by options, not by the inventory")
+                .with_hint("`-k` asks for the one to log in with, `-K` for sudo's")),
+            _ => sealed.open(&mut |_| None),
+        }?;
+        self.vault.keep(&node.at, secret.clone());
+        Ok(secret)
+    }
 }
 
 impl Keys<'_> {
@@ -91,6 +125,9 @@ impl Keys<'_> {
     /// Digits are a password, too. It is sent as one line: more of them would be taken for more answers.
     fn secret(&mut self, key: &str) -> Option<Secret> {
         let node = self.node(key)?;
+        if Sealed::is(&node) {
+            return self.opener.open(&node).map_err(|error| self.errors.push(error)).ok();
+        }
         let text = node.scalar_text().filter(|text| !text.contains(['\n', '\r', '\0']));
         if text.is_none() {
             self.errors.push(Error::at(&node.at, format!("`{key}` is one line of text")));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::connection::Keys;
+use super::connection::{Keys, Opener};
 use super::groups::Groups;
 use super::layers::{From, Layer, Setting};
 use super::notes::Notes;
@@ -43,8 +43,9 @@ pub(super) fn resolve(mut tree: Tree) -> Result<Inventory, Errors> {
         drafts.iter().for_each(|(host, settings)| ground.add(&host.name, &host.groups, settings));
     }
     let (ground, mut errors) = (Arc::new(ground), std::mem::take(&mut tree.errors));
-    let made =
-        drafts.into_iter().map(|(host, settings)| Arc::new(made(host, settings, &ground, &mut errors, &mut notes)));
+    let opener = Opener::new(tree.may_run);
+    let mut maker = Maker { ground, opener, errors: &mut errors, notes: &mut notes };
+    let made = drafts.into_iter().map(|(host, settings)| Arc::new(maker.made(host, settings)));
     let hosts: Vec<Arc<Host>> = made.collect();
     let mut notes: Vec<Error> = tree.notes.into_iter().chain(notes.told()).collect();
     in_order(&mut errors);
@@ -133,16 +134,28 @@ fn members(tree: &Tree, within: &[Vec<usize>]) -> Vec<Group> {
     groups
 }
 
-/// One host, of the strongest of all that is said of it. What is called as Ansible calls it may also be asked for by that name.
-fn made(host: Host, settings: Vec<Setting>, ground: &Arc<Ground>, errors: &mut Vec<Error>, notes: &mut Notes) -> Host {
-    let is_variable =
-        |setting: &&Setting| setting.key.is_none() || (setting.name.starts_with("ansible_") && !setting.is_secret());
-    let vars =
-        settings.iter().filter(is_variable).map(|setting| (setting.name.clone(), setting.node.clone())).collect();
-    let render = |node: &Node| rendered(ground, &host.name, node);
-    let keys = Keys { settings, render: &render, errors, notes };
-    let reached = keys.host(&host.name);
-    Host { groups: host.groups, layers: host.layers, vars, ..reached }
+/// Makes hosts of what is said of them.
+struct Maker<'a> {
+    ground: Arc<Ground>,
+    opener: Opener,
+    errors: &'a mut Vec<Error>,
+    notes: &'a mut Notes,
+}
+
+impl Maker<'_> {
+    /// One host, of the strongest of all that is said of it. What is called as Ansible calls it may also be asked for by that
+    /// name.
+    fn made(&mut self, host: Host, settings: Vec<Setting>) -> Host {
+        let is_variable = |setting: &&Setting| {
+            setting.key.is_none() || (setting.name.starts_with("ansible_") && !setting.is_secret())
+        };
+        let vars =
+            settings.iter().filter(is_variable).map(|setting| (setting.name.clone(), setting.node.clone())).collect();
+        let render = |node: &Node| rendered(&self.ground, &host.name, node);
+        let (opener, errors, notes) = (&self.opener, &mut *self.errors, &mut *self.notes);
+        let reached = Keys { settings, render: &render, opener, errors, notes }.host(&host.name);
+        Host { groups: host.groups, layers: host.layers, vars, ..reached }
+    }
 }
 
 /// The strongest of what sets the same, in the order in which it was first said.

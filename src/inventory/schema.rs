@@ -120,7 +120,8 @@ fn loose_truth() -> Value {
 }
 
 fn line() -> Value {
-    json!({ "type": ["string", "number", "boolean", "null"], "pattern": r"^[^\n\r]*$" })
+    let written = json!({ "type": ["string", "number", "boolean", "null"], "pattern": r"^[^\n\r]*$" });
+    json!({ "anyOf": [written, reference("secret")] })
 }
 
 fn pins() -> Value {

@@ -3,6 +3,7 @@
 mod ansible;
 mod from;
 mod order;
+mod secrets;
 
 use insta::assert_snapshot;
 
