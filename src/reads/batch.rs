@@ -29,14 +29,16 @@ const SLACK: Duration = Duration::from_secs(10);
 /// `r INDEX SECONDS SCRIPT EXPORTS`: runs a part between its frames. Descriptor 5 is the real standard output, 3 carries the
 /// exit status out of the pipeline (before the word `over`, which stands alone where the time was over first), 4 lets
 /// standard output and standard error each have a cap of its own. timeout(1) makes a process group: what a part leaves
-/// behind in it is ended with it, or it would hold the outputs open.
+/// behind in it is ended with it, or it would hold the outputs open. The part comes to its shell by the environment: what it asks
+/// may hold a secret, and arguments are for all to see (ps(1)), where the environment is its owner's.
 const RUN: &str = r#"exec 5>&1
 t=$(command -v timeout)
 r() {
 printf '\n%s<%s\n' "$n" "$1"; printf '\n%s<%s\n' "$n" "$1" >&2
 c=$({ { {
 set -- "$t" "$2" "$3" "$4"; eval "$4"
-"$1" -k 1 "$2" /bin/sh -c '/bin/sh -c "$1" sh 3>&-; echo "$?" >&3' sh "$3" </dev/null 4>&- 5>&- &
+SKEP_READ=$3 "$1" -k 1 "$2" /bin/sh -c '/bin/sh -c "skep_read=\$SKEP_READ; unset SKEP_READ; eval \"\$skep_read\"" sh 3>&-
+echo "$?" >&3' sh </dev/null 4>&- 5>&- &
 wait "$!"; echo over >&3; kill -s KILL -- "-$!" 2>/dev/null
 } 2>&1 1>&4 4>&- | head -c 16384 >&2; } 4>&1 | head -c CAP >&5; } 3>&1)
 set -- "$1" $c

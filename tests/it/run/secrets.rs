@@ -99,6 +99,27 @@ fn no_secret_is_in_anything_that_is_shown_or_kept() {
     assert_eq!(written, SECRETS.join(" ") + "\n", "what is written is the secret itself");
 }
 
+/// The environment of a process is its owner's, its arguments are everybody's.
+#[test]
+fn what_is_read_with_a_secret_is_in_no_list_of_processes() {
+    let ground = ground();
+    let step = "  - id: reads\n    shell: sleep 1.5; test {{ a }} = x\n    unless: sleep 1.5; test {{ a }} = y\n    ignore_errors: true\n";
+    let lookup = "    lookup: { l: { line: \"sleep 1.5; echo {{ b }}\" } }\n    when: l.stdout != ''\n";
+    let head = TELLING.split("  steps:").next().unwrap();
+    ground.write("playbook.yml", &format!("{head}  steps:\n{step}{lookup}"));
+    let mut terminal = OnTerminal::start(&ground, "run playbook.yml");
+    let (mut lists, mut reading) = (String::new(), 0);
+    while !terminal.told().contains("Done") && reading < 400 {
+        let list = crate::support::sshd::must("ps", &["-eo", "args="]);
+        reading += 1;
+        lists += &list.lines().filter(|line| line.contains("hunter22")).collect::<Vec<_>>().join("\n");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(terminal.code(), Some(0), "{}", terminal.told());
+    assert_eq!(lists, "", "in the list of processes");
+    assert!(reading > 50, "it was looked at while it ran: {reading}");
+}
+
 #[test]
 fn a_secret_that_cannot_be_had_is_2_and_nobody_is_contacted() {
     let ground = ground();
