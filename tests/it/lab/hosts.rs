@@ -118,5 +118,9 @@ fn power_on_again(lab: &Lab, host: &str) {
     while lab.try_on(host, "true").status.success() && Instant::now() < until {
         thread::sleep(Duration::from_millis(200));
     }
-    lab.start(host);
+    // While it still ends, it is as good as on: to start it does nothing then.
+    while !lab.try_on(host, "true").status.success() && Instant::now() < until {
+        lab.start(host);
+        thread::sleep(Duration::from_millis(500));
+    }
 }
