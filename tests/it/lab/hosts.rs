@@ -118,9 +118,8 @@ fn power_on_again(lab: &Lab, host: &str) {
     while lab.try_on(host, "true").status.success() && Instant::now() < until {
         thread::sleep(Duration::from_millis(200));
     }
-    // While it still ends, it is as good as on: to start it does nothing then.
-    while !lab.try_on(host, "true").status.success() && Instant::now() < until {
-        lab.start(host);
+    // While it still ends, it is as good as on: to start it does nothing then, and nobody is let in.
+    while !lab.try_start(host) && Instant::now() < until {
         thread::sleep(Duration::from_millis(500));
     }
 }
