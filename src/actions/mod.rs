@@ -39,7 +39,7 @@ use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 
 use crate::event::Difference;
-use crate::inventory::Host;
+use crate::inventory::{Host, Inventory};
 use crate::reads::context::Context;
 use crate::reads::{Read, Readings};
 use crate::remote::{Command, User};
@@ -129,8 +129,8 @@ pub struct Ask {
 pub struct Target {
     /// The job's host.
     pub host: Arc<Host>,
-    /// Every host of the inventory, in its order.
-    pub hosts: Vec<Arc<Host>>,
+    /// The whole inventory.
+    pub inventory: Arc<Inventory>,
     /// The host that the swarm is commanded from, once one is known.
     pub leader: Option<String>,
     /// The folder that local paths are relative to: the playbook's.
@@ -145,7 +145,7 @@ impl Target {
 
     /// The hosts of a group, in inventory order.
     pub fn group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a Arc<Host>> {
-        self.hosts.iter().filter(move |host| group == "all" || host.groups.iter().any(|g| g == group))
+        self.inventory.hosts.iter().filter(move |host| group == "all" || host.groups.iter().any(|g| g == group))
     }
 }
 

@@ -23,7 +23,7 @@ pub fn peers(on: &Target, pattern: &str) -> Result<Vec<Arc<Host>>, Refusal> {
         chosen => chosen.map_err(|why| told(pattern, &why))?,
     };
     let named = |host: &&Arc<Host>| chosen.iter().any(|chosen| chosen.name == host.name);
-    Ok(on.hosts.iter().filter(named).cloned().collect())
+    Ok(on.inventory.hosts.iter().filter(named).cloned().collect())
 }
 
 /// The names of those hosts but the job's own; none where the pattern is wrong, which [`peers`] tells.
@@ -34,11 +34,10 @@ pub fn others(on: &Target, pattern: Option<&str>) -> Vec<String> {
 
 /// The inventory, with the names that mean something here whoever is in it: the leader is a group of its own.
 fn known(on: &Target) -> Inventory {
-    let mut hosts = on.hosts.clone();
-    if let Some(host) = hosts.iter_mut().find(|host| on.leader.as_deref() == Some(&host.name)) {
+    let mut inventory = (*on.inventory).clone();
+    if let Some(host) = inventory.hosts.iter_mut().find(|host| on.leader.as_deref() == Some(&host.name)) {
         Arc::make_mut(host).groups.push(LEADER.into());
     }
-    let mut inventory = Inventory::of(hosts);
     for name in MAY_BE_EMPTY {
         if inventory.group(name).is_none() {
             inventory.groups.push(Group { name: name.into(), hosts: Vec::new() });

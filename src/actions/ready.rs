@@ -39,7 +39,7 @@ impl Action for Ready {
     }
 
     fn reads(&self, on: &Target, _seen: &Readings<'_>) -> Vec<Ask> {
-        let peers = on.hosts.iter().filter(|host| host.name != on.host.name);
+        let peers = on.inventory.hosts.iter().filter(|host| host.name != on.host.name);
         let peers = peers.map(|host| Ask { host: host.name.clone(), read: Read::Machine });
         [Read::Machine, Read::CloudInit, Read::Locks].map(|read| on.ask(read)).into_iter().chain(peers).collect()
     }
@@ -69,7 +69,7 @@ impl Action for Ready {
 
 /// The other machines of the inventory that could be read: one that is lost is no reason to stop here.
 fn peers<'a>(on: &'a Target, seen: &'a Readings<'a>) -> impl Iterator<Item = (&'a str, &'a Machine)> {
-    let others = on.hosts.iter().filter(|host| host.name != on.host.name);
+    let others = on.inventory.hosts.iter().filter(|host| host.name != on.host.name);
     others.filter_map(|host| Some((host.name.as_str(), seen.machine(&host.name).is()?)))
 }
 

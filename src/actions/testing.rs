@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::{Action, Ask, Change, Does, Plan, Target};
-use crate::inventory::Host;
+use crate::inventory::{Host, Inventory};
 use crate::reads::{Part, Read, Readings, Seen, Store, Value, Wanted, parts};
 use crate::remote::{Output, User};
 
@@ -42,14 +42,16 @@ impl Case {
     /// Hosts by name, the job's first. `node1@managers,workers` puts a host into groups.
     pub fn new(hosts: &[&str]) -> Self {
         let hosts: Vec<Arc<Host>> = hosts.iter().map(|entry| parse_host(entry)).collect();
-        let target = Target { host: hosts[0].clone(), hosts, leader: None, folder: PathBuf::from("/playbooks") };
+        let inventory = Arc::new(Inventory::of(hosts));
+        let target =
+            Target { host: inventory.hosts[0].clone(), inventory, leader: None, folder: PathBuf::from("/playbooks") };
         Self { target, store: Store::default() }
     }
 
     /// The same, with the job on another of its hosts.
     #[must_use]
     pub fn on(mut self, name: &str) -> Self {
-        self.target.host = self.target.hosts.iter().find(|h| h.name == name).expect("a host of the case").clone();
+        self.target.host = self.target.inventory.host(name).expect("a host of the case").clone();
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -42,12 +43,12 @@ impl Check {
         let picked = self.selection.clone().whole()?;
         let extra = extra(&picked.extra)?;
         let inventory = match Inventory::find(global.inventory.as_deref()) {
-            Ok(inventory) => inventory,
+            Ok(inventory) => Arc::new(inventory),
             Err(mistakes) => return Err(self.without_hosts(mistakes).into()),
         };
         tell_notes(&inventory, global);
         self.tell_unread(global);
-        let read = |path| playbook::read_all(path, &inventory.hosts, &extra);
+        let read = |path| playbook::read_all(path, &inventory, &extra);
         let (playbook, mistakes) = self.playbook.as_deref().map(read).transpose()?.unzip();
         let (steps, hosts) = picks(&picked, &extra, playbook.as_ref(), &inventory, mistakes)?;
         let options = Options { config: global.config(), hosts: inventory.hosts.clone(), ..Options::default() };

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::args::{Form, Global, Selection};
 use super::run::extra;
@@ -31,12 +32,12 @@ pub fn list(global: &Global, playbook: &Path, selection: &Selection) -> anyhow::
 fn rows(global: &Global, playbook: &Playbook, selection: &Selection) -> anyhow::Result<Vec<Row>> {
     let ids = selection.steps().ids(playbook)?;
     let (inventory, extra) = (inventory(global)?, extra(&selection.extra)?);
-    let hosts = inventory.as_ref().map(|inventory| inventory.hosts.clone()).unwrap_or_default();
-    playbook::met(&playbook::needs(playbook, &hosts, &extra), &ids)?;
+    let hosts = inventory.as_ref().map(|inventory| &inventory.hosts[..]).unwrap_or_default();
+    playbook::met(&playbook::needs(playbook, hosts, &extra), &ids)?;
     let Some(inventory) = inventory else { return Ok(playbook.rows(&ids, |_| None)) };
     let limit = selection.limit.as_deref().map(|pattern| world::select(&inventory, pattern)).transpose()?;
     let limit = limit.map(|hosts| hosts.iter().map(|host| host.name.clone()).collect::<HashSet<_>>());
-    let scope = Scope::without_host(&Ground::new(playbook, hosts, extra), &Known::default().into());
+    let scope = Scope::without_host(&Ground::new(playbook, inventory.clone(), extra), &Known::default().into());
     Ok(playbook.rows(&ids, |pattern| {
         let hosts = scope.hosts(pattern).ok()?;
         let names = hosts.iter().map(|host| host.name.clone());
@@ -45,7 +46,7 @@ fn rows(global: &Global, playbook: &Playbook, selection: &Selection) -> anyhow::
 }
 
 /// The inventory, if there is one: without it a list has patterns in the place of hosts.
-fn inventory(global: &Global) -> anyhow::Result<Option<Inventory>> {
+fn inventory(global: &Global) -> anyhow::Result<Option<Arc<Inventory>>> {
     match world::inventory(global) {
         Err(error) if global.inventory.is_some() => Err(error),
         found => Ok(found.ok()),

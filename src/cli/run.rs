@@ -119,13 +119,13 @@ impl Doing {
     }
 
     fn order(&self, world: &World) -> anyhow::Result<Order> {
-        let (hosts, extra) = (world.inventory.hosts.clone(), extra(&self.selection.extra)?);
-        let playbook = Arc::new(playbook::read(&self.playbook, &hosts, &extra)?);
+        let (inventory, extra) = (world.inventory.clone(), extra(&self.selection.extra)?);
+        let playbook = Arc::new(playbook::read(&self.playbook, &inventory, &extra)?);
         let ids = self.selection.steps().ids(&playbook)?;
-        playbook::met(&playbook::needs(&playbook, &hosts, &extra), &ids)?;
-        let vault = Arc::new(world.person.open(&playbook.sealed(&ids, &hosts)?)?);
+        playbook::met(&playbook::needs(&playbook, &inventory.hosts, &extra), &ids)?;
+        let vault = Arc::new(world.person.open(&playbook.sealed(&ids, &inventory.hosts)?)?);
         let steps = ids.into_iter().map(str::to_owned).collect();
-        Ok(Order { playbook: playbook.clone(), steps, hosts, extra, vault })
+        Ok(Order { playbook: playbook.clone(), steps, inventory, extra, vault })
     }
 
     async fn options(&self, world: &World) -> anyhow::Result<Options> {
@@ -168,7 +168,7 @@ impl Doing {
 
 /// Where to begin again after a failure.
 fn begin(order: &Order) -> BTreeMap<String, String> {
-    let needs = playbook::needs(&order.playbook, &order.hosts, &order.extra);
+    let needs = playbook::needs(&order.playbook, &order.inventory.hosts, &order.extra);
     playbook::beginnings(&needs, &order.steps.iter().map(String::as_str).collect::<Vec<_>>())
 }
 

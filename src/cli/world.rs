@@ -32,7 +32,7 @@ pub struct World {
     /// Where to ask.
     pub terminal: Terminal,
     /// Who there is.
-    pub inventory: Inventory,
+    pub inventory: Arc<Inventory>,
     /// The way in.
     pub connect: Arc<dyn Connect>,
     /// How long a machine may take to answer.
@@ -133,8 +133,8 @@ impl World {
 ///
 /// # Errors
 /// It is missing, wrong, or one of several.
-pub fn inventory(global: &Global) -> anyhow::Result<Inventory> {
-    Ok(Inventory::find(global.inventory.as_deref())?)
+pub fn inventory(global: &Global) -> anyhow::Result<Arc<Inventory>> {
+    Ok(Arc::new(Inventory::find(global.inventory.as_deref())?))
 }
 
 /// The hosts that a pattern means.

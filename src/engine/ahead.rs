@@ -15,7 +15,7 @@ pub fn wanted(run: &Run<'_>, turns: &[Turn<'_>], hosts: &BTreeSet<String>) -> Ve
     if !run.world.options.batched {
         return Vec::new();
     }
-    let mut wanted: BTreeSet<Wanted> = leader::wanted(&run.world.hosts);
+    let mut wanted: BTreeSet<Wanted> = leader::wanted(&run.world.inventory.hosts);
     for candidate in candidates(&run.world) {
         for turn in turns {
             of_turn(run, turn, candidate.as_deref(), &mut wanted);
@@ -28,7 +28,8 @@ fn candidates(world: &World) -> Vec<Option<String>> {
     match world.leader() {
         Some(leader) => vec![Some(leader)],
         None => {
-            let managers: Vec<_> = leader::managers(&world.hosts).map(|host| Some(host.name.clone())).collect();
+            let managers: Vec<_> =
+                leader::managers(&world.inventory.hosts).map(|host| Some(host.name.clone())).collect();
             if managers.is_empty() { vec![None] } else { managers }
         }
     }

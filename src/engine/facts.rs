@@ -12,7 +12,7 @@ use crate::reads::{Machine, Seen, Value, Wanted};
 
 /// What is read of each of `hosts` whatever the steps.
 pub fn wanted(world: &World, hosts: &BTreeSet<String>) -> BTreeSet<Wanted> {
-    world.hosts.iter().filter(|host| hosts.contains(&host.name)).map(|host| facts::reading(host)).collect()
+    world.inventory.hosts.iter().filter(|host| hosts.contains(&host.name)).map(|host| facts::reading(host)).collect()
 }
 
 /// Keeps what a reading says of a machine.

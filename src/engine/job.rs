@@ -206,7 +206,7 @@ impl Job {
 
     /// Who works for it on a host of the inventory.
     pub fn user(&self, host: &str) -> User {
-        match self.target.hosts.iter().find(|h| h.name == host) {
+        match self.target.inventory.host(host) {
             Some(host) if host.name != WORKSTATION => {
                 works_as(host, self.manner.become_root, self.manner.become_user.as_deref())
             }

@@ -36,7 +36,7 @@ pub async fn find(world: &World, ahead: Ahead<'_>) {
         return;
     }
     let unread = |wanted: &Wanted| !world.store().fresh(wanted) && world.left(&wanted.host).is_none();
-    let stale: BTreeSet<Wanted> = wanted(&world.hosts).into_iter().filter(unread).collect();
+    let stale: BTreeSet<Wanted> = wanted(&world.inventory.hosts).into_iter().filter(unread).collect();
     let more = ahead(&stale.iter().map(|wanted| wanted.host.clone()).collect());
     look::fetch(world, stale, more.into_iter().filter(unread).collect()).await;
     if let Some(leader) = controls(world) {
@@ -52,5 +52,5 @@ fn controls(world: &World) -> Option<String> {
         let info = seen.engine(&host.name).is().and_then(|engine| engine.daemon.as_ref().is());
         info.is_some_and(|info| info.swarm.controls())
     };
-    managers(&world.hosts).find(leads).map(|host| host.name.clone())
+    managers(&world.inventory.hosts).find(leads).map(|host| host.name.clone())
 }

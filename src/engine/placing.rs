@@ -37,7 +37,7 @@ impl Run<'_> {
 
     /// Every host that this run may change.
     pub(super) fn everyone(&self) -> Vec<Arc<Host>> {
-        self.allowed(self.world.hosts.clone())
+        self.allowed(self.world.inventory.hosts.clone())
     }
 
     /// Every host that some turn may take place on.
@@ -52,7 +52,7 @@ impl Run<'_> {
     }
 
     fn first_manager(&self) -> Option<String> {
-        leader::managers(&self.world.hosts).next().map(|host| host.name.clone())
+        leader::managers(&self.world.inventory.hosts).next().map(|host| host.name.clone())
     }
 
     fn allowed(&self, hosts: Vec<Arc<Host>>) -> Vec<Arc<Host>> {

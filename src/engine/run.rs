@@ -15,7 +15,7 @@ use super::turns::{Turn, turns};
 use super::{Crew, Emit, Options, World, ahead, facts, leader, look, mask, preview, rounds, tally};
 use crate::actions::Target;
 use crate::event::{Event, Outcome};
-use crate::inventory::Host;
+use crate::inventory::{Host, Inventory};
 use crate::playbook::{Ground, Known, Playbook, Scope, Unresolved, Vars};
 use crate::reads::Wanted;
 use crate::remote::Connect;
@@ -27,8 +27,8 @@ pub struct Order {
     pub playbook: Arc<Playbook>,
     /// The ids of the steps to take, in its order.
     pub steps: Vec<String>,
-    /// Every host of the inventory, in its order.
-    pub hosts: Vec<Arc<Host>>,
+    /// The whole inventory.
+    pub inventory: Arc<Inventory>,
     /// Variables of `-e`.
     pub extra: Vars,
     /// The secrets that were opened.
@@ -56,10 +56,10 @@ pub async fn run(
     cancel: watch::Receiver<bool>,
 ) -> u8 {
     let emit = mask::masking(emit);
-    let crew = Crew::new(connect, &order.hosts, options.forks, options.wait, emit.clone());
-    let world = World::new(order.hosts.clone(), options, crew, emit, cancel);
-    let ground = Ground::keeping(&order.playbook, order.hosts.clone(), order.extra.clone(), order.vault.clone());
-    let guess = Arc::new(facts::guessed(&order.hosts));
+    let crew = Crew::new(connect, &order.inventory.hosts, options.forks, options.wait, emit.clone());
+    let world = World::new(order.inventory.clone(), options, crew, emit, cancel);
+    let ground = Ground::keeping(&order.playbook, order.inventory.clone(), order.extra.clone(), order.vault.clone());
+    let guess = Arc::new(facts::guessed(&order.inventory.hosts));
     let run = Run { world, playbook: &order.playbook, ground, guess };
     let code = run.all(&order.steps).await;
     run.world.crew.close().await;
@@ -262,7 +262,7 @@ impl Run<'_> {
     pub(super) fn target(&self, host: &Arc<Host>, leader: Option<&str>) -> Target {
         Target {
             host: host.clone(),
-            hosts: self.world.hosts.clone(),
+            inventory: self.world.inventory.clone(),
             leader: leader.map(str::to_owned),
             folder: self.playbook.folder.clone(),
         }

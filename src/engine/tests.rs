@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use super::{Options, Order, run};
 use crate::event::{Event, Outcome};
-use crate::inventory::Host;
+use crate::inventory::{Host, Inventory};
 use crate::playbook::Playbook;
 use crate::remote::fake::{Fake, Hook};
 use crate::remote::{Connect, Live, Lost, Output, Session, Unreachable};
@@ -140,7 +140,8 @@ impl Lab {
         let chosen = |id: &str| self.steps.is_empty() || self.steps.contains(&id);
         let steps = playbook.steps().map(|step| step.id.clone()).filter(|id| chosen(id)).collect();
         let hosts = HOSTS.iter().map(|name| Arc::new(self.host(name))).collect();
-        Order { playbook: Arc::new(playbook), steps, hosts, extra: Arc::default(), vault: Arc::default() }
+        let inventory = Arc::new(Inventory::of(hosts));
+        Order { playbook: Arc::new(playbook), steps, inventory, extra: Arc::default(), vault: Arc::default() }
     }
 
     fn install_docker(&self, host: &str) {

@@ -74,7 +74,7 @@ impl Turn<'_> {
         let manner = Arc::new(self.manner(scope)?);
         let resolved = self.step.resolve(scope)?;
         let job = |one: crate::playbook::Job| {
-            let place = one.on.as_ref().and_then(|name| target.hosts.iter().find(|host| host.name == *name));
+            let place = one.on.as_ref().and_then(|name| target.inventory.host(name));
             let target = Target { host: place.unwrap_or(host).clone(), ..target.clone() };
             Job::new(manner.clone(), host.clone(), target, one)
         };

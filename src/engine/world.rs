@@ -9,14 +9,14 @@ use tokio::sync::watch;
 use super::sight::Sight;
 use super::{Crew, Emit, Options};
 use crate::event::{Event, Tally};
-use crate::inventory::Host;
+use crate::inventory::{Host, Inventory};
 use crate::playbook::Known;
 use crate::reads::Store;
 
 /// The shared state of a run. Locks are held for moments only, never over an `await`.
 pub struct World {
-    /// Every host of the inventory, in its order.
-    pub hosts: Vec<Arc<Host>>,
+    /// The whole inventory.
+    pub inventory: Arc<Inventory>,
     /// How the run was asked for.
     pub options: Options,
     /// The logins.
@@ -36,13 +36,19 @@ pub struct World {
 
 impl World {
     /// A run that begins now.
-    pub fn new(hosts: Vec<Arc<Host>>, options: Options, crew: Crew, emit: Emit, cancel: watch::Receiver<bool>) -> Self {
+    pub fn new(
+        inventory: Arc<Inventory>,
+        options: Options,
+        crew: Crew,
+        emit: Emit,
+        cancel: watch::Receiver<bool>,
+    ) -> Self {
         let tally = |host: &Arc<Host>| Tally { host: host.name.clone(), ..Tally::default() };
-        let tallies = Mutex::new(hosts.iter().map(tally).collect());
-        let busy = hosts.iter().map(|host| (host.name.clone(), tokio::sync::Mutex::default())).collect();
+        let tallies = Mutex::new(inventory.hosts.iter().map(tally).collect());
+        let busy = inventory.hosts.iter().map(|host| (host.name.clone(), tokio::sync::Mutex::default())).collect();
         Self {
             busy,
-            hosts,
+            inventory,
             options,
             crew,
             emit,
@@ -77,7 +83,7 @@ impl World {
 
     /// A host by its name.
     pub fn host(&self, name: &str) -> Option<&Arc<Host>> {
-        self.hosts.iter().find(|host| host.name == name)
+        self.inventory.host(name)
     }
 
     /// Whether `--limit` leaves it to this run to change the host.

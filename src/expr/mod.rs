@@ -28,6 +28,10 @@ pub use size::size;
 pub use unresolved::Unresolved;
 pub use words::words;
 
+/// Names that the language of a playbook gives a meaning: they cannot be variables.
+pub const BUILTIN: &[&str] =
+    &["facts", "groups", "host", "hostvars", "index", "inventory_hostname", "item", "leader", "play", "playbook_dir"];
+
 /// So many instructions one template may take: a mistake ends, instead of running for ever.
 const FUEL: u64 = 1_000_000;
 

@@ -47,6 +47,8 @@ pub struct Inventory {
     pub groups: Vec<Group>,
     /// What Ansible goes by and nothing here does, and other things that should be known and are no mistakes.
     pub notes: Vec<Error>,
+    /// Where each host stands, by its name.
+    places: HashMap<String, usize>,
 }
 
 /// Hosts that go by one name.
@@ -59,6 +61,11 @@ pub struct Group {
 }
 
 impl Inventory {
+    fn new(hosts: Vec<Arc<Host>>, groups: Vec<Group>, notes: Vec<Error>) -> Self {
+        let places = hosts.iter().enumerate().map(|(at, host)| (host.name.clone(), at)).collect();
+        Self { hosts, groups, notes, places }
+    }
+
     /// These hosts, and the groups that they are in.
     pub fn of(hosts: Vec<Arc<Host>>) -> Self {
         let (mut places, mut groups): (HashMap<&str, usize>, Vec<Group>) = (HashMap::new(), Vec::new());
@@ -69,7 +76,7 @@ impl Inventory {
             });
             groups[place].hosts.push(host.name.clone());
         }
-        Self { hosts, groups, notes: Vec::new() }
+        Self::new(hosts, groups, Vec::new())
     }
 
     /// A way to render what is said of hosts, with nothing but what the inventory says.
@@ -82,7 +89,7 @@ impl Inventory {
 
     /// The host of a name.
     pub fn host(&self, name: &str) -> Option<&Arc<Host>> {
-        self.hosts.iter().find(|host| host.name == name)
+        self.hosts.get(*self.places.get(name)?)
     }
 
     /// The group of a name; `all` is none.

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::layers::{Layer, Setting};
 use super::names::{Dialect, meant};
+use crate::expr;
+use crate::secret::{self, Secret};
+use crate::vault;
 use crate::yaml::{At, Error};
 
 /// Notes about keys, each once, with the hosts that it is about.
@@ -15,7 +18,7 @@ impl Notes {
     pub fn host<'a>(&mut self, layers: impl Iterator<Item = &'a Layer>) {
         let mut seen: Vec<(String, String)> = Vec::new();
         for setting in layers.flat_map(|layer| &layer.settings) {
-            let Some(why) = of(setting) else { continue };
+            let Some(why) = of(setting).or_else(|| plain(setting)) else { continue };
             let key = (setting.name.clone(), why);
             if !seen.contains(&key) {
                 self.0.entry(key.clone()).or_insert_with(|| (setting.at.clone(), 0)).1 += 1;
@@ -45,6 +48,9 @@ fn of(setting: &Setting) -> Option<String> {
     let is_theirs = name.starts_with("ansible_");
     match (setting.key, setting.dialect) {
         (None, _) if is_theirs => without(name).map(str::to_owned),
+        (None, _) if expr::BUILTIN.contains(&name) => {
+            Some("has a meaning of its own in a playbook, which goes before: there it needs another name".to_owned())
+        }
         (None, Dialect::Ansibles) => Dialect::Ours.key(name).map(|key| {
             format!("is a variable here, as it is for Ansible: what a host is reached by is `{}`", theirs(key))
         }),
@@ -56,6 +62,17 @@ fn of(setting: &Setting) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// A secret that anybody can read who has the file: no mistake in an inventory as Ansible's users have it, and to be known.
+fn plain(setting: &Setting) -> Option<String> {
+    let Setting { name, node, .. } = setting;
+    let is_plain = vault::is_plain(name, node) || (setting.is_secret() && vault::is_plain("password", node));
+    is_plain.then(|| {
+        // The line that it stands in is shown.
+        node.as_str().into_iter().for_each(|text| secret::hide(&Secret::new(text)));
+        format!("looks like a secret in plain text: `{name}: {{ secret: true, command: LINE }}` keeps it elsewhere")
+    })
 }
 
 /// What Ansible calls a key that it has; what has none is called by ours.

@@ -50,7 +50,7 @@ pub(super) fn resolve(mut tree: Tree) -> Result<Inventory, Errors> {
     let mut notes: Vec<Error> = tree.notes.into_iter().chain(notes.told()).collect();
     in_order(&mut errors);
     in_order(&mut notes);
-    Errors(errors).or(Inventory { hosts, groups, notes })
+    Errors(errors).or(Inventory::new(hosts, groups, notes))
 }
 
 /// As they stand in the files, each once.

@@ -10,8 +10,8 @@ use minijinja::{Error as Fault, ErrorKind, State, Value as Jinja};
 use super::facts::FactsOf;
 use super::scope::{Held, Scope};
 use crate::expr::{self, Unresolved};
-use crate::inventory::Host;
-use crate::vault::Sealed;
+use crate::inventory::{Host, Inventory};
+use crate::vault::{self, Sealed};
 use crate::yaml::{At, Error, Node};
 
 /// So deep variables may refer to variables.
@@ -97,7 +97,7 @@ impl Lazy {
         let context = Jinja::from_dyn_object(self.clone());
         let value = match held {
             Held::Value(node) if Sealed::is(node) => self.opened(name, node),
-            Held::Value(node) => expr::to_jinja(node, &context),
+            Held::Value(node) => expr::to_jinja(vault::said_to_be_none(node).unwrap_or(node), &context),
             Held::Lookup(lookup) => lookup.value(name, &self.scope, &context),
         };
         locked(&self.way).stack.pop();
@@ -140,7 +140,7 @@ impl Lazy {
             "leader" => scope.leader().map(Jinja::from),
             "play" => scope.play.as_ref().map(|(name, _)| name.as_str().into()),
             "playbook_dir" => Some(scope.world.folder.to_string_lossy().into_owned().into()),
-            "groups" => Some(groups(scope)),
+            "groups" => Some(Jinja::from_object(Groups(scope.world.inventory.clone()))),
             "hostvars" => Some(Jinja::from_object(HostVars(self.clone()))),
             _ => self.of_host(name, scope.host.as_ref()?),
         }
@@ -158,18 +158,25 @@ impl Lazy {
 }
 
 /// Every group with the names of its hosts, `all` among them.
-fn groups(scope: &Scope) -> Jinja {
-    let hosts = &scope.world.inventory.hosts;
-    let members = |group: &str| -> Vec<String> {
-        hosts.iter().filter(|h| group == "all" || h.groups.iter().any(|g| g == group)).map(|h| h.name.clone()).collect()
-    };
-    let mut names = vec!["all"];
-    for group in hosts.iter().flat_map(|host| &host.groups) {
-        if !names.contains(&group.as_str()) {
-            names.push(group);
+#[derive(Debug)]
+struct Groups(Arc<Inventory>);
+
+impl Object for Groups {
+    fn get_value(self: &Arc<Self>, key: &Jinja) -> Option<Jinja> {
+        let Inventory { hosts, .. } = &*self.0;
+        match key.as_str()? {
+            "all" => Some(hosts.iter().map(|host| host.name.as_str()).collect()),
+            name => match self.0.group(name) {
+                Some(group) => Some(group.hosts.iter().map(String::as_str).collect()),
+                None => (name == "ungrouped").then(|| Jinja::from(Vec::<Jinja>::new())),
+            },
         }
     }
-    Jinja::from_pairs(names.into_iter().map(|group| (group, Jinja::from(members(group)))))
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let names = self.0.groups.iter().map(|group| group.name.as_str());
+        Enumerator::Values(["all"].into_iter().chain(names).map(Jinja::from).collect())
+    }
 }
 
 const OF_HOST: [&str; 3] = ["name", "address", "groups"];

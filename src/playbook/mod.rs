@@ -25,6 +25,7 @@ mod select;
 mod step;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::check::names::{of_node, of_step, of_var};
-use super::{Lookup, Play, Playbook, Step, Var, Vars};
+use super::texts::{Text, of_node};
+use super::{Play, Playbook, Step, Var, Vars};
 use crate::expr;
 use crate::inventory::Host;
 use crate::yaml::{At, Error, Errors, Node, Source};
@@ -92,10 +92,12 @@ fn weak<'a>(playbook: &'a Playbook, hosts: &'a [Arc<Host>]) -> HashMap<&'a str, 
             known.push(node);
         }
     }
-    let of_nodes = |(name, nodes): (&'a str, Vec<&Node>)| (name, nodes.into_iter().flat_map(of_node).collect());
+    let of_nodes = |(name, nodes): (&'a str, Vec<&Node>)| {
+        (name, nodes.into_iter().flat_map(of_node).flat_map(Text::needs).collect())
+    };
     let mut weak: HashMap<&str, Vec<(String, At)>> = nodes.into_iter().map(of_nodes).collect();
     for (name, var) in playbook.vars.iter() {
-        weak.entry(name).or_default().extend(of_var(var));
+        weak.entry(name).or_default().extend(var.texts().flat_map(Text::needs));
     }
     weak
 }
@@ -112,7 +114,7 @@ struct Layers<'a> {
 impl Layers<'_> {
     /// The names that the step needs and nobody but a step can give it, each with its place.
     fn names(&self) -> Vec<(String, At)> {
-        let mut asked = of_step(self.step);
+        let mut asked: Vec<_> = self.step.all_texts().flat_map(Text::needs).collect();
         asked.extend(template_needs(self.playbook, self.step));
         asked.reverse();
         let mut known = BTreeSet::new();
@@ -133,7 +135,7 @@ impl Layers<'_> {
     /// What a variable needs itself, whatever it is set to on any host; none where nothing sets it.
     fn set(&self, name: &str) -> Option<Vec<(String, At)>> {
         let strong = [self.extra, &self.step.vars, &self.play.vars].into_iter().find_map(|vars| find(vars, name));
-        strong.map(of_var).or_else(|| self.weak.get(name).cloned())
+        strong.map(|var| var.texts().flat_map(Text::needs).collect()).or_else(|| self.weak.get(name).cloned())
     }
 }
 
@@ -155,15 +157,9 @@ fn template_needs(playbook: &Playbook, step: &Step) -> Vec<(String, At)> {
 
 /// What is asked of other hosts: `hostvars.node1.out`, `hostvars['node1'].out`, `host('node1').out`.
 fn others_needs(step: &Step) -> Vec<(String, At)> {
-    let texts = [&step.on, &step.creates, &step.unless, &step.become_user].into_iter().flatten().chain(&step.when);
-    let texts = texts.map(|text| (text.value.as_str(), &text.at));
-    let vars = step.vars.iter().filter_map(|(_, var)| var.node()).chain(step.environment.iter().map(|(_, node)| node));
-    let nodes = vars.chain(&step.loop_over).chain([&step.params]).flat_map(expr::texts);
-    let lookups = step.vars.iter().filter_map(|(_, var)| var.lookup()).flat_map(Lookup::texts);
-    let texts = texts.chain(lookups.map(|text| (text.value.as_str(), &text.at)));
     let sure = |text: &str| !(text.contains("default") || text.contains("defined"));
-    let asking = texts.chain(nodes).filter(|(text, _)| sure(text));
-    asking.flat_map(|(text, at)| of_others(text).map(move |name| (name.to_owned(), at.clone()))).collect()
+    let asking = step.all_texts().filter(|Text { text, .. }| sure(text));
+    asking.flat_map(|Text { text, at, .. }| of_others(text).map(move |name| (name.to_owned(), at.clone()))).collect()
 }
 
 fn of_others(text: &str) -> impl Iterator<Item = &str> {

@@ -1,7 +1,7 @@
 //! What expressions can see, for one host at one step.
 //!
 //! From weak to strong: the playbook's variables (defaults), the inventory's, the play's, the step's, what earlier steps
-//! registered, and `-e`. [`BUILTIN`] names belong to the language and cannot be variables.
+//! registered, and `-e`. [`expr::BUILTIN`] names belong to the language and cannot be variables.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -11,19 +11,15 @@ use minijinja::Value as Jinja;
 
 use super::lazy::Lazy;
 use super::{Lookup, Play, Playbook, Step, Var, Vars};
-use crate::expr::{self, Unresolved};
+use crate::expr::{self, BUILTIN, Unresolved};
 use crate::inventory::{Host, Inventory};
 use crate::reads::{Look, Seen, Value, Wanted};
 use crate::vault::Vault;
 use crate::yaml::{At, Error, Node, Source, Spanned, Value as Yaml};
 
-/// Names that the language gives a meaning.
-pub(super) const BUILTIN: &[&str] =
-    &["facts", "groups", "host", "hostvars", "index", "inventory_hostname", "item", "leader", "play", "playbook_dir"];
-
 /// What holds for a whole run.
 pub struct Ground {
-    pub(super) inventory: Inventory,
+    pub(super) inventory: Arc<Inventory>,
     pub(super) defaults: Vars,
     pub(super) extra: Vars,
     pub(super) folder: PathBuf,
@@ -31,16 +27,15 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// A playbook and every host of the inventory it is used with, in order; `extra` are the variables of `-e`, which win
-    /// over all others.
-    pub fn new(playbook: &Playbook, hosts: Vec<Arc<Host>>, extra: Vars) -> Arc<Self> {
-        Self::keeping(playbook, hosts, extra, Arc::default())
+    /// A playbook and the whole inventory it is used with; `extra` are the variables of `-e`, which win over all others.
+    pub fn new(playbook: &Playbook, inventory: Arc<Inventory>, extra: Vars) -> Arc<Self> {
+        Self::keeping(playbook, inventory, extra, Arc::default())
     }
 
     /// The same with secrets that were opened.
-    pub fn keeping(playbook: &Playbook, hosts: Vec<Arc<Host>>, extra: Vars, vault: Arc<Vault>) -> Arc<Self> {
+    pub fn keeping(playbook: &Playbook, inventory: Arc<Inventory>, extra: Vars, vault: Arc<Vault>) -> Arc<Self> {
         let (defaults, folder) = (playbook.vars.clone(), playbook.folder.clone());
-        Arc::new(Self { inventory: Inventory::of(hosts), defaults, extra, folder, vault })
+        Arc::new(Self { inventory, defaults, extra, folder, vault })
     }
 
     pub(super) fn host(&self, name: &str) -> Option<&Arc<Host>> {

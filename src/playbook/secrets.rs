@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::texts::{Text, of_node};
 use super::{Playbook, Step, Vars};
 use crate::expr;
 use crate::inventory::Host;
@@ -16,7 +17,7 @@ impl Playbook {
         let nodes = layers.flat_map(|vars| vars.iter()).filter_map(|(_, var)| var.node());
         let nodes = nodes.chain(hosts.iter().flat_map(|host| &host.vars).map(|(_, node)| node));
         let texts = nodes.flat_map(expr::texts).map(|(text, _)| text);
-        expr::learn(texts.chain(self.steps().flat_map(Step::texts)));
+        expr::learn(texts.chain(self.steps().flat_map(own_texts)));
     }
 
     /// The secrets that the steps with these ids may come to need, of the playbook and of the inventory, each once.
@@ -30,27 +31,23 @@ impl Playbook {
             plays.map(|play| &play.vars).chain(steps.iter().map(|step| &step.vars)).chain([&self.vars]).collect();
         let own = layers.iter().flat_map(|vars| vars.iter()).filter_map(|(name, var)| Some((name, var.node()?)));
         let of_hosts = hosts.iter().flat_map(|host| &host.vars).map(|(name, node)| (name, node));
-        let all: Vec<(&String, &Node)> = own.chain(of_hosts).collect();
-        let mut sealed = all.iter().filter(|(_, node)| Sealed::is(node)).peekable();
-        if sealed.peek().is_none() {
+        let sealed: Vec<_> = own.chain(of_hosts.clone()).filter(|(_, node)| Sealed::is(node)).collect();
+        if sealed.is_empty() {
             return Ok(Vec::new());
         }
         // What a local file has in it that is rendered was not looked at: then any may be meant.
         let renders = steps.iter().any(|step| step.params.get("template").is_some());
-        let lookups = layers.iter().flat_map(|vars| vars.iter()).filter_map(|(name, var)| Some((name, var.lookup()?)));
-        let lookups = lookups.map(|(name, lookup)| (name, lookup.texts().map(|text| text.value.as_str()).collect()));
-        let values =
-            all.iter().map(|(name, node)| (*name, expr::texts(node).into_iter().map(|(text, _)| text).collect()));
-        let said = needed(&steps, lookups.chain(values).collect());
-        opened_once(
-            sealed.filter(|(name, _)| renders || said.iter().any(|text| has_word(text, name))).map(|(_, node)| *node),
-        )
+        let of_vars = layers.iter().flat_map(|vars| vars.iter()).map(|(name, var)| (name, plain(var.texts())));
+        let of_hosts = of_hosts.map(|(name, node)| (name, plain(of_node(node))));
+        let said = needed(&steps, of_vars.chain(of_hosts).collect());
+        let is_needed = |name: &str| renders || said.iter().any(|text| has_word(text, name));
+        opened_once(sealed.into_iter().filter(|(name, _)| is_needed(name)).map(|(_, node)| node))
     }
 }
 
 /// Every text that the steps may come to evaluate: their own, and those of the variables that these mention.
 fn needed<'a>(steps: &[&'a Step], mut variables: Vec<(&String, Vec<&'a str>)>) -> Vec<&'a str> {
-    let mut said: Vec<&str> = steps.iter().flat_map(|step| step.texts()).collect();
+    let mut said: Vec<&str> = steps.iter().flat_map(|step| own_texts(step)).collect();
     loop {
         let mentioned = |name: &String| said.iter().any(|text| has_word(text, name));
         let (more, rest): (Vec<_>, Vec<_>) = variables.into_iter().partition(|(name, _)| mentioned(name));
@@ -60,6 +57,15 @@ fn needed<'a>(steps: &[&'a Step], mut variables: Vec<(&String, Vec<&'a str>)>) -
         said.extend(more.into_iter().flat_map(|(_, texts)| texts));
         variables = rest;
     }
+}
+
+/// Those of a step but for its variables', its pattern of hosts among them.
+fn own_texts(step: &Step) -> impl Iterator<Item = &str> {
+    step.hosts.iter().map(|hosts| hosts.value.as_str()).chain(step.texts().map(|Text { text, .. }| text))
+}
+
+fn plain<'a>(texts: impl Iterator<Item = Text<'a>>) -> Vec<&'a str> {
+    texts.map(|Text { text, .. }| text).collect()
 }
 
 /// Whether a text has the word in it, as a variable or as a part of another host's.
@@ -80,16 +86,4 @@ fn opened_once<'a>(nodes: impl Iterator<Item = &'a Node>) -> Result<Vec<Sealed>,
     }
     errors.dedup();
     Errors(errors).or(sealed)
-}
-
-impl Step {
-    /// Every text in it that may be a template or a condition, but for those of its variables.
-    fn texts(&self) -> impl Iterator<Item = &str> {
-        let templates = [&self.hosts, &self.on, &self.creates, &self.unless, &self.become_user].into_iter().flatten();
-        let nodes = self.environment.iter().map(|(_, node)| node).chain(&self.loop_over).chain([&self.params]);
-        templates
-            .chain(&self.when)
-            .map(|text| text.value.as_str())
-            .chain(nodes.flat_map(expr::texts).map(|(text, _)| text))
-    }
 }

@@ -12,7 +12,7 @@ mod fuzz;
 use super::*;
 use crate::actions::testing::host;
 use crate::actions::{Action, Ask, Kind, LineOptions, Object, Plan, Target};
-use crate::inventory::Host;
+use crate::inventory::Inventory;
 use crate::reads::Readings;
 use crate::yaml;
 
@@ -113,8 +113,9 @@ fn with_steps(steps: &str) -> String {
     format!("plays:\n  - hosts: all\n    steps:\n{indented}")
 }
 
-fn hosts() -> Vec<Arc<Host>> {
-    vec![host("node1", &["managers"]), host("node2", &["workers"]), host("node3", &["workers"])]
+fn hosts() -> Arc<Inventory> {
+    let hosts = [host("node1", &["managers"]), host("node2", &["workers"]), host("node3", &["workers"])];
+    Arc::new(Inventory::of(hosts.to_vec()))
 }
 
 /// What the playbook's steps come to on a host, line by line.
@@ -336,7 +337,7 @@ fn the_stronger_variable_wins() {
     let playbook = loaded(text);
     let world = Ground::new(
         &playbook,
-        vec![Arc::new(with_vars)],
+        Arc::new(Inventory::of(vec![Arc::new(with_vars)])),
         Arc::new(vec![("e".into(), Var::Value(var("e", "extra").1))]),
     );
     let mut known = Known::default();
@@ -481,7 +482,7 @@ fn shipped(playbook: &str, inventory: &str) -> Vec<yaml::Error> {
         crate::inventory::Inventory::load(&root.join(inventory)).unwrap_or_else(|errors| panic!("{errors}"));
     let node = yaml::parse(&path, text.clone()).unwrap_or_else(|error| panic!("{error}"));
     let playbook = Playbook::with(&node, actions_for(&text), refuse).unwrap_or_else(|errors| panic!("{errors}"));
-    check(&playbook, &inventory.hosts, &Vars::default()).map_or_else(|errors| errors.0, |()| Vec::new())
+    check(&playbook, &inventory.into(), &Vars::default()).map_or_else(|errors| errors.0, |()| Vec::new())
 }
 
 #[test]

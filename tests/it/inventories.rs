@@ -132,25 +132,34 @@ fn the_examples_find_hosts_in_what_real_tools_print() {
     });
     assert_eq!(
         terraform,
-        "node1 203.0.113.11 ubuntu 10.0.1.11 managers\nnode2 203.0.113.12 ubuntu 10.0.1.12 workers\nnode3 203.0.113.13 ubuntu 10.0.1.13 workers\n"
+        "node1 203.0.113.11 ubuntu 10.0.1.11 managers\nnode2 203.0.113.12 ubuntu 10.0.1.12 workers\nnode3 10.0.2.13 ubuntu 10.0.2.13 workers\nnode4 10.0.1.14 ubuntu 10.0.1.14 workers\n"
     );
-    let multipass = example("multipass.example.yml", |folder, recorded| {
-        stub(folder, "multipass", "list --format json", &format!("cat {recorded}/multipass.json"));
-    });
-    assert_eq!(
-        multipass,
-        "node1 10.37.161.11 ubuntu - managers\nnode2 10.37.161.12 ubuntu - workers\nnode3 10.37.161.13 ubuntu - workers\n"
-    );
+    for recording in ["multipass.json", "multipass-1.17.json"] {
+        let multipass = example("multipass.example.yml", |folder, recorded| {
+            stub(folder, "multipass", "list --format json", &format!("cat {recorded}/{recording}"));
+        });
+        assert_eq!(
+            multipass,
+            "node1 10.37.161.11 ubuntu - managers\nnode2 10.37.161.12 ubuntu - workers\nnode3 10.37.161.13 ubuntu - workers\n",
+            "{recording}"
+        );
+    }
     let hcloud = example("hcloud.example.yml", |folder, recorded| {
         stub(folder, "hcloud", "server list -o json", &format!("cat {recorded}/hcloud.json"));
     });
-    assert_eq!(hcloud, "node1 203.0.113.11 root 10.0.0.2 managers\nnode2 203.0.113.12 root 10.0.0.3 workers\n");
+    assert_eq!(
+        hcloud,
+        "node1 203.0.113.11 root 10.0.0.2 managers\nnode2 203.0.113.12 root - workers\nnode4 10.0.0.5 root 10.0.0.5 workers\nnode5 2001:db8:5::1 root 10.0.0.6 workers\n"
+    );
     let aws = example("aws.example.yml", |folder, recorded| {
-        let by_role = format!(
-            "#!/bin/sh\nfor word; do :; done\n[ \"$1 $2\" = 'ec2 describe-instances' ] || exit 2\ncat {recorded}/aws-${{word##*Values=}}.json\n"
-        );
+        let words = "ec2 describe-instances --output json --query Reservations[].Instances[] --filters \
+                     Name=instance-state-name,Values=running Name=tag:role,Values=";
+        let by_role = format!("#!/bin/sh\nwords=$*\ncat {recorded}/aws-\"${{words#'{words}'}}\".json\n");
         stub(folder, "aws", "", "");
         std::fs::write(folder.join("aws"), by_role).unwrap();
     });
-    assert_eq!(aws, "node1 203.0.113.11 ubuntu 10.0.1.11 managers\nnode2 203.0.113.12 ubuntu 10.0.1.12 workers\n");
+    assert_eq!(
+        aws,
+        "node1 203.0.113.11 ubuntu 10.0.1.11 managers\ni-0aaaabbbbccccdddd 203.0.113.14 ubuntu 10.0.1.14 workers\nnode2 203.0.113.12 ubuntu 10.0.1.12 workers\nnode3 10.0.2.13 ubuntu 10.0.2.13 workers\n"
+    );
 }

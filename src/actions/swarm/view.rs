@@ -25,7 +25,7 @@ impl<'a> View<'a> {
     pub(super) fn new(asked: &'a Swarm, on: &'a Target, seen: &'a Readings<'a>) -> Result<Self, Refusal> {
         let (managers, workers) = (peers(on, &asked.managers)?, peers(on, &asked.workers)?);
         let member = |host: &&Arc<Host>| managers.contains(host) || workers.contains(host);
-        let members = on.hosts.iter().filter(member).cloned().collect();
+        let members = on.inventory.hosts.iter().filter(member).cloned().collect();
         Ok(Self { asked, on, seen, managers, members })
     }
 

@@ -16,6 +16,7 @@ use crate::event::Code;
 use crate::inventory::{Host, Inventory, Private};
 use crate::remote::ssh::{Options, Setting, Ssh};
 use crate::report::Paint;
+use crate::secret::masked;
 use vars::Book;
 
 const EXAMPLES: &str = "\
@@ -66,8 +67,8 @@ impl Hosts {
         if self.vars {
             let book = Book::open(self, &inventory)?;
             match self.json {
-                true => writeln!(out, "{:#}", vars::as_json(&book, &inventory, &hosts))?,
-                false => vars::told(&mut out, &book, &inventory, &hosts, paint)?,
+                true => writeln!(out, "{:#}", vars::as_json(&book, &hosts))?,
+                false => vars::told(&mut out, &book, &hosts, paint)?,
             }
         } else if self.json {
             let ways = ways.iter().map(Some).chain(std::iter::repeat(None));
@@ -87,7 +88,7 @@ pub fn tell_notes(inventory: &Inventory, global: &Global) {
     let colour = show::errors_in_colour(global);
     for note in &inventory.notes {
         // Where standard error is gone there is nobody left to tell.
-        let _ = writeln!(io::stderr(), "{}\n", note.render_note(colour));
+        let _ = writeln!(io::stderr(), "{}\n", masked(&note.render_note(colour)));
     }
 }
 

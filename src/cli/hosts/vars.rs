@@ -34,31 +34,36 @@ struct Variable {
 /// The playbook that variables are shown for, if any, and those of `-e`.
 pub(super) struct Book {
     templates: Templates,
-    playbook: Option<Playbook>,
+    playbook: Option<(Playbook, Arc<Ground>)>,
     extra: Vars,
 }
 
 impl Book {
     /// # Errors
     /// Every mistake in the playbook, and values of `-e` that are no YAML.
-    pub fn open(options: &Hosts, inventory: &Inventory) -> anyhow::Result<Self> {
+    pub fn open(options: &Hosts, inventory: &Arc<Inventory>) -> anyhow::Result<Self> {
         let playbook = options.playbook.as_deref().map(Playbook::read).transpose()?;
-        Ok(Self { templates: inventory.templates(), playbook, extra: extra(&options.extra)? })
+        let extra = extra(&options.extra)?;
+        let with_ground = |playbook| {
+            let ground = Ground::new(&playbook, inventory.clone(), extra.clone());
+            (playbook, ground)
+        };
+        Ok(Self { templates: inventory.templates(), playbook: playbook.map(with_ground), extra })
     }
 
     /// All that sets a variable of a host, from weak to strong.
-    fn sets(&self, inventory: &Inventory, host: &Host) -> Vec<Set> {
+    fn sets(&self, host: &Host) -> Vec<Set> {
         let set = |level: &str, within: bool| {
             let level = level.to_owned();
             move |(name, var): &(String, Var)| Set::new(name, &written(var), &level, within)
         };
         let mut sets: Vec<Set> = Vec::new();
-        sets.extend(self.playbook.iter().flat_map(|book| book.vars.iter()).map(set("playbook", false)));
+        sets.extend(self.playbook.iter().flat_map(|(book, _)| book.vars.iter()).map(set("playbook", false)));
         for layer in &host.layers {
             let level = layer.from.to_string();
             sets.extend(layer.settings.iter().map(|setting| Set::of(setting, &level)));
         }
-        for play in self.plays(inventory, host) {
+        for play in self.plays(host) {
             sets.extend(play.vars.iter().map(set(&format!("play {}", play.name), true)));
             for step in &play.steps {
                 sets.extend(step.vars.iter().map(set(&format!("step {}", step.id), true)));
@@ -69,10 +74,9 @@ impl Book {
     }
 
     /// The plays that are for a host, as far as that is known before a run.
-    fn plays(&self, inventory: &Inventory, host: &Host) -> Vec<&Play> {
-        let Some(playbook) = &self.playbook else { return Vec::new() };
-        let ground = Ground::new(playbook, inventory.hosts.clone(), self.extra.clone());
-        let scope = Scope::without_host(&ground, &Arc::default());
+    fn plays(&self, host: &Host) -> Vec<&Play> {
+        let Some((playbook, ground)) = &self.playbook else { return Vec::new() };
+        let scope = Scope::without_host(ground, &Arc::default());
         let is_for = |play: &&Play| match scope.hosts(&play.hosts) {
             Ok(hosts) => hosts.iter().any(|one| one.name == host.name),
             Err(_) => true,
@@ -81,14 +85,13 @@ impl Book {
     }
 
     /// A value as it will be where that can be told by now, else as it is written.
-    fn value(&self, inventory: &Inventory, host: &Arc<Host>, set: &Set, secrets: &[String]) -> String {
+    fn value(&self, host: &Arc<Host>, set: &Set, secrets: &[String]) -> String {
         if set.is_hidden() {
             return MASK.to_owned();
         }
-        let in_book = self.playbook.as_ref().and_then(|playbook| {
-            let ground = Ground::new(playbook, inventory.hosts.clone(), self.extra.clone());
+        let in_book = self.playbook.as_ref().and_then(|(playbook, ground)| {
             let play = playbook.plays.first()?;
-            Scope::new(&ground, &Arc::new(Known::default()), host, play).render(&set.node).ok()
+            Scope::new(ground, &Arc::new(Known::default()), host, play).render(&set.node).ok()
         });
         let rendered = in_book.or_else(|| self.templates.rendered(host, &set.node).ok());
         let value = shown(rendered.as_ref().unwrap_or(&set.node));
@@ -104,8 +107,8 @@ impl Book {
     }
 
     /// The variables of a host, by name: those of one play or step beside those that hold everywhere.
-    fn variables(&self, inventory: &Inventory, host: &Arc<Host>) -> Vec<Variable> {
-        let sets = self.sets(inventory, host);
+    fn variables(&self, host: &Arc<Host>) -> Vec<Variable> {
+        let sets = self.sets(host);
         let strongest = |name: &str| self.extra.iter().any(|(extra, _)| extra == name);
         let mut variables: Vec<Variable> = Vec::new();
         for set in sets.into_iter().filter(|set| set.within.is_none() || !strongest(&set.name)) {
@@ -117,8 +120,7 @@ impl Book {
         variables.sort_by(|one, other| one.name().cmp(other.name()));
         let secrets = self.secrets(host, &variables);
         for variable in &mut variables {
-            variable.value =
-                variable.sets.last().map(|set| self.value(inventory, host, set, &secrets)).unwrap_or_default();
+            variable.value = variable.sets.last().map(|set| self.value(host, set, &secrets)).unwrap_or_default();
         }
         variables
     }
@@ -199,15 +201,9 @@ fn file(at: &At) -> Option<(String, usize)> {
 ///
 /// # Errors
 /// Standard output is gone.
-pub(super) fn told(
-    out: &mut impl Write,
-    book: &Book,
-    inventory: &Inventory,
-    hosts: &[Arc<Host>],
-    paint: Paint,
-) -> io::Result<()> {
+pub(super) fn told(out: &mut impl Write, book: &Book, hosts: &[Arc<Host>], paint: Paint) -> io::Result<()> {
     for host in hosts {
-        let variables = book.variables(inventory, host);
+        let variables = book.variables(host);
         let width = |cell: fn(&Variable) -> &str| {
             variables.iter().map(|variable| console::measure_text_width(cell(variable))).max().unwrap_or(0)
         };
@@ -227,7 +223,7 @@ pub(super) fn told(
 }
 
 /// The same for programs: a host after the other.
-pub(super) fn as_json(book: &Book, inventory: &Inventory, hosts: &[Arc<Host>]) -> Json {
+pub(super) fn as_json(book: &Book, hosts: &[Arc<Host>]) -> Json {
     let from = |set: &Set| {
         let (file, line) = file(&set.node.at).unzip();
         json!({"level": set.level, "file": file, "line": line})
@@ -238,7 +234,7 @@ pub(super) fn as_json(book: &Book, inventory: &Inventory, hosts: &[Arc<Host>]) -
         Some(json!({"name": variable.name(), "value": variable.value, "from": from(last), "over": over}))
     };
     let of = |host: &Arc<Host>| {
-        let vars: Vec<Json> = book.variables(inventory, host).into_iter().filter_map(one).collect();
+        let vars: Vec<Json> = book.variables(host).into_iter().filter_map(one).collect();
         json!({"name": host.name, "vars": vars})
     };
     hosts.iter().map(of).collect()

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use crate::expr;
 use crate::playbook::facts::FACTS;
 use crate::playbook::scope::Held;
+use crate::playbook::texts::Text;
 use crate::playbook::{Scope, Step, registered};
-use crate::yaml::{At, Error, Node};
+use crate::yaml::{At, Error};
 
 /// The parts that the step's templates ask for and that there are not.
 pub(super) fn missing(step: &Step, scope: &Scope, registered: &BTreeSet<&str>) -> Vec<Error> {
@@ -22,7 +23,7 @@ pub(super) fn missing(step: &Step, scope: &Scope, registered: &BTreeSet<&str>) -
             _ => None,
         }
     };
-    paths(step).into_iter().filter_map(wrong).collect()
+    step.all_texts().flat_map(Text::paths).filter_map(wrong).collect()
 }
 
 fn unknown<'a>(what: &str, path: &str, at: &At, all: impl Iterator<Item = &'a str>) -> Option<Error> {
@@ -54,19 +55,4 @@ fn output(root: &str, part: &str, at: &At) -> Option<Error> {
         _ => error.did_you_mean(part, all.iter().copied()),
     };
     (!all.contains(&part)).then_some(error)
-}
-
-/// What the step's templates ask for, each with its template's place.
-fn paths(step: &Step) -> Vec<(String, At)> {
-    let texts = [&step.on, &step.creates, &step.unless, &step.become_user].into_iter().flatten();
-    let texts = texts.map(|text| (text.value.as_str(), &text.at, false));
-    let conditions = step.when.iter().map(|when| (when.value.as_str(), &when.at, true));
-    let nodes = step.environment.iter().map(|(_, node)| node).chain(&step.loop_over).chain([&step.params]);
-    let vars = step.vars.iter().filter_map(|(_, var)| var.node());
-    let all = texts.chain(conditions).chain(nodes.chain(vars).flat_map(of_node));
-    all.flat_map(|(text, at, bare)| expr::paths(text, bare).into_iter().map(|path| (path, at.clone()))).collect()
-}
-
-fn of_node(node: &Node) -> impl Iterator<Item = (&str, &At, bool)> {
-    expr::texts(node).into_iter().map(|(text, at)| (text, at, false))
 }

@@ -153,7 +153,7 @@ fn a_secret_comes_from_where_it_is_kept() {
     let book = Book::new(&[("site.yml", site), ("kept", "from-file\n")]);
     let playbook = book.load().expect("loads");
     let (vault, mut asked) = (Vault::default(), Vec::new());
-    for sealed in playbook.sealed(&["one"], &hosts()).expect("sound") {
+    for sealed in playbook.sealed(&["one"], &hosts().hosts).expect("sound") {
         let mut ask = |question: &str| {
             asked.push(question.to_owned());
             Some(Secret::new("from-person"))

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::actions;
-use crate::inventory::Inventory;
 use crate::yaml::{At, Error, Errors};
 
 /// How many files where nothing is said.
@@ -202,7 +201,7 @@ fn file(number: usize) -> (&'static str, String) {
 }
 
 /// Every mistake in it.
-fn mistakes(name: &str, text: String, hosts: &[Arc<Host>]) -> Vec<Error> {
+fn mistakes(name: &str, text: String, hosts: &Arc<Inventory>) -> Vec<Error> {
     if INVENTORIES.iter().any(|(inventory, _)| *inventory == name) {
         return Inventory::parse(name, &text).err().map_or(Vec::new(), |errors| errors.0);
     }
@@ -224,7 +223,7 @@ fn is_there(at: &At) -> bool {
     at.start <= at.end && at.end <= text.len() && text.is_char_boundary(at.start) && text.is_char_boundary(at.end)
 }
 
-fn tried(number: usize, hosts: &[Arc<Host>]) {
+fn tried(number: usize, hosts: &Arc<Inventory>) {
     let (name, text) = file(number);
     for error in mistakes(name, text, hosts) {
         for at in error.at.iter().chain(error.also.iter().map(|(at, _)| at)) {

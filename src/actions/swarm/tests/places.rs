@@ -31,7 +31,7 @@ fn a_mix_of_public_and_private_addresses_is_refused_with_the_candidates() {
 
 /// The same with what the inventory says of how a host is reached.
 fn reached(mut case: Case, host: &str, address: &str) -> Case {
-    for known in &mut case.target.hosts {
+    for known in &mut Arc::make_mut(&mut case.target.inventory).hosts {
         if known.name == host {
             Arc::make_mut(known).private_address = Some(Private::Address(address.parse().unwrap()));
         }

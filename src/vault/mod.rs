@@ -7,6 +7,8 @@
 //! token: { secret: true, prompt: Token of the cluster }
 //! ```
 
+mod plain;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,6 +21,8 @@ use serde_json::json;
 use crate::schema::{Key, TEXT, mapping, names};
 use crate::secret::{self, SHORTEST, Secret};
 use crate::yaml::{At, Error, Node, Value};
+
+pub use plain::{in_plain_text, is_plain, said_to_be_none};
 
 /// How long a program may take to give a secret away: it may ask somebody.
 const PATIENCE: Duration = Duration::from_secs(60);
