@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use tokio::sync::{Mutex, Semaphore};
 
 use super::Emit;
@@ -65,6 +66,11 @@ impl Crew {
             Err(why) => State::Lost(why.clone()),
         };
         answer
+    }
+
+    /// Logs in to all of these; whoever could not be reached is told so when asked for.
+    pub async fn gather<'a>(&self, hosts: impl Iterator<Item = &'a Arc<Host>>) {
+        join_all(hosts.map(|host| self.session(host))).await;
     }
 
     /// Whether there is a login on that host.

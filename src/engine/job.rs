@@ -42,7 +42,7 @@ pub struct Job {
     /// The same as `register` keeps it.
     pub value: Option<Json>,
     /// What is asked for.
-    pub action: Box<dyn Action>,
+    pub action: Arc<dyn Action>,
     /// The environment of its commands.
     pub environment: Vec<(String, String)>,
     /// How far it is.

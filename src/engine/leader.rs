@@ -37,8 +37,10 @@ pub async fn find(world: &World, ahead: Ahead<'_>) {
     }
     let unread = |wanted: &Wanted| !world.store().fresh(wanted) && world.left(&wanted.host).is_none();
     let stale: BTreeSet<Wanted> = wanted(&world.inventory.hosts).into_iter().filter(unread).collect();
-    let more = ahead(&stale.iter().map(|wanted| wanted.host.clone()).collect());
-    look::fetch(world, stale, more.into_iter().filter(unread).collect()).await;
+    if !stale.is_empty() {
+        let more = ahead(&stale.iter().map(|wanted| wanted.host.clone()).collect());
+        look::fetch(world, stale, more.into_iter().filter(unread).collect()).await;
+    }
     if let Some(leader) = controls(world) {
         world.learn(|known| known.leader = Some(leader));
     }

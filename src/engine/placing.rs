@@ -7,7 +7,7 @@ use super::leader;
 use super::run::Run;
 use super::turns::Turn;
 use crate::inventory::Host;
-use crate::playbook::{Play, Scope, Unresolved};
+use crate::playbook::{Known, Play, Scope, Unresolved};
 
 impl Run<'_> {
     /// The hosts of a turn, in inventory order. While nobody leads, the first manager is taken for the leader.
@@ -15,9 +15,12 @@ impl Run<'_> {
     /// # Errors
     /// A pattern that means nothing, or not yet.
     pub(super) fn placed(&self, turn: &Turn<'_>, leader: Option<&str>) -> Result<Vec<Arc<Host>>, Unresolved> {
-        let mut known = (*self.world.known()).clone();
-        known.leader = leader.map(str::to_owned).or_else(|| self.first_manager());
-        let scope = Scope::without_host(&self.ground, &Arc::new(known));
+        let leader = leader.map(str::to_owned).or_else(|| self.first_manager());
+        let known = match self.world.known() {
+            known if known.leader == leader => known,
+            known => Arc::new(Known { leader, ..(*known).clone() }),
+        };
+        let scope = Scope::without_host(&self.ground, &known);
         Ok(self.allowed(turn.in_batch(scope.hosts(turn.pattern())?)))
     }
 

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use futures::future::{Fuse, FusedFuture as _, FutureExt as _};
 use tokio::sync::watch;
 
+use super::ahead::{self, Calm};
 use super::job::{Ended, Job, State};
 use super::rolling::Rolling;
 use super::sight::Sight;
 use super::turns::{Turn, turns};
-use super::{Crew, Emit, Options, World, ahead, facts, leader, look, mask, preview, rounds, tally};
+use super::{Crew, Emit, Options, World, facts, leader, look, mask, preview, rounds, tally};
 use crate::actions::Target;
 use crate::event::{Event, Outcome};
 use crate::inventory::{Host, Inventory};
@@ -20,6 +21,9 @@ use crate::playbook::{Ground, Known, Playbook, Scope, Unresolved, Vars};
 use crate::reads::Wanted;
 use crate::remote::Connect;
 use crate::vault::Vault;
+
+/// So many turns are looked ahead to before the hosts are heard again.
+const AT_ONCE: usize = 16;
 
 /// What is to be run.
 pub struct Order {
@@ -90,7 +94,7 @@ impl Run<'_> {
 
     async fn turns(&self, turns: &[Turn<'_>], hosts: &BTreeSet<String>) {
         self.begin(turns, hosts).await;
-        let (mut dirty, mut rolling) = (None, Rolling::default());
+        let (mut dirty, mut rolling, mut calm) = (None, Rolling::default(), Calm::default());
         for at in 0..turns.len() {
             if self.world.cancelled() || (self.world.options.fail_fast && self.failed(hosts)) {
                 return;
@@ -98,20 +102,35 @@ impl Run<'_> {
             if let Some(broke) = rolling.broke(&self.world, &turns[at]) {
                 return self.not_begun(&turns[at], &broke);
             }
-            self.turn(turns, at, &mut dirty).await;
+            let far = calm.far(at, self.world.store().epoch());
+            self.turn(&turns[at..turns.len().min(at + far)], &mut dirty).await;
         }
     }
 
-    /// Logs in everywhere and, in the same breath, asks what all steps will want to know.
+    /// Logs in everywhere and, in the same breath, asks what all steps will want to know. That is worked out while the hosts
+    /// answer.
     async fn begin(&self, turns: &[Turn<'_>], hosts: &BTreeSet<String>) {
-        let mut wanted = facts::wanted(&self.world, hosts);
-        wanted.extend(ahead::wanted(self, turns, hosts));
-        look::fetch(&self.world, BTreeSet::new(), wanted).await;
+        let logins = async {
+            tokio::select! {
+                () = self.world.crew.gather(hosts.iter().filter_map(|name| self.world.host(name))) => {}
+                () = self.world.cancellation() => {}
+            }
+        };
+        let look = async {
+            let mut wanted = facts::wanted(&self.world, hosts);
+            for some in turns.chunks(AT_ONCE) {
+                wanted.extend(ahead::wanted(self, some, hosts));
+                tokio::task::yield_now().await;
+            }
+            look::fetch(&self.world, BTreeSet::new(), wanted).await;
+        };
+        tokio::join!(logins, look);
     }
 
-    async fn turn(&self, turns: &[Turn<'_>], at: usize, dirty: &mut Option<String>) {
-        let (turn, started) = (turns[at], Instant::now());
-        let ahead = |hosts: &BTreeSet<String>| -> Vec<Wanted> { ahead::wanted(self, &turns[at..], hosts) };
+    /// The first of these turns; the others are looked ahead to.
+    async fn turn(&self, turns: &[Turn<'_>], dirty: &mut Option<String>) {
+        let (turn, started) = (turns[0], Instant::now());
+        let ahead = |hosts: &BTreeSet<String>| -> Vec<Wanted> { ahead::wanted(self, turns, hosts) };
         leader::find(&self.world, &ahead).await;
         let evaluated = self.evaluated(&turn, &ahead).await;
         if self.world.cancelled() {
@@ -167,7 +186,8 @@ impl Run<'_> {
         };
         let on = |host: Arc<Host>| {
             let scope = Scope::new(&self.ground, &self.world.known(), &host, turn.play).seeing(sight.clone());
-            let jobs = turn.jobs(&scope, &host, &self.target(&host, leader.as_deref()));
+            let target = self.target(&host, leader.as_deref());
+            let jobs = turn.resolved(&scope).map(|resolved| resolved.jobs(&host, &target).collect());
             (host, jobs)
         };
         self.present(&placed).into_iter().map(on).collect()
@@ -268,13 +288,13 @@ impl Run<'_> {
         }
     }
 
-    /// What a step would see if the machines were as guessed.
-    pub(super) fn guess(&self, turn: &Turn<'_>, host: &Arc<Host>, leader: Option<&str>) -> Scope {
+    /// What would be known if the machines were as guessed, and that host led.
+    pub(super) fn guess(&self, leader: Option<&str>) -> Arc<Known> {
         let mut known = (*self.world.known()).clone();
         for (name, facts) in &self.guess.facts {
             known.facts.entry(name.clone()).or_insert_with(|| facts.clone());
         }
         known.leader = leader.map(str::to_owned);
-        Scope::new(&self.ground, &Arc::new(known), host, turn.play)
+        Arc::new(known)
     }
 }

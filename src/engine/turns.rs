@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::job::{Job, Manner};
 use crate::actions::Target;
 use crate::inventory::Host;
-use crate::playbook::{Play, Playbook, Scope, Step, Unresolved};
+use crate::playbook::{self, Play, Playbook, Scope, Step, Unresolved};
 use crate::yaml::Spanned;
 
 /// One step's turn.
@@ -66,19 +66,12 @@ impl Turn<'_> {
         }
     }
 
-    /// The jobs of the step on one host.
+    /// What the step comes to on the scope's host.
     ///
     /// # Errors
     /// What is undefined, or wrong.
-    pub fn jobs(&self, scope: &Scope, host: &Arc<Host>, target: &Target) -> Result<Vec<Job>, Unresolved> {
-        let manner = Arc::new(self.manner(scope)?);
-        let resolved = self.step.resolve(scope)?;
-        let job = |one: crate::playbook::Job| {
-            let place = one.on.as_ref().and_then(|name| target.inventory.host(name));
-            let target = Target { host: place.unwrap_or(host).clone(), ..target.clone() };
-            Job::new(manner.clone(), host.clone(), target, one)
-        };
-        Ok(resolved.into_iter().map(job).collect())
+    pub fn resolved(&self, scope: &Scope) -> Result<Resolved, Unresolved> {
+        Ok(Resolved { manner: Arc::new(self.manner(scope)?), jobs: self.step.resolve(scope)? })
     }
 
     fn manner(&self, scope: &Scope) -> Result<Manner, Unresolved> {
@@ -91,6 +84,23 @@ impl Turn<'_> {
             timeout: step.timeout,
             ignore_errors: step.ignore_errors,
             retries: step.retries as u32,
+        })
+    }
+}
+
+/// What a step comes to, wherever that is the same.
+pub struct Resolved {
+    manner: Arc<Manner>,
+    jobs: Vec<playbook::Job>,
+}
+
+impl Resolved {
+    /// The jobs of one host.
+    pub fn jobs(&self, host: &Arc<Host>, target: &Target) -> impl Iterator<Item = Job> {
+        self.jobs.iter().map(move |one| {
+            let place = one.on.as_ref().and_then(|name| target.inventory.host(name));
+            let target = Target { host: place.unwrap_or(host).clone(), ..target.clone() };
+            Job::new(self.manner.clone(), host.clone(), target, one.clone())
         })
     }
 }

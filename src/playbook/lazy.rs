@@ -51,9 +51,7 @@ impl Object for Lazy {
     }
 
     fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Jinja> {
-        if let Some(asked) = &self.scope.asked {
-            locked(asked).insert(name.to_owned());
-        }
+        self.scope.note(name);
         self.builtin(name).or_else(|| self.variable(name))
     }
 

@@ -4,6 +4,7 @@
 //! wrong without contacting anyone. At a step's turn the engine builds a [`Scope`] for each host and lets
 //! [`Step::resolve`] evaluate condition, loop and parameters into [`Job`]s. [`Selection`] says which steps are taken.
 
+mod alike;
 mod check;
 pub mod facts;
 mod files;
@@ -35,6 +36,7 @@ use crate::actions::Kind;
 use crate::yaml::{At, Node, Source, Spanned};
 
 pub use crate::expr::{Unresolved, duration::duration};
+pub use alike::Alike;
 pub use check::{check, read, read_all};
 pub use lookup::Lookup;
 pub use needs::{Need, beginnings, met, needs};

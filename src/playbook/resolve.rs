@@ -1,5 +1,7 @@
 //! A step at its turn: condition, loop and parameters evaluated for one host.
 
+use std::sync::Arc;
+
 use minijinja::Value as Jinja;
 use minijinja::value::ValueKind;
 use serde_json::Value as Json;
@@ -11,10 +13,10 @@ use crate::expr::{self, Unresolved};
 use crate::yaml::{Error, Node, Spanned};
 
 /// One step on one host, for one item of its loop.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Job {
     /// What is asked for.
-    pub action: Box<dyn Action>,
+    pub action: Arc<dyn Action>,
     /// The loop's item, for people.
     pub item: Option<String>,
     /// The same as `register` keeps it.
@@ -79,7 +81,7 @@ impl Step {
             );
         }
         let value = item.as_ref().map(|item| serde_json::to_value(item).unwrap_or_default());
-        Ok(Job { action, item: item.as_ref().map(label), value, environment, on: self.runs_on(scope)? })
+        Ok(Job { action: action.into(), item: item.as_ref().map(label), value, environment, on: self.runs_on(scope)? })
     }
 
     fn line_options(&self, scope: &Scope, environment: Vec<(String, String)>) -> Result<LineOptions, Unresolved> {

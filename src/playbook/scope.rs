@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::Value as Jinja;
 
@@ -105,7 +105,16 @@ impl Scope {
         Self { sight: Some(sight), ..self }
     }
 
+    /// Notes that a name was asked for.
+    pub(super) fn note(&self, name: &str) {
+        if let Some(asked) = &self.asked {
+            asked.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        }
+    }
+
     pub(super) fn look(&self, wanted: &Wanted) -> Option<Seen<Value>> {
+        // What is read of a host is its own.
+        self.note("host");
         self.sight.as_ref()?.look(wanted)
     }
 
@@ -205,7 +214,11 @@ impl Scope {
         match name {
             "host" | "index" | "inventory_hostname" => false,
             "facts" => self.known.facts.get(&one.name) == self.known.facts.get(&other.name),
-            _ => find(&one.vars, name).map(|node| &node.value) == find(&other.vars, name).map(|node| &node.value),
+            _ => {
+                let kept = |host: &Host| self.known.registered.get(&host.name)?.get(name);
+                find(&one.vars, name).map(|node| &node.value) == find(&other.vars, name).map(|node| &node.value)
+                    && kept(one) == kept(other)
+            }
         }
     }
 

@@ -1,28 +1,17 @@
 //! A step evaluated on each of its hosts, as a run would.
 
-use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::Check;
 use crate::actions::{Object, Target, peers};
 use crate::expr::Unresolved;
 use crate::inventory::Host;
-use crate::playbook::scope::Asked;
-use crate::playbook::{Job, Play, Scope, Step};
+use crate::playbook::{Alike, Job, Play, Scope, Step};
 use crate::yaml::Error;
 
-/// A step as it was evaluated on one host.
-struct Evaluated {
-    host: Arc<Host>,
-    /// The names that it asked for: where they mean the same, it is the same.
-    names: BTreeSet<String>,
-    /// What it owns, asked for with what parameters, and where, if not on the host itself.
-    owns: Vec<(Object, u64, Option<String>)>,
-}
-
-/// So many different forms of a step are remembered.
-const ALIKE: usize = 8;
+/// What a step owns, asked for with what parameters, and where, if not on its host itself.
+type Owned = (Object, u64, Option<String>);
 
 /// What was asked for, for comparing.
 fn digest(job: &Job) -> u64 {
@@ -34,40 +23,24 @@ fn digest(job: &Job) -> u64 {
 impl<'a> Check<'a> {
     /// Evaluates the step on each host, but for those that it cannot tell from one that it was evaluated on.
     pub(super) fn everywhere(&mut self, play: &Play, step: &'a Step, hosts: &[Arc<Host>]) {
-        let mut memo: Vec<Evaluated> = Vec::new();
+        let mut alike = Alike::default();
         for host in hosts {
             let scope = Scope::new(&self.world, &self.known, host, play);
-            let known = memo
-                .iter()
-                .position(|known| known.names.iter().all(|name| scope.means_the_same(name, &known.host, host)));
-            let at = known.unwrap_or_else(|| {
-                memo.push(self.evaluated(step, host, scope));
-                memo.len() - 1
-            });
-            for (object, asked, on) in &memo[at].owns {
+            let owned = alike.on(scope, |scope| self.evaluated(step, host, scope));
+            for (object, asked, on) in owned.iter() {
                 self.owners.take(step, on.as_ref().unwrap_or(&host.name), object, *asked, &mut self.errors);
-            }
-            // Steps that are another thing on each host are not looked for.
-            if memo.len() > ALIKE {
-                memo.remove(0);
             }
         }
     }
 
     /// Evaluates the step as a run would. What only a run can know is no mistake.
-    fn evaluated(&mut self, step: &'a Step, host: &Arc<Host>, scope: Scope) -> Evaluated {
-        let asked = Asked::default();
-        let jobs = match step.resolve(&Scope { asked: Some(asked.clone()), ..scope }) {
-            Ok(jobs) => jobs,
-            Err(error) => {
-                self.unresolved(error);
-                Vec::new()
-            }
-        };
+    fn evaluated(&mut self, step: &'a Step, host: &Arc<Host>, scope: &Scope) -> Vec<Owned> {
+        let jobs = step.resolve(scope).unwrap_or_else(|error| {
+            self.unresolved(error);
+            Vec::new()
+        });
         jobs.iter().for_each(|job| self.peers(step, host, job));
-        let owns = jobs.into_iter().filter_map(|job| Some((job.action.object()?, digest(&job), job.on))).collect();
-        let names = std::mem::take(&mut *asked.lock().unwrap_or_else(PoisonError::into_inner));
-        Evaluated { host: host.clone(), names, owns }
+        jobs.into_iter().filter_map(|job| Some((job.action.object()?, digest(&job), job.on))).collect()
     }
 
     fn unresolved(&mut self, error: Unresolved) {
