@@ -76,7 +76,7 @@ check() {
   held "reading and checking it" "$seconds" 0.5 s
   held "memory for it" "$memory" 100 MB
   read -r more memory < <(begun 1000 200)
-  held "a run of it until it knocks at the first host" "$more" 1 s
+  held "a run of it until it knocks at the first host" "$more" 0.5 s
   held "memory for that" "$memory" 100 MB
   read -r more _ < <(checked 2000 200)
   held "twice the steps take" "$(figure "$more / $seconds")" 2.4 times
