@@ -13,14 +13,7 @@ use super::terminal::Terminal;
 use crate::inventory::{Host, Inventory, Pattern, PatternError};
 use crate::remote::ssh::{Asker, Options, Ssh};
 use crate::remote::{Connect, Unreachable};
-use crate::secret::{self, Secret};
-
-/// A password that is a word (`ubuntu`) would hide that word everywhere.
-fn hide(password: &Secret) {
-    if password.expose().chars().count() >= 8 {
-        secret::hide(password);
-    }
-}
+use crate::secret::hide_plain;
 
 /// How long a machine may take to answer, where nothing is said.
 const WAIT: Duration = Duration::from_secs(30);
@@ -67,7 +60,7 @@ impl World {
         let (config, hosts) = (global.config(), inventory.hosts.clone());
         let (password, become_password) = person.passwords(global)?;
         let written = inventory.hosts.iter().flat_map(|host| [&host.password, &host.become_password]).flatten();
-        written.chain(&password).chain(&become_password).for_each(hide);
+        written.chain(&password).chain(&become_password).for_each(|password| _ = hide_plain(password));
         let options =
             Options { accept_new_host_keys, asker, config, hosts, password, become_password, ..Options::default() };
         let connect = Ssh::new(options);

@@ -68,9 +68,9 @@ fn of(setting: &Setting) -> Option<String> {
 fn plain(setting: &Setting) -> Option<String> {
     let Setting { name, node, .. } = setting;
     let is_plain = vault::is_plain(name, node) || (setting.is_secret() && vault::is_plain("password", node));
-    is_plain.then(|| {
-        // The line that it stands in is shown.
-        node.as_str().into_iter().for_each(|text| secret::hide(&Secret::new(text)));
+    // The line that it stands in is shown.
+    let is_hidden = is_plain && secret::hide_plain(&Secret::new(node.as_str()?));
+    is_hidden.then(|| {
         format!("looks like a secret in plain text: `{name}: {{ secret: true, command: LINE }}` keeps it elsewhere")
     })
 }

@@ -11,6 +11,9 @@ use super::{MASK, Secret};
 /// What is shorter would hide half of every text.
 pub const SHORTEST: usize = 4;
 
+/// From so many characters on a secret in plain text is hidden.
+const PLAIN: usize = 8;
+
 /// There is one list for the program, as there is one standard output.
 static MASKS: LazyLock<RwLock<Masks>> = LazyLock::new(RwLock::default);
 
@@ -36,6 +39,16 @@ pub fn hide(secret: &Secret) {
     // It can only fail for want of memory; what was hidden stays so.
     let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&masks.forms);
     masks.finder = finder.ok().or(masks.finder.take());
+}
+
+/// The same of what anybody can read who has the file, and where a word as `ubuntu` would be hidden everywhere: not of what is
+/// short. Whether it is hidden now.
+pub fn hide_plain(secret: &Secret) -> bool {
+    let is_long = secret.expose().chars().count() >= PLAIN;
+    if is_long {
+        hide(secret);
+    }
+    is_long
 }
 
 /// The text with every secret masked.

@@ -7,7 +7,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
-pub use masks::{SHORTEST, hide, masked};
+pub use masks::{SHORTEST, hide, hide_plain, masked};
 
 /// What stands where a secret would: in plans, logs, events and errors.
 pub const MASK: &str = "••••••";

@@ -151,7 +151,7 @@ fn each_variable_is_shown_with_who_says_so_and_over_whom() {
         ("lab/hosts", hosts),
         (
             "lab/group_vars/all/main.yml",
-            "ansible_user: ubuntu\nsize: 3\ndb_password: s3cret\ndb_url: \"x:{{ db_password }}@y\"\nlist: [1, {a: b}]\n",
+            "ansible_user: ubuntu\nsize: 3\ndb_password: s3cret-here\ndb_url: \"x:{{ db_password }}@y\"\nlist: [1, {a: b}]\n",
         ),
         ("lab/host_vars/w1", "colour: green\n"),
         ("book.yml", book),

@@ -345,10 +345,11 @@ fn a_failure_shows_the_command_and_the_end_of_its_standard_error() {
 #[test]
 fn a_read_that_leaves_a_daemon_behind_does_not_hang_its_host() {
     let ground = Ground::new(&["alpha"]);
-    let line = "setsid sleep 86422.5 & sleep 1; echo one";
+    let daemon = format!("sleep 86422.{}", std::process::id());
+    let line = format!("setsid {daemon} & sleep 1; echo one");
     ground.write("playbook.yml", &format!("plays:\n- hosts: all\n  steps:\n  - shell: {line}\n    changes: false\n"));
     let (code, events) = ground.run(&[]);
-    crate::support::sshd::must("pkill", &["-fx", "sleep 86422.5"]);
+    crate::support::sshd::must("pkill", &["-fx", &daemon]);
     let ended = events.iter().find(|event| event["event"] == "job_finished").unwrap();
     assert!(code == 1 && ended["message"].as_str().unwrap().contains("still running after"), "{code}: {ended:#}");
 }
