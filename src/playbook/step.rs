@@ -13,7 +13,11 @@ pub const STEP: &[Key] = &[
     Key::new("id", ID, "what `--step` calls it; its name as a slug by default"),
     Key::new("name", TEXT, "what is shown"),
     Key::new("hosts", TEMPLATE, "other hosts than the play's"),
-    Key::new("on", TEMPLATE, "run and read there (`leader`, or a host's name) for each of its hosts"),
+    Key::new(
+        "on",
+        TEMPLATE,
+        "run and read there (`leader`, a host's name, or a pattern of one host: `managers[0]`) for each of its hosts",
+    ),
     Key::new(
         "when",
         CONDITION,
