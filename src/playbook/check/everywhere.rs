@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, PoisonError};
 
-use super::Check;
+use super::{Check, sent};
 use crate::actions::{Object, Target, peers};
 use crate::expr::Unresolved;
 use crate::inventory::Host;
@@ -65,6 +65,7 @@ impl<'a> Check<'a> {
             }
         };
         jobs.iter().for_each(|job| self.peers(step, host, job));
+        self.errors.extend(jobs.iter().flat_map(|job| sent::missing(step, job, &self.world.folder)));
         let owns = jobs.into_iter().filter_map(|job| Some((job.action.object()?, digest(&job), job.on))).collect();
         let names = std::mem::take(&mut *asked.lock().unwrap_or_else(PoisonError::into_inner));
         Evaluated { host: host.clone(), names, owns }

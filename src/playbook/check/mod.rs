@@ -7,6 +7,7 @@ mod owners;
 mod parts;
 mod plain;
 mod registers;
+mod sent;
 
 use std::collections::BTreeSet;
 use std::path::Path;
