@@ -76,6 +76,11 @@ pub trait Action: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// What it sends or builds from of this machine: what is not there is a mistake of the playbook.
+    fn sends(&self) -> Vec<Sent> {
+        Vec::new()
+    }
+
     /// How long its rounds may take together, where the step does not say.
     fn timeout(&self) -> Duration {
         Duration::from_secs(600)
@@ -91,6 +96,17 @@ pub trait Action: Debug + Send + Sync {
 
     /// Takes what [`Action::template`] came to.
     fn set_rendered(&mut self, _text: String) {}
+}
+
+/// A file or folder of this machine that parameters name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The parameters that its path is made of, the one that names it last: `build.context`.
+    pub named_by: &'static [&'static str],
+    /// Where, relative to [`Target::folder`].
+    pub path: PathBuf,
+    /// Whether it is a folder.
+    pub is_folder: bool,
 }
 
 /// The step keys that `shell` and `docker` know beside their parameters.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::args::{Global, Selection};
-use super::hosts::tell_notes;
+use super::hosts::{tell, tell_notes};
 use super::run::extra;
-use super::{Failure, complete, show};
+use super::{Failure, complete};
 use crate::inventory::{Inventory, Pattern};
 use crate::playbook::{self, Playbook, Vars};
 use crate::remote::refusal::parted;
@@ -50,6 +50,7 @@ impl Check {
         self.tell_unread(global);
         let read = |path| playbook::read_all(path, &inventory, &extra);
         let (playbook, mistakes) = self.playbook.as_deref().map(read).transpose()?.unzip();
+        playbook.iter().for_each(|playbook| tell(&playbook::strange(playbook, &inventory, &extra), global));
         let (steps, hosts) = picks(&picked, &extra, playbook.as_ref(), &inventory, mistakes)?;
         let options = Options { config: global.config(), hosts: inventory.hosts.clone(), ..Options::default() };
         let ssh = Ssh::new(options);
@@ -75,14 +76,15 @@ impl Check {
         let found = global.inventory.as_deref().unwrap_or(Path::new("inventory"));
         let read = if found.is_dir() { found.to_owned() } else { beside(found) };
         let same = |one: &Path, other: &Path| one.canonicalize().ok() == other.canonicalize().ok();
+        let mut notes = Vec::new();
         for folder in self.playbook.as_deref().map(beside).into_iter().filter(|folder| !same(folder, &read)) {
             for name in ["group_vars", "host_vars"].iter().filter(|name| folder.join(name).is_dir()) {
                 let path = folder.join(name);
                 let note = yaml::Error::new(format!("`{}` is not read: it stands beside the playbook", path.display()));
-                let note = note.with_hint("variables of hosts and groups belong beside the inventory");
-                let _ = writeln!(io::stderr(), "{}\n", note.render_note(show::errors_in_colour(global)));
+                notes.push(note.with_hint("variables of hosts and groups belong beside the inventory"));
             }
         }
+        tell(&notes, global);
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::args::{Global, Selection};
+use super::hosts::tell;
 use super::show::can_ask;
 use super::telling::Telling;
 use super::world::World;
@@ -103,7 +104,7 @@ impl Doing {
     /// # Errors
     /// Bad input; nobody was contacted.
     pub async fn run(self, global: &Global, world: &World) -> anyhow::Result<Code> {
-        let order = self.order(world)?;
+        let order = self.order(global, world)?;
         let options = self.options(world).await?;
         let journal = Journal::new(&self.project);
         panics::watch(&world.terminal, &journal.place());
@@ -118,9 +119,10 @@ impl Doing {
         Ok(Code::of(code))
     }
 
-    fn order(&self, world: &World) -> anyhow::Result<Order> {
+    fn order(&self, global: &Global, world: &World) -> anyhow::Result<Order> {
         let (inventory, extra) = (world.inventory.clone(), extra(&self.selection.extra)?);
         let playbook = Arc::new(playbook::read(&self.playbook, &inventory, &extra)?);
+        tell(&playbook::strange(&playbook, &inventory, &extra), global);
         let ids = self.selection.steps().ids(&playbook)?;
         playbook::met(&playbook::needs(&playbook, &inventory.hosts, &extra), &ids)?;
         let vault = Arc::new(world.person.open(&playbook.sealed(&ids, &inventory.hosts)?)?);

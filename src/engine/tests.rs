@@ -152,10 +152,16 @@ impl Lab {
         let info = serde_json::json!({"ServerVersion": "28.0", "Swarm": swarm});
         std::fs::write(bin.join("docker.info"), info.to_string()).expect("write");
         let number = HOSTS.iter().position(|name| *name == host).expect("one of the hosts").to_string();
-        for (name, script) in [("docker", DOCKER.to_owned()), ("ip", IP.replace("NUMBER", &number))] {
-            std::fs::write(bin.join(name), script).expect("write");
-            std::fs::set_permissions(bin.join(name), Permissions::from_mode(0o755)).expect("chmod");
-        }
+        self.tool(host, "docker", DOCKER);
+        self.tool(host, "ip", &IP.replace("NUMBER", &number));
+    }
+
+    /// A program of the host's own, before those of the workstation.
+    fn tool(&self, host: &str, name: &str, script: &str) {
+        let bin = self.root.path().join(host).join("bin");
+        std::fs::create_dir_all(&bin).expect("folder");
+        std::fs::write(bin.join(name), script).expect("write");
+        std::fs::set_permissions(bin.join(name), Permissions::from_mode(0o755)).expect("chmod");
     }
 
     fn host(&self, name: &str) -> Host {

@@ -180,8 +180,9 @@ fn loosened(node: Node) -> Node {
 
 fn pin(node: &Node) -> Result<Pin, Error> {
     from_node::<String>(node)?.parse().map_err(|why| {
-        Error::at(&node.at, format!("`host_key` is no public key: {why}")).with_hint(
-            "it is a line of known_hosts without its first field, ssh-ed25519 AAAA…, or a fingerprint: ssh-ed25519 SHA256:…",
+        Error::at(&node.at, format!("`host_key` {why}")).with_hint(
+            "it is what `ssh-keyscan HOST` prints, or a line of known_hosts, without its first field: ssh-ed25519 AAAA…; \
+             or the fingerprint, as `ssh-keygen -l` shows it: ssh-ed25519 SHA256:…",
         )
     })
 }

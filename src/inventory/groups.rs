@@ -1,6 +1,6 @@
 //! How groups stand to each other: who is above whom, and whose word weighs more.
 
-use super::tree::Tree;
+use super::tree::{Draft, Tree};
 use crate::yaml::Error;
 
 /// The groups of a tree, each by its place there.
@@ -47,7 +47,7 @@ fn ranks(tree: &Tree, depth: &[usize]) -> Vec<usize> {
 fn parents(tree: &Tree) -> Vec<Vec<usize>> {
     let mut parents = vec![Vec::new(); tree.groups.len()];
     for (parent, group) in tree.groups.iter().enumerate() {
-        group.children.iter().for_each(|child| parents[*child].push(parent));
+        group.children.iter().for_each(|(child, _)| parents[*child].push(parent));
     }
     if let Some(all) = place(tree, "all") {
         let orphans = (0..parents.len()).filter(|index| *index != all && parents[*index].is_empty());
@@ -65,13 +65,42 @@ fn sorted(tree: &mut Tree, parents: &[Vec<usize>]) -> Vec<usize> {
     let sorted = peeled(parents, &children);
     let from_below = peeled(&children, parents);
     let is_known = flags(parents.len(), sorted.iter().chain(&from_below));
-    for group in is_known.iter().zip(&tree.groups).filter(|(known, _)| !**known).map(|(_, group)| group) {
-        let message = format!("group `{}` is its own descendant", group.name());
-        tree.errors.push(
-            Error::at(&group.name.at, message).with_hint("take it out of the `children` of one of its descendants"),
-        );
+    let mut told = is_known.clone();
+    for start in (0..told.len()).filter(|index| !is_known[*index]) {
+        let circle = circle(&children, &is_known, start);
+        if circle.iter().any(|index| !told[*index]) {
+            circle.iter().for_each(|index| told[*index] = true);
+            tree.errors.extend(in_a_circle(&tree.groups, &circle));
+        }
     }
     sorted
+}
+
+/// A circle that is come to from one that goes in one or leads to one; it begins with the group that was named first.
+fn circle(children: &[Vec<usize>], is_known: &[bool], start: usize) -> Vec<usize> {
+    let (mut way, mut next) = (Vec::new(), Some(start));
+    while let Some(index) = next.filter(|index| !way.contains(index)) {
+        way.push(index);
+        next = children[index].iter().copied().find(|child| !is_known[*child]);
+    }
+    let begin = way.iter().position(|index| Some(*index) == next).unwrap_or(way.len());
+    let mut circle = way.split_off(begin);
+    let first = (0..circle.len()).min_by_key(|at| circle[*at]).unwrap_or_default();
+    circle.rotate_left(first);
+    circle
+}
+
+/// Told once, at each place where one of them is put below another.
+fn in_a_circle(groups: &[Draft], circle: &[usize]) -> Option<Error> {
+    let next = |at: usize| circle[(at + 1) % circle.len()];
+    let edge = |at: usize| groups[circle[at]].children.iter().find(|(child, _)| *child == next(at)).map(|(_, at)| at);
+    let names: Vec<&str> = (0..=circle.len()).map(|at| groups[circle[at % circle.len()]].name()).collect();
+    let below = |at: usize| format!("`{}` is below `{}`", names[at + 1], names[at]);
+    let last = circle.len().checked_sub(1)?;
+    let error = Error::at(edge(last)?, format!("groups go in a circle: {}", names.join(" → ")));
+    let error = error.with_hint(format!("take `{}` out of the `children` of `{}`", names[0], names[last]));
+    let others = (0..last).filter_map(|at| Some((edge(at)?, below(at))));
+    Some(others.fold(error, |error, (at, label)| error.also(at, label)))
 }
 
 /// Takes away, again and again, who has nobody (left) before him.

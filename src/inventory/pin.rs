@@ -18,14 +18,26 @@ impl FromStr for Pin {
     type Err = String;
 
     /// # Errors
-    /// Why it is none of the two.
+    /// Why it is none of the two: ends a sentence that begins with what it is.
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let (kind, print) = text.split_once(' ').map_or((None, text), |(kind, print)| (Some(kind), print));
         if !print.starts_with("SHA256:") {
-            return PublicKey::from_openssh(text).map(|key| Self::Key(key.into())).map_err(|error| error.to_string());
+            return PublicKey::from_openssh(text).map(|key| Self::Key(key.into())).map_err(|_| no_key(print));
         }
-        let kind = kind.map(str::parse).transpose().map_err(|_| "it is of no type that is known".to_owned())?;
-        print.trim().parse().map(|print| Self::Fingerprint(kind, print)).map_err(|error| error.to_string())
+        let kind = kind.map(str::parse).transpose().map_err(|_| "is of no type that is known".to_owned())?;
+        print
+            .trim()
+            .parse()
+            .map(|print| Self::Fingerprint(kind, print))
+            .map_err(|_| "is not a whole fingerprint".into())
+    }
+}
+
+/// Why what is behind the first word of a text is no key: what the library says of it helps nobody.
+fn no_key(rest: &str) -> String {
+    match PublicKey::from_openssh(rest) {
+        Ok(_) => "has a word too many before the key: the host's name, as in known_hosts".into(),
+        Err(_) => "is not a whole public key".into(),
     }
 }

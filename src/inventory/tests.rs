@@ -261,21 +261,15 @@ all:
 
     hint: say it in one place; in the other groups the host's name is enough
 
-    error: group `x` is its own descendant
-      --> inventory/lab.yml:10:5
+    error: groups go in a circle: x → y → x
+      --> inventory/lab.yml:10:35
        |
     10 |     x: {children: {y: {children: {x: }}}}
-       |     ^
+       |                    -              ^
+       |                    |
+       |                    `y` is below `x`
 
-    hint: take it out of the `children` of one of its descendants
-
-    error: group `y` is its own descendant
-      --> inventory/lab.yml:10:20
-       |
-    10 |     x: {children: {y: {children: {x: }}}}
-       |                    ^
-
-    hint: take it out of the `children` of one of its descendants
+    hint: take `x` out of the `children` of `y`
     ");
 }
 

@@ -16,8 +16,8 @@ pub(super) struct Draft {
     pub settings: Vec<Setting>,
     /// The hosts that stand in it, by their place in the tree.
     pub hosts: Vec<usize>,
-    /// The groups below it, by theirs.
-    pub children: Vec<usize>,
+    /// The groups below it, by theirs, each with where that is said.
+    pub children: Vec<(usize, At)>,
     /// Where it stands among groups equally deep.
     pub priority: i64,
     /// What `group_vars` says.
@@ -216,7 +216,7 @@ impl Tree {
         let one = children.as_str().is_some().then_some(children);
         for (name, body) in children.entries() {
             let child = self.group(name, body);
-            self.groups[index].children.push(child);
+            self.groups[index].children.push((child, name.at.clone()));
         }
         children.items().iter().chain(one).for_each(|name| self.child(index, name));
     }
@@ -224,7 +224,7 @@ impl Tree {
     /// A group that stands below another one.
     pub(super) fn child(&mut self, parent: usize, name: &Node) {
         let child = self.draft(name);
-        self.groups[parent].children.push(child);
+        self.groups[parent].children.push((child, name.at.clone()));
     }
 
     /// The place of a host, which is new where it was not named before.

@@ -1,6 +1,10 @@
 //! Words of Ansible's users, and what is said here instead.
 
+mod parameters;
+
 use crate::yaml::{Node, Value};
+
+pub(super) use parameters::{is_renamed, parameter};
 
 /// Keys of plays and tasks.
 const KEYS: &[(&str, &str)] = &[
@@ -83,6 +87,20 @@ const MODULES: &[(&[&str], &str)] = &[
     (&["group", "authorized_key"], "user"),
 ];
 
+/// Modules whose parameters have other names, the action, and how it is written.
+const LINES: &[(&[&str], &str, &str)] = &[
+    (&["copy"], "file", "`file: { path: DEST, src: FILE }`, or `content` in place of `src`"),
+    (&["template"], "file", "`file: { path: DEST, template: FILE }`"),
+    (
+        &["lineinfile", "blockinfile", "replace"],
+        "file",
+        "`file`, which says all that is in it: `content`, `template`, `src`",
+    ),
+    (&["apt", "yum", "dnf"], "package", "`package: { name: NAME }`"),
+    (&["service", "systemd_service"], "systemd", "`systemd: { unit: NAME, state: started }`"),
+    (&["authorized_key"], "user", "`user: { name: NAME, authorized_keys: [KEY] }`"),
+];
+
 /// Modules that are something else here.
 const OTHERWISE: &[(&[&str], &str)] = &[
     (&["include_tasks", "import_tasks", "include_role", "import_role"], "here it is `include`: `include: FILE`"),
@@ -134,6 +152,9 @@ pub(super) fn means(written: &str, ours: &str) -> bool {
 pub(super) fn action(written: &str, actions: &[&str]) -> Option<String> {
     let name = written.rsplit('.').next().unwrap_or(written);
     let has = |names: &&[&str]| names.contains(&name);
+    if let Some((.., line)) = LINES.iter().find(|(theirs, ours, _)| has(theirs) && actions.contains(ours)) {
+        return Some(format!("here it is {line}"));
+    }
     let ours = MODULES.iter().find(|(theirs, _)| has(theirs)).map(|(_, ours)| *ours);
     if let Some(ours) = ours.or_else(|| actions.iter().find(|ours| **ours == name && name != written).copied()) {
         let there = actions.contains(&ours);
@@ -200,7 +221,11 @@ mod tests {
 
     #[test]
     fn a_full_name_ends_with_the_module() {
-        assert_eq!(action("ansible.builtin.copy", &["file"]).as_deref(), Some("here it is `file`"));
+        assert_eq!(
+            action("ansible.builtin.template", &["file"]).as_deref(),
+            Some("here it is `file: { path: DEST, template: FILE }`")
+        );
+        assert_eq!(action("community.docker.docker_image", &["image"]).as_deref(), Some("here it is `image`"));
         assert_eq!(action("ansible.builtin.shell", &["shell"]).as_deref(), Some("here it is `shell`"));
         assert_eq!(action("apt", &["shell"]).as_deref(), Some("`shell` with `creates` or `unless` does it"));
         assert_eq!(action("block", &[]).as_deref(), Some(BLOCK));

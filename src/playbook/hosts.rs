@@ -26,6 +26,26 @@ impl Scope {
         }
     }
 
+    /// The host that `on` means: `leader`, a name, or a pattern of one host.
+    pub(super) fn place(&self, name: &str, at: &At) -> Result<String, Unresolved> {
+        match name {
+            "leader" => self.leader().ok_or_else(|| Unresolved::undefined("leader", at)),
+            name if self.has_host(name) => Ok(name.to_owned()),
+            name if name.contains(SIGNS) => Ok(self.only(name, at)?),
+            name => Err(self.no_host(name, at).into()),
+        }
+    }
+
+    fn only(&self, pattern: &str, at: &At) -> Result<String, Error> {
+        let parsed = Pattern::parse(pattern).map_err(|why| told(&why, at))?;
+        let hosts = self.world.inventory.select(&parsed).map_err(|why| told(&why, at))?;
+        let names: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
+        match names.as_slice() {
+            [name] => Ok((*name).to_owned()),
+            names => Err(several(pattern, names, at)),
+        }
+    }
+
     /// Where the scope's host stands among those of its step, from 0.
     pub(super) fn index(&self) -> Option<usize> {
         let name = &self.host.as_ref()?.name;
@@ -33,6 +53,20 @@ impl Scope {
         let hosts = Self::without_host(&self.world, &self.known).hosts(pattern).ok()?;
         hosts.iter().position(|host| host.name == *name)
     }
+}
+
+/// What a pattern is written with that a name has not.
+const SIGNS: [char; 8] = [':', ',', '[', ']', '*', '?', '!', '&'];
+
+/// How many names are told.
+const TOLD: usize = 3;
+
+fn several(pattern: &str, names: &[&str], at: &At) -> Error {
+    let more = if names.len() > TOLD { ", …" } else { "" };
+    let first = names[..names.len().min(TOLD)].join(", ");
+    let error =
+        Error::at(at, format!("`{pattern}` means {} hosts, and one is wanted here: {first}{more}", names.len()));
+    error.with_hint("name one of them, or take one of a group: `managers[0]`")
 }
 
 fn told(why: &PatternError, at: &At) -> Error {

@@ -38,7 +38,11 @@ const MAY_FAIL: &str = "where that is an answer, too, say `may_fail: true`, and 
 /// The keys of one that is a mapping.
 pub(super) const KEYS: &[Key] = &[
     Key::new("line", TEMPLATE, "a line of shell that only looks").required(),
-    Key::new("on", TEMPLATE, "the host it looks at: a name, `leader`, or a template; the step's own by default"),
+    Key::new(
+        "on",
+        TEMPLATE,
+        "the host it looks at: `leader`, a name, or a pattern of one host; the step's own by default",
+    ),
     Key::new("timeout", DURATION, "how long it may take: 10 s by default"),
     Key::new("may_fail", FLAG, "whether an exit code other than 0 is an answer, too"),
 ];

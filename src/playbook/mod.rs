@@ -24,6 +24,7 @@ mod scope;
 mod secrets;
 mod select;
 mod step;
+mod strange;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -44,6 +45,7 @@ pub use registered::Ending;
 pub use resolve::Job;
 pub use scope::{Ground, Known, Scope, unusable};
 pub use select::{Row, Selection};
+pub use strange::strange;
 
 /// Variables in the order they were written; a later scope's win over an earlier one's.
 pub type Vars = Arc<Vec<(String, Var)>>;

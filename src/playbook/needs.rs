@@ -169,19 +169,41 @@ fn of_others(text: &str) -> impl Iterator<Item = &str> {
     starts.filter_map(|rest| name_of(after_host(rest)?))
 }
 
-/// What comes after `.node1`, `['node1']` or `('node1')`.
+/// What comes after `.node1`, `['node1']`, `[groups.managers[0]]` or `('node1')`; in a filter, after `, 'out'` or what is
+/// mapped next: then it is what is asked for itself.
 fn after_host(text: &str) -> Option<&str> {
     match text.chars().next()? {
         '.' => text[1..].find(|c: char| !(c.is_alphanumeric() || c == '_')).map(|end| &text[1 + end..]),
-        '[' => text.find(']').map(|end| &text[end + 1..]),
-        '(' => text.find(')').map(|end| &text[end + 1..]),
+        '[' | '(' => closing(text).map(|end| &text[end + 1..]),
+        ',' => Some(text[1..].trim_start()),
+        ')' => {
+            let mapped = text[1..].trim_start().strip_prefix('|')?.trim_start().strip_prefix("map(")?;
+            mapped.trim_start().strip_prefix("attribute").map(|rest| rest.trim_start_matches([' ', '=']))
+        }
         _ => None,
     }
 }
 
-/// `.out` or `['out']`
+/// Where the bracket is closed that a text begins with: those in it, and those in quotes, are passed over.
+fn closing(text: &str) -> Option<usize> {
+    let (mut depth, mut quote) = (0_usize, None);
+    let is_end = |letter: char| {
+        match (quote, letter) {
+            (Some(open), letter) => quote = Some(open).filter(|open| *open != letter),
+            (None, '\'' | '"') => quote = Some(letter),
+            (None, '[' | '(') => depth += 1,
+            (None, ']' | ')') => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    };
+    text.find(is_end)
+}
+
+/// `.out`, `['out']` or `'out.stdout'`
 fn name_of(text: &str) -> Option<&str> {
-    let name = text.strip_prefix('.').or_else(|| text.strip_prefix("['")).or_else(|| text.strip_prefix("[\""))?;
+    let quoted = text.strip_prefix('[').unwrap_or(text);
+    let name = text.strip_prefix('.').or_else(|| quoted.strip_prefix(['\'', '"']))?;
     let end = name.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(name.len());
     Some(&name[..end]).filter(|name| !name.is_empty())
 }
@@ -256,6 +278,20 @@ mod tests {
         let found = |text: &'static str| of_others(text).collect::<Vec<_>>();
         assert_eq!(found("{{ hostvars.node1.out.code }}{{ hostvars['a.b'].big }}"), ["out", "big"]);
         assert_eq!(found("host('node1').out and host(item)['big']"), ["out", "big"]);
-        assert_eq!(found("host.name and hostvars and groups.all | map('extract', hostvars, 'x')"), [] as [&str; 0]);
+        assert_eq!(
+            found(
+                "{{ hostvars[item].out }}{{ hostvars[groups.managers[0]].big.code }}{{ host(groups['a)'][1])['far'] }}"
+            ),
+            ["out", "big", "far"]
+        );
+        assert_eq!(
+            found(
+                "groups.all | map('extract', hostvars, 'out') + groups.x | map('extract', hostvars, [\"big\", 'code'])"
+            ),
+            ["out", "big"]
+        );
+        assert_eq!(found("groups.all | map('extract', hostvars) | map(attribute='out.stdout') | join"), ["out"]);
+        assert_eq!(found("host.name and hostvars and groups.all | map('extract', hostvars) | first"), [] as [&str; 0]);
+        assert_eq!(found("hostvars[item"), [] as [&str; 0]);
     }
 }

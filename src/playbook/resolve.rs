@@ -12,6 +12,14 @@ use crate::actions::{Action, LineOptions};
 use crate::expr::{self, Unresolved};
 use crate::yaml::{Error, Node, Spanned};
 
+/// So many items a loop may have on one host: each is a job of its own.
+const MOST: usize = 10_000;
+
+fn too_many(list: &Node) -> Error {
+    let error = Error::at(&list.at, format!("`loop` has more than {MOST} items: each is a job of its own"));
+    error.with_hint("let one script go through them, or a template write them into one file")
+}
+
 /// One step on one host, for one item of its loop.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -54,7 +62,8 @@ impl Step {
             return Err(Error::at(&list.at, format!("`loop` is a list, this is {what}")).into());
         }
         let items = value.try_iter().map_err(|fault| Unresolved::of(fault, "", &list.at))?;
-        Ok(items.map(Some).collect())
+        let items: Vec<_> = items.take(MOST + 1).map(Some).collect();
+        if items.len() > MOST { Err(too_many(list).into()) } else { Ok(items) }
     }
 
     fn wanted(&self, scope: &Scope) -> Result<bool, Unresolved> {

@@ -192,9 +192,9 @@ impl Scope {
     pub(super) fn no_host(&self, name: &str, at: &At) -> Error {
         let names = self.world.inventory.hosts.iter().map(|host| host.name.as_str());
         let error = Error::at(at, format!("the inventory has no host `{name}`"));
-        match self.world.inventory.group(name) {
-            Some(_) => error.with_hint(format!("it is a group: one of its hosts is `{{{{ groups.{name}[0] }}}}`")),
-            None => error.did_you_mean(name, names),
+        match name == "all" || self.world.inventory.group(name).is_some() {
+            true => error.with_hint(format!("it is a group: one of its hosts is `{name}[0]`")),
+            false => error.did_you_mean(name, names),
         }
     }
 
@@ -258,15 +258,6 @@ impl Scope {
         let mut values = self.world.inventory.hosts.iter().map(|host| find(&host.vars, name));
         let first = values.next()??;
         values.all(|value| value.is_some_and(|value| value.value == first.value)).then_some(first)
-    }
-
-    /// The host that a name in `on` means.
-    pub(super) fn place(&self, name: &str, at: &At) -> Result<String, Unresolved> {
-        match name {
-            "leader" => self.leader().ok_or_else(|| Unresolved::undefined("leader", at)),
-            name if self.has_host(name) => Ok(name.to_owned()),
-            name => Err(self.no_host(name, at).into()),
-        }
     }
 }
 

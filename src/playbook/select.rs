@@ -51,7 +51,8 @@ impl Selection {
         let place = |id: &String| steps.iter().position(|step| step.id == *id);
         let first = self.from.as_ref().and_then(place).unwrap_or_default();
         let end = self.until.as_ref().and_then(place).map_or(steps.len(), |at| at + 1);
-        let range = steps.get(first..end).ok_or_else(|| self.turned())?;
+        let range = steps.get(first..end).filter(|range| !range.is_empty() || steps.is_empty());
+        let range = range.ok_or_else(|| self.turned())?;
         let taken: Vec<_> = range.iter().filter(|step| self.takes(step)).map(|step| step.id.as_str()).collect();
         if taken.is_empty() && !steps.is_empty() { Err(nothing(&steps).into()) } else { Ok(taken) }
     }
@@ -76,8 +77,8 @@ impl Selection {
 
     fn turned(&self) -> Error {
         let (from, until) = (self.from.as_deref().unwrap_or_default(), self.until.as_deref().unwrap_or_default());
-        let error = Error::new(format!("`--until {until}` comes before `--from {from}`"));
-        error.with_hint("change them round, or see the order with `--list`")
+        let error = Error::new(format!("`{until}` comes before `{from}`: no step is from `{from}` until `{until}`"));
+        error.with_hint(format!("change them round, `--from {until} --until {from}`, or see the order with `--list`"))
     }
 }
 

@@ -13,7 +13,11 @@ pub const STEP: &[Key] = &[
     Key::new("id", ID, "what `--step` calls it; its name as a slug by default"),
     Key::new("name", TEXT, "what is shown"),
     Key::new("hosts", TEMPLATE, "other hosts than the play's"),
-    Key::new("on", TEMPLATE, "run and read there (`leader`, or a host's name) for each of its hosts"),
+    Key::new(
+        "on",
+        TEMPLATE,
+        "run and read there (`leader`, a host's name, or a pattern of one host: `managers[0]`) for each of its hosts",
+    ),
     Key::new(
         "when",
         CONDITION,
@@ -170,8 +174,19 @@ fn refuse_line_keys(keys: &mut Keys<'_>, action: &Kind, table: &'static [Kind]) 
     }
 }
 
+/// What is wrong with parameters, in the words of whoever may have written them for Ansible.
+pub(super) fn told(errors: Vec<Error>, step: &Step) -> Vec<Error> {
+    let renamed = |error: &Error| errors.iter().any(|other| foreign::is_renamed(&error.message, &other.message));
+    let left = errors.iter().filter(|error| !renamed(error)).cloned();
+    let hinted = |error: Error| match foreign::parameter(&error.message, step.action.name) {
+        Some(hint) => error.with_hint(hint),
+        None => misplaced(error, step),
+    };
+    left.map(hinted).collect()
+}
+
 /// A parameter that there is not, but that is a key of the step itself.
-pub(super) fn misplaced(error: Error, step: &Step) -> Error {
+fn misplaced(error: Error, step: &Step) -> Error {
     let written = error.at.as_ref().map(|at| at.text()).unwrap_or_default();
     let has = |keys: &[Key]| keys.iter().any(|key| key.name == written);
     let is_key = has(STEP) || (step.action.line && has(LINE));

@@ -10,6 +10,7 @@
 mod plain;
 
 use std::collections::HashMap;
+use std::env::VarError;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -87,27 +88,59 @@ impl Sealed {
     /// # Errors
     /// It is not there, is empty, or so short that to hide it would hide half of every text.
     pub fn open(&self, ask: &mut dyn FnMut(&str) -> Option<Secret>) -> Result<Secret, Error> {
-        let value = match &self.from {
-            Origin::Env(name) => std::env::var(name).map_err(|_| self.lacks(&format!("${name} is not set"))),
-            Origin::Command(line) => command(line, self.folder()).map_err(|why| self.lacks(&format!("`{line}` {why}"))),
-            Origin::File(path) => std::fs::read_to_string(path)
-                .map_err(|why| self.lacks(&format!("cannot read {}: {why}", path.display()))),
-            Origin::Prompt(question) => {
-                ask(question).map(|secret| secret.expose().to_owned()).ok_or_else(|| self.lacks("nobody answered"))
-            }
-        }?;
+        let value = self.value(ask).map_err(|why| self.lacks(&why))?;
         let value = value.strip_suffix('\n').unwrap_or(&value);
         let value = value.strip_suffix('\r').unwrap_or(value);
         if value.chars().count() < SHORTEST {
-            return Err(self.lacks(&format!("it has fewer than {SHORTEST} characters, which cannot be hidden")));
+            let error = self.lacks(&format!("it has fewer than {SHORTEST} characters, which cannot be hidden"));
+            return Err(error.with_hint(
+                "it needs a longer one: what is so short is part of many a text, and would be masked there",
+            ));
         }
         let value = Secret::new(value);
         secret::hide(&value);
         Ok(value)
     }
 
+    fn value(&self, ask: &mut dyn FnMut(&str) -> Option<Secret>) -> Result<String, String> {
+        match &self.from {
+            Origin::Env(name) => std::env::var(name).map_err(|why| match why {
+                VarError::NotPresent => format!("${name} is not set"),
+                VarError::NotUnicode(_) => format!("${name} is no UTF-8"),
+            }),
+            Origin::Command(line) => command(line, self.folder()).map_err(|why| format!("`{line}` {why}")),
+            Origin::File(path) => {
+                std::fs::read_to_string(path).map_err(|why| format!("cannot read {}: {why}", path.display()))
+            }
+            Origin::Prompt(question) => {
+                ask(question).map(|secret| secret.expose().to_owned()).ok_or_else(|| "nobody answered".to_owned())
+            }
+        }
+    }
+
     fn lacks(&self, why: &str) -> Error {
-        Error::at(&self.at, format!("this secret cannot be had: {why}"))
+        Error::at(&self.at, format!("this secret cannot be had: {why}")).with_hint(self.remedy())
+    }
+
+    fn remedy(&self) -> String {
+        match &self.from {
+            Origin::Env(name) => format!("set it where skep is called: `export {name}=…`, or `{name}=… skep …`"),
+            Origin::Command(_) => {
+                "try that line yourself, in the folder of the file that names it: it must end with 0 and \
+                print the secret alone"
+                    .into()
+            }
+            Origin::File(_) => {
+                "put the secret there, alone and readable by you; a path begins at the folder of the file \
+                that names it"
+                    .into()
+            }
+            Origin::Prompt(_) => {
+                "call skep at a terminal; `env`, `command` or `file` in place of `prompt` need nobody \
+                there"
+                    .into()
+            }
+        }
     }
 
     fn folder(&self) -> &Path {

@@ -274,7 +274,7 @@ fn what_cannot_log_in_is_2_and_nobody_is_contacted() {
         ("identity_file: nowhere".to_owned(), "nowhere"),
         (format!("identity_file: {}", ground.path("locked").display()), "needs a passphrase or its agent"),
         ("become: false".to_owned(), "there is no key to log in with"),
-        (format!("host_key: ssh-ed25519 what, {good}"), "is no public key"),
+        (format!("host_key: ssh-ed25519 what, {good}"), "is not a whole public key"),
         (format!("jump: bastion, {good}"), "bastion:22: there is no key to log in with"),
         (format!("jump: '@', {good}"), "says no hosts to go through"),
     ] {
@@ -294,7 +294,7 @@ fn a_pin_that_is_none_is_told_at_its_place() {
     let ground = Ground::new(&["alpha"]);
     ground.write("inventory/hosts.yml", "all:\n  hosts:\n    alpha:\n      host_key:\n        - SHA256:short\n");
     let (code, told) = ground.told(&[]);
-    assert!(code == 2 && told.contains("hosts.yml:5:11") && told.contains("or a fingerprint"), "{told}");
+    assert!(code == 2 && told.contains("hosts.yml:5:11") && told.contains("not a whole fingerprint"), "{told}");
     ground.write("inventory/hosts.yml", "all:\n  hosts:\n    alpha:\n");
     let output = ground.skep(&["hosts", "--ssh", "--ssh-config", "nowhere"]);
     let told = String::from_utf8(output.stderr).unwrap();

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 
-use super::{Action, Ask, Change, Object, Plan, Target};
+use super::{Action, Ask, Change, Object, Plan, Sent, Target};
 use crate::event::Difference;
 use crate::reads::{self, FileKind, Read, Readings, Seen, WORKSTATION};
 use crate::remote::Command;
@@ -124,6 +124,11 @@ impl Action for File {
 
     fn peers(&self) -> Vec<(&'static str, &str)> {
         self.asked.carry.iter().map(|from| ("carry", from.as_str())).collect()
+    }
+
+    fn sends(&self) -> Vec<Sent> {
+        let sent = |src: &String| Sent { named_by: &["src"], path: src.into(), is_folder: false };
+        self.asked.src.iter().map(sent).collect()
     }
 
     fn reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {

@@ -1,12 +1,13 @@
 //! Building, on one host, from files of the workstation.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
 use super::{Build, Found, image};
 use crate::actions::values::Text;
-use crate::actions::{Ask, Change, Does, Parcel, Plan, Target};
+use crate::actions::{Ask, Change, Does, Parcel, Plan, Sent, Target};
 use crate::event::Difference;
 use crate::reads::context::Context;
 use crate::reads::{Read, Readings, Seen, WORKSTATION};
@@ -18,6 +19,15 @@ const CONTEXT: &str = "skep.context";
 const BASE: &str = "skep.base";
 
 impl Build {
+    pub(super) fn sends(&self) -> Vec<Sent> {
+        let (context, dockerfile) = (self.context.clone(), self.context.join(&self.dockerfile));
+        let ca = (!self.ca_file.is_empty()).then(|| PathBuf::from(&self.ca_file));
+        let file = |named_by, path| Sent { named_by, path, is_folder: false };
+        let context = Sent { named_by: &["build.context"], path: context, is_folder: true };
+        let files = [context, file(&["build.context", "build.dockerfile"], dockerfile)];
+        files.into_iter().chain(ca.map(|path| file(&["build.ca_file"], path))).collect()
+    }
+
     pub(super) fn reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
         let context = self.context(on);
         let text = context.folder.join(&self.dockerfile);

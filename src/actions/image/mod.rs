@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::values::Text;
-use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Target, hints};
+use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Sent, Target, hints};
 use crate::reads::docker::{Image as Found, Look, normal_reference};
 use crate::reads::{Read, Readings, Seen};
 use crate::remote::Command;
@@ -81,6 +81,14 @@ impl Action for Image {
 
     fn peers(&self) -> Vec<(&'static str, &str)> {
         self.carry.iter().map(|from| ("carry", from.as_str())).collect()
+    }
+
+    fn sends(&self) -> Vec<Sent> {
+        match self.way() {
+            Way::Build(build) => build.sends(),
+            Way::Load(path) => vec![Sent { named_by: &["load"], path: path.clone(), is_folder: false }],
+            Way::Pull | Way::Carry(_) => Vec::new(),
+        }
     }
 
     fn reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {

@@ -17,6 +17,7 @@ use crate::inventory::{Host, Inventory, Private};
 use crate::remote::ssh::{Options, Setting, Ssh};
 use crate::report::Paint;
 use crate::secret::masked;
+use crate::yaml::Error;
 use vars::Book;
 
 const EXAMPLES: &str = "\
@@ -85,8 +86,13 @@ impl Hosts {
 
 /// Tells on standard error what is no mistake in an inventory, and should be known.
 pub fn tell_notes(inventory: &Inventory, global: &Global) {
+    tell(&inventory.notes, global);
+}
+
+/// Tells these notes on standard error.
+pub fn tell(notes: &[Error], global: &Global) {
     let colour = show::errors_in_colour(global);
-    for note in &inventory.notes {
+    for note in notes {
         // Where standard error is gone there is nobody left to tell.
         let _ = writeln!(io::stderr(), "{}\n", masked(&note.render_note(colour)));
     }

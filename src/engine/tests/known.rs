@@ -98,3 +98,33 @@ async fn a_plan_says_nothing_of_what_only_the_run_will_register() {
     let ran = plan.run(&steps("beta", &[skipped, "id: two\nshell: 'true'\nwhen: one.skipped"])).await;
     assert_eq!(outcomes(&ran), [("one", "beta", Outcome::Skipped), ("two", "beta", Outcome::Changed)]);
 }
+
+/// A machine that `is` called so, and `new` after its next start. Nothing of it is the workstation's own.
+fn named(lab: Lab, is: &str) -> Lab {
+    lab.write("beta", "name", is);
+    lab.write("beta", "hostname", "new\n");
+    lab.tool("beta", "uname", "#!/bin/sh\ncat \"${0%/bin/*}/name\"\n");
+    lab.tool("beta", "hostname", "#!/bin/sh\necho \"$1\" >\"${0%/bin/*}/name\"\n");
+    let root = lab.root.path().to_owned();
+    let hook = move |host: &str, script: &str| {
+        let folder = root.join(host);
+        Some(here(&folder, &script.replace("/etc/", &format!("{}/", folder.display()))))
+    };
+    Lab { hook: Some(Arc::new(hook)), ..lab }
+}
+
+#[tokio::test]
+async fn a_machine_that_was_given_a_name_is_asked_for_it_anew() {
+    let called =
+        |id: &str, name: &str| format!("id: {id}\nshell: 'true'\nchanges: false\nwhen: facts.hostname == '{name}'");
+    let renames = "id: renames\nhostname: { name: new, hosts: false }";
+    let all = steps("beta", &[&called("first", "old"), renames, &called("second", "new"), &called("third", "old")]);
+    let ran = named(Lab::new(), "old").run(&all).await;
+    let expected = [
+        ("first", "beta", Outcome::Unchanged),
+        ("renames", "beta", Outcome::Changed),
+        ("second", "beta", Outcome::Unchanged),
+        ("third", "beta", Outcome::Skipped),
+    ];
+    assert_eq!(outcomes(&ran), expected, "{:?}", ran.came);
+}

@@ -102,3 +102,15 @@ async fn facts_of_a_host_that_failed_can_still_be_read() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_step_is_run_on_the_one_host_that_a_pattern_means() {
+    let lab = Lab::new();
+    lab.write("beta", "on", "b");
+    let makes = "id: makes\non: managers[0]\nshell: touch made-for-{{ inventory_hostname }}";
+    let ran = lab.run(&steps("beta", &[makes])).await;
+    assert!(ran.came.files.iter().any(|(file, _)| file == "alpha/made-for-beta"), "{:?}", ran.came);
+    let there = "{ line: \"cat {{ host('beta').root }}/on\", on: 'workers[-1]' }";
+    let looks = format!("id: looks\nlookup: {{ there: {there} }}\nshell: test {{{{ there.stdout }}}} = b");
+    assert_eq!(lab.run(&steps("alpha", &[&looks])).await.came.code, 0);
+}

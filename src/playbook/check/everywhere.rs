@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::Check;
+use super::{Check, sent};
 use crate::actions::{Object, Target, peers};
 use crate::expr::Unresolved;
 use crate::inventory::Host;
@@ -40,6 +40,7 @@ impl<'a> Check<'a> {
             Vec::new()
         });
         jobs.iter().for_each(|job| self.peers(step, host, job));
+        self.errors.extend(jobs.iter().flat_map(|job| sent::missing(step, job, &self.world.folder)));
         jobs.into_iter().filter_map(|job| Some((job.action.object()?, digest(&job), job.on))).collect()
     }
 

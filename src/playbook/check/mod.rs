@@ -7,6 +7,7 @@ mod owners;
 mod parts;
 mod plain;
 mod registers;
+mod sent;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -84,7 +85,7 @@ impl<'a> Check<'a> {
     fn step(&mut self, play: &Play, step: &'a Step) {
         let before = self.errors.len();
         let wrong = (step.action.check)(&step.params, step.action.name).err().unwrap_or_default();
-        self.errors.extend(wrong.into_iter().map(|error| step::misplaced(error, step)));
+        self.errors.extend(step::told(wrong, step));
         let pattern = step.hosts.as_ref();
         let hosts = match pattern {
             Some(pattern) => self.placed(pattern),

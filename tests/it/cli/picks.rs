@@ -65,3 +65,18 @@ fn a_check_names_everything_picked_that_means_nothing() {
     let (code, _, errors) = skep(folder.path(), &["check", "--step", "told"]);
     assert!(code == 2 && errors.contains("there is no playbook"), "{errors}");
 }
+
+#[test]
+fn a_value_for_a_name_that_is_nearly_one_is_told_of_and_no_mistake() {
+    let sized = PLAYBOOK.replacen("plays:", "vars: { size: 3 }\nplays:", 1).replace("uptime", "'echo {{ size }}'");
+    let folder = folder(&[("inventory/hosts.yml", INVENTORY), ("shop.yml", &sized)]);
+    let (code, out, errors) = skep(folder.path(), &["check", "shop.yml", "-e", "sice=4"]);
+    assert_eq!((code, out.trim_end()), (0, "ok: Shop, 4 steps; 3 hosts"), "{errors}");
+    insta::assert_snapshot!(errors.trim_end(), @r"
+    note: `-e sice=…` sets what nothing asks for
+
+    hint: did you mean `size`?
+    ");
+    let (code, _, errors) = skep(folder.path(), &["check", "shop.yml", "-e", "size=4"]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+}
