@@ -13,7 +13,7 @@
 //! | 3 | [`remote`] | HOW | commands as values, sessions: SSH, and a scripted one for tests |
 //! | 2 | [`inventory`] | WHO | inventory, host, group, patterns |
 //! | 1 | [`expr`], [`vault`] | SAY, KEEP | templates and expressions, their mistakes at their place; where secrets are kept |
-//! | 0 | [`event`], [`schema`], [`secret`], [`yaml`] | | what happens in a run, as pure data; keys with what they mean; a value that never prints itself; bytes to values that know their line |
+//! | 0 | [`event`], [`program`], [`schema`], [`secret`], [`yaml`] | | what happens in a run, as pure data; what a program on this machine prints; keys with what they mean; a value that never prints itself; bytes to values that know their line |
 //!
 //! The one idea: **look, decide, change, look again**. An action says what must be read ([`actions::Action::reads`]) and
 //! decides with what was read ([`actions::Action::plan`]); both are pure. Everything that touches the network is the engine's,
@@ -26,6 +26,7 @@ pub mod event;
 pub mod expr;
 pub mod inventory;
 pub mod playbook;
+pub mod program;
 pub mod reads;
 pub mod remote;
 pub mod report;

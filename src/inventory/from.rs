@@ -2,17 +2,16 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use minijinja::Value as Jinja;
 use minijinja::value::{Serde, ValueKind};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::load::program::{PATIENCE, output};
 use super::render::of_json;
 use super::tree::Tree;
 use crate::expr::{Unresolved, evaluate, told};
+use crate::program::{PATIENCE, shell};
 use crate::yaml::{At, Error, Node, Spanned, Value, from_node, nearest};
 
 /// The mapping under `from`.
@@ -88,8 +87,7 @@ fn printed(tree: &mut Tree, command: &Spanned<String>) -> Result<Json, Error> {
         let hint = format!("it runs in {}, without input and for at most {} s", folder.display(), PATIENCE.as_secs());
         Error::at(&command.at, format!("this command {why}")).with_hint(hint)
     };
-    let text = output(Command::new("sh").args(["-c", &command.value]).current_dir(&folder), PATIENCE)
-        .map_err(|why| failed(format!("failed: {why}")))?;
+    let text = shell(&command.value, &folder).map_err(failed)?;
     let json: Json = serde_json::from_str(&text).map_err(|why| failed(format!("printed no JSON: {why}")))?;
     tree.printed.insert(key, json.clone());
     Ok(json)

@@ -8,9 +8,9 @@ use super::load::Loader;
 use super::scope::misnamed;
 use super::{Var, Vars};
 use crate::expr;
+use crate::program;
 use crate::schema::{FLAG, Key, TEXT, names};
 use crate::secret::{self, SHORTEST, Secret};
-use crate::vault;
 use crate::yaml::{self, At, Error, Node, Value};
 
 /// The keys of a file that a program prints.
@@ -110,4 +110,4 @@ fn texts(node: &Node) -> Vec<&str> {
 pub(super) type Run = fn(&str, &Path) -> Result<String, String>;
 
 /// As it is for a playbook that is a file.
-pub(super) const RUN: Run = vault::command;
+pub(super) const RUN: Run = program::shell;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::texts::{Text, of_node};
+use super::texts::{Text, mentions, of_node};
 use super::{Playbook, Step, Vars};
 use crate::expr;
 use crate::inventory::Host;
@@ -40,7 +40,7 @@ impl Playbook {
         let of_vars = layers.iter().flat_map(|vars| vars.iter()).map(|(name, var)| (name, plain(var.texts())));
         let of_hosts = of_hosts.map(|(name, node)| (name, plain(of_node(node))));
         let said = needed(&steps, of_vars.chain(of_hosts).collect());
-        let is_needed = |name: &str| renders || said.iter().any(|text| has_word(text, name));
+        let is_needed = |name: &str| renders || said.iter().any(|text| mentions(text, name));
         opened_once(sealed.into_iter().filter(|(name, _)| is_needed(name)).map(|(_, node)| node))
     }
 }
@@ -49,7 +49,7 @@ impl Playbook {
 fn needed<'a>(steps: &[&'a Step], mut variables: Vec<(&String, Vec<&'a str>)>) -> Vec<&'a str> {
     let mut said: Vec<&str> = steps.iter().flat_map(|step| own_texts(step)).collect();
     loop {
-        let mentioned = |name: &String| said.iter().any(|text| has_word(text, name));
+        let mentioned = |name: &String| said.iter().any(|text| mentions(text, name));
         let (more, rest): (Vec<_>, Vec<_>) = variables.into_iter().partition(|(name, _)| mentioned(name));
         if more.is_empty() {
             return said;
@@ -66,13 +66,6 @@ fn own_texts(step: &Step) -> impl Iterator<Item = &str> {
 
 fn plain<'a>(texts: impl Iterator<Item = Text<'a>>) -> Vec<&'a str> {
     texts.map(|Text { text, .. }| text).collect()
-}
-
-/// Whether a text has the word in it, as a variable or as a part of another host's.
-fn has_word(text: &str, word: &str) -> bool {
-    let inside = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let whole = |at: usize| !text[..at].ends_with(inside) && !text[at + word.len()..].starts_with(inside);
-    text.match_indices(word).any(|(at, _)| whole(at))
 }
 
 fn opened_once<'a>(nodes: impl Iterator<Item = &'a Node>) -> Result<Vec<Sealed>, Errors> {

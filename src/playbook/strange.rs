@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::texts::{of_node, of_vars};
+use super::texts::{mentions, of_node, of_vars};
 use super::{Playbook, Step, Var, Vars};
 use crate::inventory::Inventory;
 use crate::yaml::{Error, Hole, Node};
@@ -49,12 +49,6 @@ fn in_template(playbook: &Playbook, step: &Step, name: &str) -> bool {
     let Some(file) = step.params.get("template").and_then(Node::as_str) else { return false };
     let text = std::fs::read_to_string(playbook.folder.join(file)).unwrap_or_default();
     Hole::of(file).is_some() || mentions(&text, name)
-}
-
-/// Whether a text has a word.
-fn mentions(text: &str, word: &str) -> bool {
-    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
-    text.split(|letter| !is_part(letter)).any(|found| found == word)
 }
 
 #[cfg(test)]

@@ -57,6 +57,13 @@ impl Var {
     }
 }
 
+/// Whether a text has a word in it, as a name or as a part of another one's.
+pub(super) fn mentions(text: &str, word: &str) -> bool {
+    let inside = |c: char| c.is_alphanumeric() || c == '_';
+    let whole = |at: usize| !text[..at].ends_with(inside) && !text[at + word.len()..].starts_with(inside);
+    text.match_indices(word).any(|(at, _)| whole(at))
+}
+
 /// Those of variables.
 pub(super) fn of_vars(vars: &Vars) -> impl Iterator<Item = Text<'_>> {
     vars.iter().flat_map(|(_, var)| var.texts())

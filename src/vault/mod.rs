@@ -12,21 +12,16 @@ mod plain;
 use std::collections::HashMap;
 use std::env::VarError;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::program::shell;
 use crate::schema::{Key, TEXT, mapping, names};
 use crate::secret::{self, SHORTEST, Secret};
 use crate::yaml::{At, Error, Node, Value};
 
 pub use plain::{in_plain_text, is_plain, said_to_be_none};
-
-/// How long a program may take to give a secret away: it may ask somebody.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a secret's value is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +103,7 @@ impl Sealed {
                 VarError::NotPresent => format!("${name} is not set"),
                 VarError::NotUnicode(_) => format!("${name} is no UTF-8"),
             }),
-            Origin::Command(line) => command(line, self.folder()).map_err(|why| format!("`{line}` {why}")),
+            Origin::Command(line) => shell(line, self.folder()).map_err(|why| format!("`{line}` {why}")),
             Origin::File(path) => {
                 std::fs::read_to_string(path).map_err(|why| format!("cannot read {}: {why}", path.display()))
             }
@@ -194,58 +189,29 @@ fn folder(at: &At) -> &Path {
     at.source.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// What a line of shell prints on this machine. It may ask whoever sits at the terminal.
-///
-/// # Errors
-/// Why it printed nothing that can be used, with the end of its standard error: ends a sentence that begins with the line.
-pub fn command(line: &str, folder: &Path) -> Result<String, String> {
-    let mut sh = Command::new("/bin/sh");
-    sh.arg("-c").arg(line).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = sh.spawn().map_err(|why| format!("cannot be run: {why}"))?;
-    let until = Instant::now() + PATIENCE;
-    let (out, err) = (drained(child.stdout.take()), drained(child.stderr.take()));
-    let status = loop {
-        match child.try_wait().map_err(|why| format!("cannot be waited for: {why}"))? {
-            Some(status) => break status,
-            None if Instant::now() > until => {
-                let _ = child.kill();
-                return Err(format!("has not ended after {PATIENCE:?}"));
-            }
-            None => thread::sleep(Duration::from_millis(10)),
-        }
-    };
-    let said = |bytes: thread::JoinHandle<Vec<u8>>| bytes.join().unwrap_or_default();
-    let (out, err) = (said(out), said(err));
-    if !status.success() {
-        let said = String::from_utf8_lossy(&err);
-        return Err(format!("ended with {status}\n{said}").trim_end().to_owned());
-    }
-    String::from_utf8(out).map_err(|_| "printed what is no UTF-8".to_owned())
-}
-
-/// All that comes, read on a thread of its own: a pipe that nobody empties would stop the program.
-fn drained(pipe: Option<impl std::io::Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What came before it broke is what there is.
-        let _ = pipe.map(|mut pipe| pipe.read_to_end(&mut bytes));
-        bytes
-    })
-}
-
 /// The secrets of a run that were opened, by where they stand.
 #[derive(Debug, Default)]
-pub struct Vault(Mutex<HashMap<(PathBuf, usize), Secret>>);
+pub struct Vault {
+    kept: Mutex<HashMap<(PathBuf, usize), Secret>>,
+    /// What any other is.
+    stand_in: Option<Secret>,
+}
 
 impl Vault {
+    /// One in which any secret is this one: what a secret is, is no mistake of a playbook.
+    pub fn standing_in(secret: Secret) -> Self {
+        Self { stand_in: Some(secret), ..Self::default() }
+    }
+
     /// Keeps the value of a secret.
     pub fn keep(&self, at: &At, secret: Secret) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place(at), secret);
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(place(at), secret);
     }
 
     /// The value of the secret that stands there, if it was opened.
     pub fn get(&self, at: &At) -> Option<Secret> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&place(at)).cloned()
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(&place(at)).or(self.stand_in.as_ref()).cloned()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where an inventory comes from: a file, a folder of them, or a program that prints one.
 
 mod folder;
-pub(super) mod program;
+mod program;
 mod vars;
 
 use std::os::unix::fs::PermissionsExt;

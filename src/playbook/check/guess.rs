@@ -6,22 +6,6 @@ use std::sync::Arc;
 use crate::inventory::Host;
 use crate::playbook::{Known, Playbook, Var, facts};
 use crate::reads::Machine;
-use crate::secret::Secret;
-use crate::vault::Vault;
-use crate::yaml::{Error, Errors};
-
-/// What a secret is, is no mistake of the playbook: any text stands for it.
-pub(super) fn stand_ins(playbook: &Playbook, hosts: &[Arc<Host>]) -> (Vault, Vec<Error>) {
-    let vault = Vault::default();
-    let ids: Vec<&str> = playbook.steps().map(|step| step.id.as_str()).collect();
-    match playbook.sealed(&ids, hosts) {
-        Ok(sealed) => {
-            sealed.iter().for_each(|sealed| vault.keep(&sealed.at, Secret::new("secret")));
-            (vault, Vec::new())
-        }
-        Err(Errors(errors)) => (vault, errors),
-    }
-}
 
 /// The variables that lookups define.
 pub(super) fn looked_up(playbook: &Playbook) -> BTreeSet<&str> {

@@ -19,7 +19,7 @@ impl Book {
     }
 
     fn load(&self) -> Result<Playbook, yaml::Errors> {
-        let run = |line: &str, folder: &Path| crate::vault::command(line, folder);
+        let run = |line: &str, folder: &Path| crate::program::shell(line, folder);
         Playbook::with(&yaml::read(&self.0.path().join("site.yml"))?, TABLE, run)
     }
 
