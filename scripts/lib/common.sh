@@ -53,10 +53,15 @@ need() {
 }
 
 apt_install() {
-  local apt=(env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
   # Lists that are absent or too old to be right are fetched only when the packages cannot be had without.
-  quietly as_root "${apt[@]}" install -y --no-install-recommends "$@" 2>/dev/null && return
-  quietly as_root "${apt[@]}" update && quietly as_root "${apt[@]}" install -y --no-install-recommends "$@"
+  quietly apt_get install -y --no-install-recommends "$@" 2>/dev/null && return
+  quietly apt_get update && quietly apt_get install -y --no-install-recommends "$@"
+}
+
+# apt_get ARGUMENTS… waits for whoever installs at the same time. apt itself waits for dpkg's locks, and not for that of its lists.
+apt_get() {
+  as_root flock /var/lib/apt/lists env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+    apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
 }
 
 # shellcheck disable=SC2032

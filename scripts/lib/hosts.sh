@@ -144,7 +144,7 @@ host_start() { start_host "$1"; }
 host_reset() {
   local host chosen=("$1")
   [[ $1 != all ]] || mapfile -t chosen < <(hosts)
-  prepare_recipe
+  one_at_a_time prepare_recipe
   for host in "${chosen[@]}"; do docker rm --force --volumes "$(container "$host")" >/dev/null & done
   wait
   start_hosts "${chosen[@]}"

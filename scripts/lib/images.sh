@@ -18,7 +18,7 @@ apt_sources() {
   if [[ -n ${SKEP_LAB_MIRROR:-} ]]; then
     printf '%s %s main\n' "$SKEP_LAB_MIRROR" "$1"
   else
-    [[ -n $(distribution_sources "$own") ]] || quietly as_root apt-get update
+    [[ -n $(distribution_sources "$own") ]] || quietly apt_get update
     distribution_sources "$own" | sed "s| $own| $1|"
   fi | sed "s|^|deb [signed-by=$keyring] |"
 }
@@ -43,7 +43,9 @@ prepare_recipe() {
   [[ -s $recipe/sources.list ]] || die "apt on this machine lists no source of $(machine_release ID) for $SUITE" "name one: SKEP_LAB_MIRROR=http://deb.debian.org/debian"
   apt_settings >"$recipe/apt.conf"
   find -L /usr/local/share/ca-certificates -name '*.crt' -exec cp -t "$recipe/ca" {} + 2>/dev/null || true
-  find "$recipe/ca" -type f -exec cat {} + >"$ROOT/.lab/ca.crt"
+  # Whoever builds an image at this moment reads the old one or the new one, and both are the same.
+  find "$recipe/ca" -type f -print0 | sort -z | xargs -0 -r cat >"$recipe.crt"
+  mv "$recipe.crt" "$ROOT/.lab/ca.crt"
   rm -rf "$ROOT/.lab/recipe"
   mv "$recipe" "$ROOT/.lab/recipe"
   RECIPE=$ROOT/.lab/recipe
@@ -85,12 +87,22 @@ build_base_image() {
 
 recipe_of() { docker image inspect --format '{{ index .Config.Labels "skep.lab.recipe" }}' "$1" 2>/dev/null || true; }
 
-# need_images builds what is not there yet; two labs that start at once build it once.
+# need_images builds what is not there yet.
 need_images() {
   need mmdebstrap mmdebstrap
-  prepare_recipe
+  one_at_a_time make_images
+}
+
+# one_at_a_time COMMAND… is for what labs share that may start at the same time.
+one_at_a_time() {
   exec 9>"${TMPDIR:-/tmp}/skep-lab-images.lock"
   flock 9
+  "$@"
+  exec 9>&-
+}
+
+make_images() {
+  prepare_recipe
   [[ $(recipe_of "$HOST_IMAGE") == "$HOST_RECIPE" ]] || {
     say "Building the image of a lab host from $SUITE's packages (once, about a minute)"
     quietly build_host_image || die "the lab's host image could not be built" "is the mirror in $RECIPE/sources.list reachable? SKEP_LAB_MIRROR names another"
@@ -99,7 +111,6 @@ need_images() {
     say "Building the base image for builds on the lab hosts (once, about half a minute)"
     quietly build_base_image || die "the lab's base image could not be built" "is the mirror in $RECIPE/sources.list reachable? SKEP_LAB_MIRROR names another"
   }
-  flock -u 9
   save_base_image
 }
 

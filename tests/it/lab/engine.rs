@@ -175,9 +175,9 @@ arch=$(dpkg --print-architecture)
 cd /srv && mkdir -p debian/pool "debian/dists/$VERSION_CODENAME/stable/binary-$arch" && cd debian
 package() {
     sed -i -E "s/^Package:.*/Package: $2/; s/^Version:.*/Version: 5:$3-1~debian.12~$VERSION_CODENAME/; /^(Source|Breaks|Conflicts|Replaces):/d" "$1/DEBIAN/control"
-    dpkg-deb --build "$1" "pool/$2_$3.deb" >/dev/null
+    dpkg-deb --build -Znone "$1" "pool/$2_$3.deb" >/dev/null
 }
-apt-get -qq download docker.io && dpkg-deb -R docker.io_*.deb engine && rm docker.io_*.deb
+dpkg-deb -R /var/cache/apt/archives/docker.io_*.deb engine
 mkdir -p empty/DEBIAN
 printf 'Package: x\nVersion: 1\nArchitecture: all\nMaintainer: Tests <tests@example.org>\nDescription: empty\n' >empty/DEBIAN/control
 for version in 20.10.24 99.0.0; do

@@ -186,7 +186,8 @@ fn logs_in(cluster: &Cluster) {
     ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", &format!("UserKnownHostsFile={}", known.display()), "-i"]);
     ssh.arg(key_of(cluster)).arg(format!("deploy@{}", cluster.lab.address("node1"))).arg("id -un");
     let output = ssh.output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "deploy\n", "{output:?}");
+    let log = || cluster.on("node1", "journalctl --no-pager -n 60");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "deploy\n", "{output:?}\n{}", log());
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Tests on real hosts. They share one lab and run one at a time, in the order of their names.
+//! Tests on real hosts: some share one lab and run one at a time, in the order of their names; beside them run those that have
+//! labs of their own, one at a time as well. `.config/nextest.toml` says which are which.
 
 mod engine;
 mod fresh;

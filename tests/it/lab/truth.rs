@@ -1,82 +1,28 @@
 //! Whatever a playbook says and however its hosts are: a plan tells the truth of the run after it.
 
+mod dice;
+
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::Range;
 use std::path::PathBuf;
 
-use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
 use serde_json::Value;
 
 use crate::support::cluster::{Cluster, Told};
 use crate::support::lab::Lab;
 use crate::support::truth::{Compared, compare};
+use dice::{Book, Dice};
 
-/// So many playbooks, each of its own seed; `SKEP_SEED` names a single one, to look at what failed.
+/// So many playbooks, each of its own seed; `SKEP_SEED` names others: `7`, to look at what failed, or `100..140`.
 const PLAYBOOKS: u64 = 12;
-/// Where the steps do what they do.
-const FOLDER: &str = "/srv/truth";
-
-struct Dice(StdRng);
-
-impl Dice {
-    fn one_of<'a>(&mut self, all: &[&'a str]) -> &'a str {
-        all[self.0.random_range(0..all.len())]
-    }
-
-    /// A file that a step before may have made, or one after will.
-    fn file(&mut self, steps: usize) -> String {
-        format!("{FOLDER}/f{}", self.0.random_range(0..steps))
-    }
-
-    /// Each file belongs to one step, as `skep check` wants it; what comes between them are lines of shell.
-    fn action(&mut self, at: usize, steps: usize) -> String {
-        let (own, one, other, number) =
-            (format!("{FOLDER}/f{at}"), self.file(steps), self.file(steps), self.0.random_range(0..3));
-        match self.0.random_range(0..11) {
-            0 | 1 => format!("file: {{ path: {own}, content: \"{number}\\n\" }}\n"),
-            2 => format!("file: {{ path: {own}, state: absent }}\n"),
-            3 => format!("file: {{ path: {own}.d/deeper, content: \"{number}\", mode: \"0640\" }}\n"),
-            4 => format!("file: {{ path: {own}, content: \"{{{{ seen.stdout }}}}\" }}\n"),
-            5 => format!("file: {{ path: \"{own}{{{{ item }}}}\", content: \"{number}\" }}\n    loop: [a, b]\n"),
-            6 => format!("shell: echo {number} >{one}\n    creates: {other}\n"),
-            7 => format!("shell: rm -f {one}\n    unless: test ! -e {one}\n"),
-            8 => format!("shell: cat {one} 2>/dev/null || true\n    changes: false\n    register: seen\n"),
-            9 => format!("shell: cp {one} {other}\n"),
-            _ => format!("wait_for: {{ command: test -e {one} }}\n    timeout: 1s\n    ignore_errors: true\n"),
-        }
-    }
-
-    fn step(&mut self, at: usize, steps: usize) -> String {
-        let action = self.action(at, steps);
-        let hosts = self.one_of(&["", "", "", "    hosts: node1\n", "    hosts: node2\n"]);
-        let when = ["", "", "", "    when: seen.stdout != '1'\n", "    when: \"inventory_hostname == 'node2'\"\n"];
-        let when = self.one_of(&when);
-        let forgiven = if action.contains("ignore_errors") { "" } else { "    ignore_errors: true\n" };
-        let forgiven = self.one_of(&["", "", forgiven]);
-        format!("  - id: s{at}\n    {action}{hosts}{when}{forgiven}")
-    }
-
-    /// The first step is one that others ask for.
-    fn playbook(&mut self) -> String {
-        let steps = self.0.random_range(4..9);
-        let serial = self.one_of(&["", "", "  serial: 1\n"]);
-        let first =
-            format!("  - id: seen\n    shell: cat {FOLDER}/f0 || true\n    changes: false\n    register: seen\n");
-        let more: String = (0..steps).map(|at| self.step(at, steps)).collect();
-        format!("plays:\n- hosts: all\n{serial}  steps:\n{first}{more}")
-    }
-
-    /// A line of shell that leaves some of the files, with what a step might have put there.
-    fn dirt(&mut self) -> String {
-        let files = (0..5).map(|at| match self.0.random_range(0..4) {
-            0 => format!("echo 0 >{FOLDER}/f{at}; "),
-            1 => format!("echo 1 >{FOLDER}/f{at}; "),
-            _ => String::new(),
-        });
-        format!("rm -rf {FOLDER}; mkdir -p {FOLDER}; {}:", files.collect::<String>())
-    }
-}
+/// Prints all that a step of these playbooks may change.
+const STATE: &str =
+    "cd /srv/truth && find . -printf '%p %m %u %y %T@\\n' | sort && find . -type f | sort | xargs -r cat
+dpkg-query -W -f '${Package} ${db:Status-Abbrev} ${Version}\\n' tree jq libjq1
+getent passwd bee wasp; getent group hive; cat /home/*/.ssh/authorized_keys
+systemctl show -p ActiveState,UnitFileState,MainPID,NeedDaemonReload drone queen
+hostname; cat /etc/hostname /etc/hosts; true";
 
 struct Ground {
     cluster: Cluster,
@@ -99,11 +45,26 @@ impl Ground {
         told
     }
 
-    /// All that is in the folders.
+    /// All that a step might change.
     fn state(&self) -> Vec<String> {
-        let look =
-            format!("cd {FOLDER} && find . -printf '%p %m %y %T@\\n' | sort && find . -type f | sort | xargs -r cat");
-        self.hosts.iter().map(|host| self.cluster.on(host, &look)).collect()
+        self.hosts.iter().map(|host| self.cluster.on(host, STATE)).collect()
+    }
+
+    fn write(&self, Book(files): &Book) {
+        for (name, text) in files {
+            eprintln!("# {name}\n{text}");
+            fs::write(self.cluster.project.join(name), text).expect("a playbook");
+        }
+    }
+
+    fn soil(&self, dice: &mut Dice) {
+        std::thread::scope(|scope| {
+            for host in &self.hosts {
+                let dirt = format!("set -- {host}\n{}", dice.dirt());
+                eprintln!("# before, on {host}\n{dirt}");
+                scope.spawn(move || self.cluster.on(host, &dirt));
+            }
+        });
     }
 
     /// Plans, which changes nothing, and runs.
@@ -112,6 +73,11 @@ impl Ground {
         let planned = self.skep("plan");
         assert_eq!(self.state(), before, "a plan changes nothing");
         let done = self.skep("run");
+        assert!(
+            planned.code != 0 || (done.code == 0 && done.places().is_empty()),
+            "{} though nothing was to do",
+            done.code
+        );
         let promised = commands(&planned, |change| change["after"].is_null());
         let made = commands(&done, |_| true);
         let broken: Vec<_> = promised.difference(&made).collect();
@@ -127,17 +93,22 @@ fn commands(told: &Told, which: impl Fn(&Value) -> bool) -> BTreeSet<(String, St
     changes.map(|change| (word(change, "step"), word(change, "host"), word(change, "command"))).collect()
 }
 
+/// The seeds to try.
+fn seeds() -> Range<u64> {
+    let Ok(asked) = std::env::var("SKEP_SEED") else { return 0..PLAYBOOKS };
+    let number = |text: &str| text.parse::<u64>().expect("SKEP_SEED is 7 or 100..140");
+    asked.split_once("..").map_or_else(|| number(&asked)..number(&asked) + 1, |(from, end)| number(from)..number(end))
+}
+
 #[test]
 fn a_run_does_what_its_plan_says_whatever_the_playbook() {
     let ground = Ground::new();
-    let seed = std::env::var("SKEP_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
     let (mut will, mut may, mut done) = (0, 0, 0);
-    for seed in seed.map_or(0..PLAYBOOKS, |seed| seed..seed + 1) {
-        let mut dice = Dice(StdRng::seed_from_u64(seed));
-        let playbook = dice.playbook();
-        eprintln!("SKEP_SEED={seed}\n{playbook}");
-        fs::write(ground.cluster.project.join("truth.yml"), playbook).expect("a playbook");
-        ground.hosts.iter().for_each(|host| drop(ground.cluster.on(host, &dice.dirt())));
+    for seed in seeds() {
+        eprintln!("SKEP_SEED={seed}");
+        let mut dice = Dice::new(seed);
+        ground.write(&dice.book());
+        ground.soil(&mut dice);
         // Dirty, and as the run has left it.
         for compared in [ground.compared(), ground.compared()] {
             will += compared.will.len();

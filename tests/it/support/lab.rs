@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A lab of throwaway hosts `node1` … `nodeN`, node1 being the manager. Tests that use one belong under `lab::`, where
-/// nextest runs them one at a time.
+/// nextest runs those that share one after the other.
 pub struct Lab {
     name: String,
     shared: bool,
