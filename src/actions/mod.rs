@@ -20,6 +20,7 @@ pub mod put;
 mod ready;
 mod reboot;
 mod shell;
+mod stack;
 mod swarm;
 mod systemd;
 #[cfg(test)]
@@ -394,6 +395,7 @@ pub const TABLE: &[Kind] = &[
     row::<ready::Ready>("ready"),
     row::<reboot::Reboot>("reboot"),
     line_row::<shell::Shell>("shell"),
+    row::<stack::Stack>("stack"),
     row::<swarm::Swarm>("swarm"),
     row::<systemd::Systemd>("systemd"),
     row::<user::User>("user"),

@@ -11,6 +11,7 @@ mod image;
 mod network;
 mod nodes;
 mod script;
+mod stack;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ pub use engine::{Cluster, Engine, Flavour, Info, Member, Swarm};
 pub use image::{Image, Layers, normal_reference};
 pub use network::{Network, Subnet, User};
 pub use nodes::Node;
+pub use stack::{Service, Stack, Task};
 
 use super::{Part, Read, Readings, Seen, Value};
 use crate::remote::Output;
@@ -43,6 +45,8 @@ pub enum Look {
     Layers,
     /// The nodes of the swarm. Absent where the host does not control one.
     Nodes,
+    /// A stack, by name, on a host that controls its swarm.
+    Stack(String),
 }
 
 /// What a [`Look`] found; the variant is that of the look.
@@ -60,6 +64,8 @@ pub enum Found {
     Layers(Layers),
     /// All nodes.
     Nodes(Vec<Node>),
+    /// A stack.
+    Stack(Box<Stack>),
 }
 
 /// The one part that answers all looks among the reads.
@@ -102,6 +108,7 @@ fn found(look: &Look, answers: &Answers) -> Seen<Found> {
         Look::Image(reference) => image::image(reference, answers).map(Found::Image),
         Look::Layers => image::layers(answers).map(Found::Layers),
         Look::Nodes => nodes::nodes(&info, answers).map(Found::Nodes),
+        Look::Stack(name) => stack::stack(name, &info, answers).map(|found| Found::Stack(Box::new(found))),
     }
 }
 
@@ -159,6 +166,14 @@ impl<'a> Readings<'a> {
     accessor! {
         /// The swarm's nodes, as a host knows them.
         nodes() -> Nodes(Vec<Node>)
+    }
+
+    /// A stack, as a host that controls its swarm knows it.
+    pub fn stack(&self, host: &str, name: &str) -> Seen<&'a Stack> {
+        self.value(host, &Read::Docker(Look::Stack(name.into())), |value| match value {
+            Value::Docker(Found::Stack(found)) => Some(&**found),
+            _ => None,
+        })
     }
 
     /// What the running daemon of a host says of itself: absent where no Docker is installed.

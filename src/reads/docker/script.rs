@@ -28,10 +28,11 @@ pub(super) fn script(looks: &[Look]) -> String {
     let commands: String = questions.iter().map(|question| format!("{}\n", question.command)).collect();
     let layers =
         if looks.contains(&Look::Layers) { format!("a {LAYERS} sh -c {}\n", quote(ALL_LAYERS)) } else { String::new() };
+    let stacks: String = looks.iter().filter_map(stack).collect();
     format!(
         "{PRELUDE}api() {{ curl -gsS --max-time 8 --unix-socket \"$s\" -w '\\n@skep %{{http_code}} %{{url_effective}}\\n'{urls} 2>&1; }}\n\
          cli() {{\n{commands}:\n}}\n\
-         if command -v curl >/dev/null 2>&1 && api; then :; elif [ -n \"$d\" ]; then cli; fi\n{layers}exit 0\n"
+         if command -v curl >/dev/null 2>&1 && api; then :; elif [ -n \"$d\" ]; then cli; fi\n{layers}{stacks}exit 0\n"
     )
 }
 
@@ -86,6 +87,38 @@ pub(super) const LAYERS: &str = "layers";
 /// The engine's API gives layers image by image only; this is one answer for all.
 const ALL_LAYERS: &str =
     "docker images -aq --no-trunc | sort -u | xargs -r docker image inspect --format '{{json .RootFS.Layers}}'";
+
+/// The API gives services and tasks with all that was ever asked of them, some KiB each; this is what is looked at.
+fn stack(look: &Look) -> Option<String> {
+    let Look::Stack(name) = look else { return None };
+    let filter = format!("label=com.docker.stack.namespace={name}");
+    let filter = quote(&filter);
+    let services =
+        format!("docker service ls -q --filter {filter} | xargs -r docker service inspect --format {}", quote(SERVICE));
+    let tasks = format!(
+        "[ -z \"$(docker service ls -q --filter {filter})\" ] || docker stack ps --no-trunc --format {} {}",
+        quote(TASK),
+        quote(name)
+    );
+    Some(format!(
+        "a {} sh -c {}\na {} sh -c {}\n",
+        quote(&stack_path(name)),
+        quote(&services),
+        quote(&tasks_path(name)),
+        quote(&tasks)
+    ))
+}
+
+const SERVICE: &str = r#"{"Id":{{json .ID}},"Name":{{json .Spec.Name}},"Labels":{{json .Spec.Labels}},"Image":{{json .Spec.TaskTemplate.ContainerSpec.Image}},"Env":{{json .Spec.TaskTemplate.ContainerSpec.Env}},"Mode":{{json .Spec.Mode}},"Restart":{{json .Spec.TaskTemplate.RestartPolicy}},"Update":{{json .UpdateStatus}}}"#;
+const TASK: &str = r#"{"id":{{json .ID}},"name":{{json .Name}},"node":{{json .Node}},"desired":{{json .DesiredState}},"current":{{json .CurrentState}},"error":{{json .Error}}}"#;
+
+pub(super) fn stack_path(name: &str) -> String {
+    format!("stack:{name}")
+}
+
+pub(super) fn tasks_path(name: &str) -> String {
+    format!("tasks:{name}")
+}
 
 /// All containers; the engine picks those whose name is like one of `names`, for a host may have hundreds.
 pub(super) const CONTAINERS: &str = "/containers/json";
