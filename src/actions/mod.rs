@@ -32,7 +32,7 @@ mod wait_for;
 pub use peers::peers;
 
 use std::fmt::{self, Debug};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +80,11 @@ pub trait Action: Debug + Send + Sync {
     /// What it sends or builds from of this machine: what is not there is a mistake of the playbook.
     fn sends(&self) -> Vec<Sent> {
         Vec::new()
+    }
+
+    /// What is wrong with what is in those files, as far as that can be known here; the folder is [`Target::folder`].
+    fn wrong(&self, _folder: &Path) -> Option<yaml::Error> {
+        None
     }
 
     /// How long its rounds may take together, where the step does not say.

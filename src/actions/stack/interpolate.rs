@@ -13,7 +13,6 @@ const TYPED: &[&str] = &[
     "max_attempts",
     "published",
     "target",
-    "mode",
     "tty",
     "stdin_open",
     "read_only",
@@ -38,8 +37,12 @@ pub(super) fn interpolated(node: &Node, variables: &BTreeMap<String, String>) ->
         Value::Map(entries) => {
             let entry = |(key, value): &(Node, Node)| {
                 let new = interpolated(value, variables)?;
-                let is_typed = key.as_str().is_some_and(|key| TYPED.contains(&key)) && new != *value;
-                Ok((key.clone(), if is_typed { typed(new) } else { new }))
+                let new = match key.as_str() {
+                    Some("mode") => octal(new),
+                    Some(key) if TYPED.contains(&key) && new != *value => typed(new),
+                    _ => new,
+                };
+                Ok((key.clone(), new))
             };
             Ok(Node::new(Value::Map(entries.iter().map(entry).collect::<Result<_, Error>>()?), node.at.clone()))
         }
@@ -49,6 +52,12 @@ pub(super) fn interpolated(node: &Node, variables: &BTreeMap<String, String>) ->
         }
         _ => map_strings(node, &mut |text, at| with(text, at).map(Value::Str)),
     }
+}
+
+/// Permission bits, `0400`, are a number to Docker, and text here.
+fn octal(node: Node) -> Node {
+    let bits = node.as_str().and_then(|text| text.strip_prefix('0')).and_then(|bits| i64::from_str_radix(bits, 8).ok());
+    bits.map_or(node.clone(), |bits| Node::new(Value::Int(bits), node.at))
 }
 
 /// The scalar that a text would have been, had it stood there.
@@ -169,6 +178,7 @@ mod tests {
             ("deploy: { replicas: \"${A}\" }", r#"{"deploy":{"replicas":1}}"#),
             ("tty: ${Z:-true}", r#"{"tty":true}"#),
             ("environment: { P: \"${A}\" }", r#"{"environment":{"P":"1"}}"#),
+            ("mode: 0400\ndeploy: { mode: global }", r#"{"mode":256,"deploy":{"mode":"global"}}"#),
             ("replicas: \"2\"", r#"{"replicas":"2"}"#),
         ] {
             assert_eq!(made(text), expected, "{text}");

@@ -7,7 +7,7 @@ mod tasks;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,6 +18,7 @@ use crate::event::Difference;
 use crate::reads::docker::{Look, Service as Found, Stack as FoundStack};
 use crate::reads::{Read, Readings, Seen, WORKSTATION};
 use crate::remote::Command;
+use crate::yaml;
 use compose::{Compose, Service};
 
 /// Deploys a Compose file to the swarm, and waits until every task of it runs; or removes a stack.
@@ -99,6 +100,18 @@ impl Action for Stack {
         file.map(|file| Sent { named_by: &["file"], path: file.clone(), is_folder: false }).collect()
     }
 
+    fn wrong(&self, folder: &Path) -> Option<yaml::Error> {
+        let (path, text) = match (&self.rendered, &self.file) {
+            (Some(text), _) => (folder.join(self.template.as_ref()?), text.clone()),
+            (None, file) => {
+                let path = folder.join(file.as_ref()?);
+                let text = std::fs::read_to_string(&path).ok()?;
+                (path, text)
+            }
+        };
+        Compose::read(&path, text, &self.stand_for()).err()
+    }
+
     fn template(&self) -> Option<&str> {
         self.template.as_deref()
     }
@@ -146,6 +159,10 @@ impl Action for Stack {
 }
 
 impl Stack {
+    fn stand_for(&self) -> BTreeMap<String, String> {
+        self.variables.iter().map(|(name, Text(value))| (name.clone(), value.clone())).collect()
+    }
+
     /// What the file asks for, as far as it could be read.
     fn compose(&self, on: &Target, seen: &Readings<'_>) -> Result<Option<Compose>, Refusal> {
         let unread = |why: String| Refusal { why, hint: None };
@@ -161,8 +178,7 @@ impl Stack {
             }
             _ => return Ok(None),
         };
-        let variables = self.variables.iter().map(|(name, Text(value))| (name.clone(), value.clone())).collect();
-        let compose = Compose::read(&path, text, &variables);
+        let compose = Compose::read(&path, text, &self.stand_for());
         compose.map(Some).map_err(|error| Refusal { why: error.to_string(), hint: None })
     }
 
