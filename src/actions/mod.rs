@@ -26,6 +26,7 @@ mod systemd;
 pub mod testing;
 mod user;
 mod values;
+mod volume;
 mod wait_for;
 
 pub use peers::peers;
@@ -397,6 +398,7 @@ pub const TABLE: &[Kind] = &[
     row::<swarm::Swarm>("swarm"),
     row::<systemd::Systemd>("systemd"),
     row::<user::User>("user"),
+    row::<volume::Volume>("volume"),
     row::<wait_for::WaitFor>("wait_for"),
 ];
 

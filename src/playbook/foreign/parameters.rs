@@ -28,6 +28,8 @@ const RENAMED: &[(&str, &[&str], &str)] = &[
     ("network", &["driver_options"], "options"),
     ("network", &["enable_ipv6"], "ipv6"),
     ("swarm", &["default_addr_pool"], "pool"),
+    ("volume", &["volume_name"], "name"),
+    ("volume", &["driver_options", "driver_opts"], "options"),
 ];
 
 /// Parameters that are said otherwise here: whose, theirs, how.
@@ -77,6 +79,7 @@ const OTHERWISE: &[(&str, &[&str], &str)] = &[
     ("container", &["keep_volumes"], "leave it out: volumes are never removed"),
     ("image", &["tag"], "it is a part of `name`: `name: spark:4.1`"),
     ("image", &["source"], "one of `pull`, `build`, `load` and `carry` says where it comes from"),
+    ("volume", &["recreate"], "leave it out: one that differs is refused, for what is in it would be lost"),
     ("swarm", &["advertise_addr"], "the inventory says it: `private_address`"),
     ("swarm", &["join_token", "remote_addrs"], "leave it out: the leader's token goes straight to who joins"),
 ];

@@ -13,6 +13,7 @@ mod nodes;
 mod script;
 #[cfg(test)]
 mod tests;
+mod volume;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ pub use engine::{Cluster, Engine, Flavour, Info, Member, Swarm};
 pub use image::{Image, Layers, normal_reference};
 pub use network::{Network, Subnet, User};
 pub use nodes::Node;
+pub use volume::Volume;
 
 use super::{Part, Read, Readings, Seen, Value};
 use crate::remote::Output;
@@ -41,6 +43,8 @@ pub enum Look {
     Image(String),
     /// The layers of every image: what need not be carried there.
     Layers,
+    /// A volume, by name, with the containers that use it.
+    Volume(String),
     /// The nodes of the swarm. Absent where the host does not control one.
     Nodes,
 }
@@ -58,6 +62,8 @@ pub enum Found {
     Image(Image),
     /// All layers.
     Layers(Layers),
+    /// A volume.
+    Volume(Volume),
     /// All nodes.
     Nodes(Vec<Node>),
 }
@@ -101,6 +107,7 @@ fn found(look: &Look, answers: &Answers) -> Seen<Found> {
         Look::Network(name) => network::network(name, answers).map(Found::Network),
         Look::Image(reference) => image::image(reference, answers).map(Found::Image),
         Look::Layers => image::layers(answers).map(Found::Layers),
+        Look::Volume(name) => volume::volume(name, answers).map(Found::Volume),
         Look::Nodes => nodes::nodes(&info, answers).map(Found::Nodes),
     }
 }
@@ -155,6 +162,10 @@ impl<'a> Readings<'a> {
     accessor! {
         /// All layers of a host's images.
         layers() -> Layers(Layers)
+    }
+    accessor! {
+        /// A volume of a host.
+        volume(name) -> Volume(Volume)
     }
     accessor! {
         /// The swarm's nodes, as a host knows them.

@@ -42,6 +42,9 @@ fn questions(looks: &[Look]) -> Vec<Question> {
     all.extend(containers(&names(|look| if let Look::Container(name) = look { Some(name) } else { None })));
     all.extend(networks(&names(|look| if let Look::Network(name) = look { Some(name) } else { None })));
     all.extend(images(&names(|look| if let Look::Image(name) = look { Some(name) } else { None })));
+    let volumes = names(|look| if let Look::Volume(name) = look { Some(name) } else { None });
+    all.extend(self::volumes(&volumes));
+    all.extend(volumes.into_iter().map(|name| volume_users(name)));
     if looks.contains(&Look::Nodes) {
         let list = quote("docker node ls -q | xargs -r docker node inspect --format '{{json .}}'");
         all.push(Question { paths: vec![NODES.into()], command: format!("a {NODES} sh -c {list}") });
@@ -64,6 +67,18 @@ fn images(names: &[&String]) -> Option<Question> {
     question(names, IMAGES.into(), "docker inspect --type image", (IMAGES, list), image_path)
 }
 
+fn volumes(names: &[&String]) -> Option<Question> {
+    let list = r#"docker volume ls --format '{"Name":"{{.Name}}"}'"#;
+    question(names, volume_list(names), "docker volume inspect", (VOLUMES, list), volume_path)
+}
+
+/// A volume does not say who uses it: the containers do.
+fn volume_users(name: &str) -> Question {
+    let (path, filter) = (volume_users_path(name), quote(&format!("volume={name}")).into_owned());
+    let list = format!(r#"docker ps -a --no-trunc --filter {filter} --format '{{"Names":["/{{{{.Names}}}}"]}}'"#);
+    Question { command: format!("a {} {list}", quote(&path)), paths: vec![path] }
+}
+
 fn question(
     names: &[&String],
     list_path: String,
@@ -79,6 +94,7 @@ fn question(
 
 pub(super) const NETWORKS: &str = "/networks";
 pub(super) const IMAGES: &str = "/images/json";
+pub(super) const VOLUMES: &str = "/volumes";
 pub(super) const NODES: &str = "/nodes";
 pub(super) const INFO: &str = "/info";
 pub(super) const LAYERS: &str = "layers";
@@ -91,8 +107,16 @@ const ALL_LAYERS: &str =
 pub(super) const CONTAINERS: &str = "/containers/json";
 
 fn container_list(names: &[&String]) -> String {
-    let filter = serde_json::json!({ "name": names }).to_string();
-    format!("{CONTAINERS}?all=1&filters={}", encoded(&filter))
+    format!("{CONTAINERS}?all=1&filters={}", filter("name", names))
+}
+
+/// Likewise: a host may have a thousand volumes that nobody gave a name.
+fn volume_list(names: &[&String]) -> String {
+    format!("{VOLUMES}?filters={}", filter("name", names))
+}
+
+fn filter<T: serde::Serialize>(by: &str, values: T) -> String {
+    encoded(&serde_json::json!({ by: values }).to_string())
 }
 
 pub(super) fn container_path(name: &str) -> String {
@@ -101,6 +125,15 @@ pub(super) fn container_path(name: &str) -> String {
 
 pub(super) fn network_path(name: &str) -> String {
     format!("/networks/{}?verbose=true", encoded(name))
+}
+
+pub(super) fn volume_path(name: &str) -> String {
+    format!("{VOLUMES}/{}", encoded(name))
+}
+
+/// No other list of containers is asked for with `size` in front.
+pub(super) fn volume_users_path(name: &str) -> String {
+    format!("{CONTAINERS}?size=0&all=1&filters={}", filter("volume", [name]))
 }
 
 pub(super) fn image_path(reference: &str) -> String {
