@@ -9,9 +9,11 @@ mod diff;
 mod docker;
 mod docker_engine;
 mod file;
+mod hidden;
 mod hints;
 mod hostname;
 mod image;
+mod kept;
 mod line;
 mod network;
 mod package;
@@ -20,6 +22,7 @@ pub mod put;
 mod ready;
 mod reboot;
 mod shell;
+mod slow;
 mod swarm;
 mod systemd;
 #[cfg(test)]
@@ -384,6 +387,7 @@ pub type Check = fn(&Node, &str) -> Result<Option<Box<dyn Action>>, Vec<yaml::Er
 
 /// Every action.
 pub const TABLE: &[Kind] = &[
+    row::<kept::Config>("config"),
     row::<container::Container>("container"),
     row::<image::Image>("image"),
     row::<hostname::Hostname>("hostname"),
@@ -394,6 +398,7 @@ pub const TABLE: &[Kind] = &[
     row::<package::Package>("package"),
     row::<ready::Ready>("ready"),
     row::<reboot::Reboot>("reboot"),
+    row::<kept::Secret>("secret"),
     line_row::<shell::Shell>("shell"),
     row::<swarm::Swarm>("swarm"),
     row::<systemd::Systemd>("systemd"),

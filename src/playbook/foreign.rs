@@ -81,6 +81,8 @@ const MODULES: &[(&[&str], &str)] = &[
     (&["docker_image", "docker_image_pull", "docker_image_build"], "image"),
     (&["docker_network"], "network"),
     (&["docker_volume"], "volume"),
+    (&["docker_secret"], "secret"),
+    (&["docker_config"], "config"),
     (&["docker_swarm"], "swarm"),
     (&["wait_for_connection", "pause"], "wait_for"),
     (&["apt", "yum", "dnf", "apt_repository", "apt_key", "deb822_repository"], "package"),

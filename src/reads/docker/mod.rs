@@ -8,6 +8,7 @@ mod answers;
 mod container;
 mod engine;
 mod image;
+mod kept;
 mod network;
 mod nodes;
 mod script;
@@ -22,6 +23,7 @@ use sha2::{Digest, Sha256};
 pub use container::*;
 pub use engine::{Cluster, Engine, Flavour, Info, Member, Swarm};
 pub use image::{Image, Layers, normal_reference};
+pub use kept::{Kept, Use};
 pub use network::{Network, Subnet, User};
 pub use nodes::Node;
 pub use volume::Volume;
@@ -45,6 +47,12 @@ pub enum Look {
     Layers,
     /// A volume, by name, with the containers that use it.
     Volume(String),
+    /// The secrets of the swarm, but for what is in them. Absent where the host does not control one.
+    Secrets,
+    /// The configs of the swarm, but for what is in them. Absent where the host does not control one.
+    Configs,
+    /// Which services use which of them. Absent where the host does not control a swarm.
+    Uses,
     /// The nodes of the swarm. Absent where the host does not control one.
     Nodes,
 }
@@ -64,6 +72,12 @@ pub enum Found {
     Layers(Layers),
     /// A volume.
     Volume(Volume),
+    /// All secrets.
+    Secrets(Vec<Kept>),
+    /// All configs.
+    Configs(Vec<Kept>),
+    /// What each service uses of them.
+    Uses(Vec<Use>),
     /// All nodes.
     Nodes(Vec<Node>),
 }
@@ -108,6 +122,9 @@ fn found(look: &Look, answers: &Answers) -> Seen<Found> {
         Look::Image(reference) => image::image(reference, answers).map(Found::Image),
         Look::Layers => image::layers(answers).map(Found::Layers),
         Look::Volume(name) => volume::volume(name, answers).map(Found::Volume),
+        Look::Secrets => kept::kept(script::SECRETS, &info, answers).map(Found::Secrets),
+        Look::Configs => kept::kept(script::CONFIGS, &info, answers).map(Found::Configs),
+        Look::Uses => kept::uses(script::USES, &info, answers).map(Found::Uses),
         Look::Nodes => nodes::nodes(&info, answers).map(Found::Nodes),
     }
 }
@@ -166,6 +183,18 @@ impl<'a> Readings<'a> {
     accessor! {
         /// A volume of a host.
         volume(name) -> Volume(Volume)
+    }
+    accessor! {
+        /// The swarm's secrets, as a host knows them.
+        secrets() -> Secrets(Vec<Kept>)
+    }
+    accessor! {
+        /// The swarm's configs, as a host knows them.
+        configs() -> Configs(Vec<Kept>)
+    }
+    accessor! {
+        /// What the swarm's services use of both.
+        uses() -> Uses(Vec<Use>)
     }
     accessor! {
         /// The swarm's nodes, as a host knows them.

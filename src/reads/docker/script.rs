@@ -25,14 +25,22 @@ pub(super) fn script(looks: &[Look]) -> String {
     let questions = questions(looks);
     let paths = questions.iter().flat_map(|question| &question.paths);
     let urls: String = paths.map(|path| format!(" {}", quote(&format!("http://d{path}")))).collect();
+    let configs = if looks.contains(&Look::Configs) { CONFIGS_API } else { "" };
     let commands: String = questions.iter().map(|question| format!("{}\n", question.command)).collect();
-    let layers =
-        if looks.contains(&Look::Layers) { format!("a {LAYERS} sh -c {}\n", quote(ALL_LAYERS)) } else { String::new() };
     format!(
-        "{PRELUDE}api() {{ curl -gsS --max-time 8 --unix-socket \"$s\" -w '\\n@skep %{{http_code}} %{{url_effective}}\\n'{urls} 2>&1; }}\n\
+        "{PRELUDE}api() {{ curl -gsS --max-time 8 --unix-socket \"$s\" -w '\\n@skep %{{http_code}} %{{url_effective}}\\n' \"$@\" 2>&1; }}\n\
          cli() {{\n{commands}:\n}}\n\
-         if command -v curl >/dev/null 2>&1 && api; then :; elif [ -n \"$d\" ]; then cli; fi\n{layers}exit 0\n"
+         if command -v curl >/dev/null 2>&1 && api{urls}; then :{configs}; elif [ -n \"$d\" ]; then cli; fi\n{}exit 0\n",
+        by_command(looks)
     )
+}
+
+/// What the engine's API does not tell in one answer, or in one that is far too long.
+fn by_command(looks: &[Look]) -> String {
+    let layers = looks.contains(&Look::Layers).then_some((LAYERS, ALL_LAYERS));
+    let uses = looks.contains(&Look::Uses).then_some((USES, ALL_USES));
+    let asked = layers.into_iter().chain(uses);
+    asked.map(|(name, line)| format!("a {name} sh -c {}\n", quote(line))).collect()
 }
 
 fn questions(looks: &[Look]) -> Vec<Question> {
@@ -48,6 +56,12 @@ fn questions(looks: &[Look]) -> Vec<Question> {
     if looks.contains(&Look::Nodes) {
         let list = quote("docker node ls -q | xargs -r docker node inspect --format '{{json .}}'");
         all.push(Question { paths: vec![NODES.into()], command: format!("a {NODES} sh -c {list}") });
+    }
+    if looks.contains(&Look::Secrets) {
+        all.push(Question { paths: vec![SECRETS.into()], command: kept(SECRETS, "secret") });
+    }
+    if looks.contains(&Look::Configs) {
+        all.push(Question { paths: Vec::new(), command: kept(CONFIGS, "config") });
     }
     all
 }
@@ -79,6 +93,20 @@ fn volume_users(name: &str) -> Question {
     Question { command: format!("a {} {list}", quote(&path)), paths: vec![path] }
 }
 
+/// All secrets or configs, without what is in them.
+fn kept(list: &str, sort: &str) -> String {
+    let format = r#"{"ID":{{json .ID}},"CreatedAt":{{json .CreatedAt}},"Spec":{"Name":{{json .Spec.Name}},"Labels":{{json .Spec.Labels}}}}"#;
+    format!("a {list} sh -c {}", quote(&inspected(sort, format)))
+}
+
+/// A list that fails must not look like an empty one: hence no pipe.
+fn inspected(sort: &str, format: &str) -> String {
+    format!(
+        "all=$(docker {sort} ls -q) && {{ [ -z \"$all\" ] || docker {sort} inspect --format {} $all; }}",
+        quote(format)
+    )
+}
+
 fn question(
     names: &[&String],
     list_path: String,
@@ -96,12 +124,22 @@ pub(super) const NETWORKS: &str = "/networks";
 pub(super) const IMAGES: &str = "/images/json";
 pub(super) const VOLUMES: &str = "/volumes";
 pub(super) const NODES: &str = "/nodes";
+pub(super) const SECRETS: &str = "/secrets";
+pub(super) const CONFIGS: &str = "/configs";
+pub(super) const USES: &str = "uses";
 pub(super) const INFO: &str = "/info";
 pub(super) const LAYERS: &str = "layers";
 
 /// The engine's API gives layers image by image only; this is one answer for all.
 const ALL_LAYERS: &str =
     "docker images -aq --no-trunc | sort -u | xargs -r docker image inspect --format '{{json .RootFS.Layers}}'";
+
+/// The list of configs has all that is in them, up to 1 MB each; nobody asks for that.
+const CONFIGS_API: &str = r#"
+api http://d/configs | sed -e 's/},"Data":"[^"]*"/}/g' -e 's/null,"Data":"[^"]*"/null/g'"#;
+
+/// The API tells all of every service, twice where it was changed; of that only what it uses.
+const ALL_USES: &str = r#"all=$(docker service ls -q) && { [ -z "$all" ] || docker service inspect --format '{"Name":{{json .Spec.Name}}{{with .Spec.TaskTemplate.ContainerSpec}},"Secrets":{{json .Secrets}},"Configs":{{json .Configs}}{{end}}}' $all; }"#;
 
 /// All containers; the engine picks those whose name is like one of `names`, for a host may have hundreds.
 pub(super) const CONTAINERS: &str = "/containers/json";
