@@ -16,6 +16,7 @@ mod image;
 mod kept;
 mod line;
 mod network;
+mod node;
 mod package;
 mod peers;
 pub mod put;
@@ -147,8 +148,10 @@ pub struct Ask {
 /// Where a job runs, and whom it may look at.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The job's host.
+    /// The host where the job runs: its owner, unless the step says `on`.
     pub host: Arc<Host>,
+    /// The host whose job it is.
+    pub owner: Arc<Host>,
     /// The whole inventory.
     pub inventory: Arc<Inventory>,
     /// The host that the swarm is commanded from, once one is known.
@@ -392,6 +395,7 @@ pub const TABLE: &[Kind] = &[
     row::<image::Image>("image"),
     row::<hostname::Hostname>("hostname"),
     row::<network::Network>("network"),
+    row::<node::Node>("node"),
     line_row::<docker::Docker>("docker"),
     row::<docker_engine::DockerEngine>("docker_engine"),
     row::<file::File>("file"),

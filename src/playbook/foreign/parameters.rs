@@ -91,6 +91,13 @@ const OTHERWISE: &[(&str, &[&str], &str)] = &[
     ("secret", &["force"], "leave it out: one that differs and that nothing uses is made anew"),
     ("config", &["data_is_b64"], "`content: \"{{ NAME | b64decode }}\"` is what is in it; `src` sends a file as it is"),
     ("config", &["force"], "leave it out: one that differs and that nothing uses is made anew"),
+    (
+        "node",
+        &["hostname", "name", "self", "id"],
+        "leave it out: the step's hosts are the nodes; `on: leader` beside `hosts` has it done there",
+    ),
+    ("node", &["labels_state"], "leave it out: other labels are left alone"),
+    ("node", &["labels_to_remove"], "a label that is `null` is taken away: `labels: { NAME: null }`"),
     ("volume", &["recreate"], "leave it out: one that differs is refused, for what is in it would be lost"),
     ("swarm", &["advertise_addr"], "the inventory says it: `private_address`"),
     ("swarm", &["join_token", "remote_addrs"], "leave it out: the leader's token goes straight to who joins"),

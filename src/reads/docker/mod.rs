@@ -10,6 +10,7 @@ mod engine;
 mod image;
 mod kept;
 mod network;
+mod node_tasks;
 mod nodes;
 mod script;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use engine::{Cluster, Engine, Flavour, Info, Member, Swarm};
 pub use image::{Image, Layers, normal_reference};
 pub use kept::{Kept, Use};
 pub use network::{Network, Subnet, User};
+pub use node_tasks::NodeTask;
 pub use nodes::Node;
 pub use volume::Volume;
 
@@ -55,6 +57,8 @@ pub enum Look {
     Uses,
     /// The nodes of the swarm. Absent where the host does not control one.
     Nodes,
+    /// What is or was to run on a node, by its id. Absent where the host does not control a swarm.
+    NodeTasks(String),
 }
 
 /// What a [`Look`] found; the variant is that of the look.
@@ -80,6 +84,8 @@ pub enum Found {
     Uses(Vec<Use>),
     /// All nodes.
     Nodes(Vec<Node>),
+    /// The tasks of a node.
+    NodeTasks(Vec<NodeTask>),
 }
 
 /// The one part that answers all looks among the reads.
@@ -126,6 +132,7 @@ fn found(look: &Look, answers: &Answers) -> Seen<Found> {
         Look::Configs => kept::kept(script::CONFIGS, &info, answers).map(Found::Configs),
         Look::Uses => kept::uses(script::USES, &info, answers).map(Found::Uses),
         Look::Nodes => nodes::nodes(&info, answers).map(Found::Nodes),
+        Look::NodeTasks(node) => node_tasks::node_tasks(node, &info, answers).map(Found::NodeTasks),
     }
 }
 
@@ -199,6 +206,11 @@ impl<'a> Readings<'a> {
     accessor! {
         /// The swarm's nodes, as a host knows them.
         nodes() -> Nodes(Vec<Node>)
+    }
+
+    accessor! {
+        /// What is or was to run on a node.
+        node_tasks(node) -> NodeTasks(Vec<NodeTask>)
     }
 
     /// What the running daemon of a host says of itself: absent where no Docker is installed.

@@ -39,8 +39,20 @@ pub(super) fn script(looks: &[Look]) -> String {
 fn by_command(looks: &[Look]) -> String {
     let layers = looks.contains(&Look::Layers).then_some((LAYERS, ALL_LAYERS));
     let uses = looks.contains(&Look::Uses).then_some((USES, ALL_USES));
-    let asked = layers.into_iter().chain(uses);
-    asked.map(|(name, line)| format!("a {name} sh -c {}\n", quote(line))).collect()
+    let asked = layers.into_iter().chain(uses).map(|(name, line)| format!("a {name} sh -c {}\n", quote(line)));
+    let tasks = looks.iter().filter_map(|look| if let Look::NodeTasks(node) = look { Some(node) } else { None });
+    asked.chain(tasks.map(|node| node_tasks(node))).collect()
+}
+
+/// The API tells of each task all that its service is made of, also of those that ended long ago.
+fn node_tasks(node: &str) -> String {
+    let format = r#"{"Name":{{json .Name}},"State":{{json .CurrentState}}}"#;
+    let (name, node) = (node_tasks_name(node), quote(node));
+    format!("a {} docker node ps --no-trunc --format {} {node}\n", quote(&name), quote(format))
+}
+
+pub(super) fn node_tasks_name(node: &str) -> String {
+    format!("tasks:{node}")
 }
 
 fn questions(looks: &[Look]) -> Vec<Question> {
