@@ -22,6 +22,7 @@ mod peers;
 pub mod put;
 mod ready;
 mod reboot;
+mod registry_login;
 mod shell;
 mod slow;
 mod swarm;
@@ -402,6 +403,7 @@ pub const TABLE: &[Kind] = &[
     row::<package::Package>("package"),
     row::<ready::Ready>("ready"),
     row::<reboot::Reboot>("reboot"),
+    row::<registry_login::RegistryLogin>("registry_login"),
     row::<kept::Secret>("secret"),
     line_row::<shell::Shell>("shell"),
     row::<swarm::Swarm>("swarm"),

@@ -84,6 +84,7 @@ const MODULES: &[(&[&str], &str)] = &[
     (&["docker_secret"], "secret"),
     (&["docker_config"], "config"),
     (&["docker_node"], "node"),
+    (&["docker_login"], "registry_login"),
     (&["docker_swarm"], "swarm"),
     (&["wait_for_connection", "pause"], "wait_for"),
     (&["apt", "yum", "dnf", "apt_repository", "apt_key", "deb822_repository"], "package"),
