@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::network::Presence;
 use super::values::Text;
 use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Refusal, Sent, Target, hints};
 use crate::event::Difference;
@@ -58,15 +59,6 @@ pub struct Stack {
     /// What `template` came to.
     #[serde(skip)]
     rendered: Option<String>,
-}
-
-/// Whether a thing is to be there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Presence {
-    #[default]
-    Present,
-    Absent,
 }
 
 /// When the registry is asked.
@@ -189,7 +181,7 @@ impl Stack {
         if !differs.is_empty() {
             changes.push(self.deploy(compose, &asked).differing(differs));
         }
-        changes.extend(self.superfluous(compose, found).map(|service| remove(service)));
+        changes.extend(self.superfluous(compose, found).map(remove));
         match found {
             _ if !changes.is_empty() => Plan::Change(changes),
             Some(found) => tasks::plan(&self.name, found, on, seen),

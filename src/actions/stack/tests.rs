@@ -17,7 +17,8 @@ fn reads(names: &[&str]) -> Vec<Read> {
 fn planned(file: &str, parameters: Json, services: &[Json], tasks: &[Json]) -> String {
     let rows = |rows: &[Json]| rows.iter().map(|row| format!("{row}\n")).collect::<String>();
     let images = "[]\n@skep 200 http://d/images/json\n";
-    let said = format!("{UP}{images}{}\n@skep 200 stack:web\n{}\n@skep 200 tasks:web\n", rows(services), rows(tasks));
+    let said =
+        format!("{UP}{images}{}\n@skep 200 stack:web\n{}\n@skep 200 stack-tasks:web\n", rows(services), rows(tasks));
     let text = Seen::Is(Value::Text(file.into()));
     let log = Output { code: 0, stdout: "boom\n".into(), stderr: Vec::new() };
     let log_of = Probe::new("docker service logs --raw --tail 20 s1 2>&1");
@@ -33,7 +34,7 @@ fn planned(file: &str, parameters: Json, services: &[Json], tasks: &[Json]) -> S
 fn deployed(file: &str) -> Vec<Json> {
     let compose = Compose::read("stack.yml".as_ref(), file.into(), &BTreeMap::new()).unwrap();
     let one = |(at, service): (usize, &Service)| {
-        let once = service.fields.get("deploy.restart_policy.condition").is_some();
+        let once = service.fields.contains_key("deploy.restart_policy.condition");
         json!({
             "Id": format!("s{}", at + 1), "Name": format!("web_{}", service.name), "Image": format!("{}@sha256:1", service.image),
             "Labels": { ASKED: serde_json::to_string(&service.fields).unwrap() },

@@ -68,6 +68,7 @@ impl<'a> Check<'a> {
         }
         let on = Target {
             host: host.clone(),
+            owner: host.clone(),
             inventory: self.world.inventory.clone(),
             leader: self.known.leader.clone(),
             folder: self.world.folder.clone(),

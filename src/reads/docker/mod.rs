@@ -8,12 +8,15 @@ mod answers;
 mod container;
 mod engine;
 mod image;
+mod kept;
 mod network;
+mod node_tasks;
 mod nodes;
 mod script;
 mod stack;
 #[cfg(test)]
 mod tests;
+mod volume;
 
 use std::collections::BTreeMap;
 
@@ -22,9 +25,12 @@ use sha2::{Digest, Sha256};
 pub use container::*;
 pub use engine::{Cluster, Engine, Flavour, Info, Member, Swarm};
 pub use image::{Image, Layers, normal_reference};
+pub use kept::{Kept, Use};
 pub use network::{Network, Subnet, User};
+pub use node_tasks::NodeTask;
 pub use nodes::Node;
 pub use stack::{Service, Stack, Task};
+pub use volume::Volume;
 
 use super::{Part, Read, Readings, Seen, Value};
 use crate::remote::Output;
@@ -43,10 +49,20 @@ pub enum Look {
     Image(String),
     /// The layers of every image: what need not be carried there.
     Layers,
+    /// A volume, by name, with the containers that use it.
+    Volume(String),
+    /// The secrets of the swarm, but for what is in them. Absent where the host does not control one.
+    Secrets,
+    /// The configs of the swarm, but for what is in them. Absent where the host does not control one.
+    Configs,
+    /// Which services use which of them. Absent where the host does not control a swarm.
+    Uses,
     /// The nodes of the swarm. Absent where the host does not control one.
     Nodes,
     /// A stack, by name, on a host that controls its swarm.
     Stack(String),
+    /// What is or was to run on a node, by its id. Absent where the host does not control a swarm.
+    NodeTasks(String),
 }
 
 /// What a [`Look`] found; the variant is that of the look.
@@ -62,10 +78,20 @@ pub enum Found {
     Image(Image),
     /// All layers.
     Layers(Layers),
+    /// A volume.
+    Volume(Volume),
+    /// All secrets.
+    Secrets(Vec<Kept>),
+    /// All configs.
+    Configs(Vec<Kept>),
+    /// What each service uses of them.
+    Uses(Vec<Use>),
     /// All nodes.
     Nodes(Vec<Node>),
     /// A stack.
     Stack(Box<Stack>),
+    /// The tasks of a node.
+    NodeTasks(Vec<NodeTask>),
 }
 
 /// The one part that answers all looks among the reads.
@@ -107,8 +133,13 @@ fn found(look: &Look, answers: &Answers) -> Seen<Found> {
         Look::Network(name) => network::network(name, answers).map(Found::Network),
         Look::Image(reference) => image::image(reference, answers).map(Found::Image),
         Look::Layers => image::layers(answers).map(Found::Layers),
+        Look::Volume(name) => volume::volume(name, answers).map(Found::Volume),
+        Look::Secrets => kept::kept(script::SECRETS, &info, answers).map(Found::Secrets),
+        Look::Configs => kept::kept(script::CONFIGS, &info, answers).map(Found::Configs),
+        Look::Uses => kept::uses(script::USES, &info, answers).map(Found::Uses),
         Look::Nodes => nodes::nodes(&info, answers).map(Found::Nodes),
         Look::Stack(name) => stack::stack(name, &info, answers).map(|found| Found::Stack(Box::new(found))),
+        Look::NodeTasks(node) => node_tasks::node_tasks(node, &info, answers).map(Found::NodeTasks),
     }
 }
 
@@ -164,8 +195,29 @@ impl<'a> Readings<'a> {
         layers() -> Layers(Layers)
     }
     accessor! {
+        /// A volume of a host.
+        volume(name) -> Volume(Volume)
+    }
+    accessor! {
+        /// The swarm's secrets, as a host knows them.
+        secrets() -> Secrets(Vec<Kept>)
+    }
+    accessor! {
+        /// The swarm's configs, as a host knows them.
+        configs() -> Configs(Vec<Kept>)
+    }
+    accessor! {
+        /// What the swarm's services use of both.
+        uses() -> Uses(Vec<Use>)
+    }
+    accessor! {
         /// The swarm's nodes, as a host knows them.
         nodes() -> Nodes(Vec<Node>)
+    }
+
+    accessor! {
+        /// What is or was to run on a node.
+        node_tasks(node) -> NodeTasks(Vec<NodeTask>)
     }
 
     /// A stack, as a host that controls its swarm knows it.

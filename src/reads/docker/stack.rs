@@ -164,7 +164,7 @@ mod tests {
         let service = r#"{"Id":"s1","Name":"web_app","Labels":{"a":"b"},"Image":"app:1","Env":["T=s3cret"],"Mode":{"Replicated":{"Replicas":2}},"Restart":{"Condition":"any"},"Update":null}"#;
         let once = r#"{"Id":"s2","Name":"web_job","Labels":null,"Image":"app:1","Env":null,"Mode":{"Global":{}},"Restart":{"Condition":"none"},"Update":{"State":"paused","Message":"why"}}"#;
         let task = r#"{"id":"t","name":"web_app.1","node":"node1","desired":"Running","current":"Running 12 seconds ago","error":""}"#;
-        let seen = read(&format!("{service}\n{once}\n\n@skep 200 stack:web\n{task}\n\n@skep 200 tasks:web\n"));
+        let seen = read(&format!("{service}\n{once}\n\n@skep 200 stack:web\n{task}\n\n@skep 200 stack-tasks:web\n"));
         let Seen::Is(Value::Docker(Found::Stack(stack))) = &seen else { panic!("{seen:?}") };
         assert!(!format!("{stack:?}").contains("s3cret"));
         let told: Vec<_> =
@@ -176,9 +176,9 @@ mod tests {
 
     #[test]
     fn a_stack_is_absent_only_if_its_services_were_listed() {
-        assert_eq!(read("\n@skep 200 stack:web\n\n@skep 200 tasks:web\n"), Seen::Absent);
+        assert_eq!(read("\n@skep 200 stack:web\n\n@skep 200 stack-tasks:web\n"), Seen::Absent);
         assert_eq!(
-            read("Error: no quorum\n@skep 1 stack:web\n\n@skep 200 tasks:web\n"),
+            read("Error: no quorum\n@skep 1 stack:web\n\n@skep 200 stack-tasks:web\n"),
             Seen::Unread("Error: no quorum".into())
         );
         assert_eq!(read(""), Seen::Unread("the host gave no answer".into()));

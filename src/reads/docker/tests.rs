@@ -103,6 +103,7 @@ fn both_ways_of_asking_agree() {
         Look::Network("skep-actions-b-none".into()),
         Look::Image(image),
         Look::Layers,
+        Look::Volume("skep-actions-b-none".into()),
     ];
     let parts = parts(looks.iter().cloned().map(Read::Docker));
     let [part] = parts.as_slice() else { panic!("{} parts", parts.len()) };
@@ -120,6 +121,7 @@ fn both_ways_of_asking_agree() {
         assert_eq!(seen[1], Seen::Absent);
         assert_eq!(seen[3], Seen::Absent);
         assert_eq!(seen[4], Seen::Absent);
+        assert_eq!(seen[6], Seen::Absent);
     }
     assert_eq!(by_api[2..5], by_command[2..5]);
     // Images come and go on a machine that is in use.

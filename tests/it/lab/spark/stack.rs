@@ -10,7 +10,9 @@ const MASTER: &str = "docker ps -q --filter label=com.docker.swarm.service.name=
 
 /// A job that fails unless each worker has taken part.
 fn job(cluster: &Cluster) {
-    let line = format!("docker exec $({DRIVER}) spark-submit /opt/jobs/pi.py --workers 2 --shuffle-mib 20 --samples 1000000 2>&1 || echo FAILED");
+    let line = format!(
+        "docker exec $({DRIVER}) spark-submit /opt/jobs/pi.py --workers 2 --shuffle-mib 20 --samples 1000000 2>&1 || echo FAILED"
+    );
     let said = cluster.on("node1", &line);
     assert!(said.contains("\"pi\"") && !said.contains("FAILED"), "{said}");
     for word in ["RetryingBlockTransfer", "Connection refused", "Failed to connect", "UnknownHostException"] {
