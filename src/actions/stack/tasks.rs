@@ -46,13 +46,18 @@ fn log(service: &Service, on: &Target, seen: &Readings<'_>) -> String {
 /// Why a service will not come up by waiting.
 fn broken(service: &Service, found: &Stack) -> Option<String> {
     if service.update == "paused" || service.update.starts_with("rollback") {
-        return Some(format!("was not updated ({}): {}", service.update, service.message));
+        let tasks = found.tasks.iter().filter(|task| task.service() == service.name);
+        let last = tasks.into_iter().find(|task| !task.error.is_empty());
+        let why = last.map_or(service.message.clone(), |task| format!("on {}: {}", task.node, task.error));
+        return Some(format!("was not updated ({}), {why}", service.update));
     }
-    slots(service, found).into_values().find_map(|tasks| crash(&tasks))
+    slots(service, found).into_values().find_map(|tasks| crash(service, &tasks))
 }
 
-fn crash(tasks: &[&Task]) -> Option<String> {
-    let failed = |task: &&&Task| matches!(task.state(), "Failed" | "Rejected") && task.is_recent();
+/// Tasks that failed before the service was asked to be otherwise say nothing of what it is now.
+fn crash(service: &Service, tasks: &[&Task]) -> Option<String> {
+    let counts = |task: &Task| task.seconds().is_some_and(|seconds| seconds < service.age);
+    let failed = |task: &&&Task| matches!(task.state(), "Failed" | "Rejected") && counts(task);
     let newest = tasks.iter().skip_while(|task| matches!(task.state(), "Ready" | "New" | "Pending" | "Assigned"));
     let failed: Vec<_> = newest.take_while(failed).collect();
     let last = failed.first().filter(|_| failed.len() >= FAILED)?;
@@ -64,7 +69,9 @@ fn hint(why: &str) -> &'static str {
         why if why.contains("No such image") => {
             "each node that it may run on needs its image: `image` with `carry` or `pull`"
         }
-        why if why.contains("was not updated") => "mend its file, and run this step again",
+        why if why.contains("was not updated") => {
+            "mend its file, and run this step again; as it is, `docker service update --force NAME` tries once more"
+        }
         _ => "what it said is above; mend its file or its image, and run this step again",
     }
 }

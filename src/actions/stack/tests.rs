@@ -36,7 +36,7 @@ fn deployed(file: &str) -> Vec<Json> {
     let one = |(at, service): (usize, &Service)| {
         let once = service.fields.contains_key("deploy.restart_policy.condition");
         json!({
-            "Id": format!("s{}", at + 1), "Name": format!("web_{}", service.name), "Image": format!("{}@sha256:1", service.image),
+            "Id": format!("s{}", at + 1), "UpdatedAt": "2026-01-01T00:00:00Z", "Name": format!("web_{}", service.name), "Image": format!("{}@sha256:1", service.image),
             "Labels": { ASKED: serde_json::to_string(&service.fields).unwrap() },
             "Mode": { "Replicated": { "Replicas": service.replicas } },
             "Restart": { "Condition": if once { "none" } else { "any" } },

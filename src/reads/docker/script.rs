@@ -167,7 +167,7 @@ fn stack(look: &Look) -> Option<String> {
     ))
 }
 
-const SERVICE: &str = r#"{"Id":{{json .ID}},"Name":{{json .Spec.Name}},"Labels":{{json .Spec.Labels}},"Image":{{json .Spec.TaskTemplate.ContainerSpec.Image}},"Env":{{json .Spec.TaskTemplate.ContainerSpec.Env}},"Mode":{{json .Spec.Mode}},"Restart":{{json .Spec.TaskTemplate.RestartPolicy}},"Update":{{json .UpdateStatus}}}"#;
+const SERVICE: &str = r#"{"Id":{{json .ID}},"UpdatedAt":{{json .UpdatedAt}},"Name":{{json .Spec.Name}},"Labels":{{json .Spec.Labels}},"Image":{{json .Spec.TaskTemplate.ContainerSpec.Image}},"Env":{{json .Spec.TaskTemplate.ContainerSpec.Env}},"Mode":{{json .Spec.Mode}},"Restart":{{json .Spec.TaskTemplate.RestartPolicy}},"Update":{{json .UpdateStatus}}}"#;
 const TASK: &str = r#"{"id":{{json .ID}},"name":{{json .Name}},"node":{{json .Node}},"desired":{{json .DesiredState}},"current":{{json .CurrentState}},"error":{{json .Error}}}"#;
 
 pub(super) fn stack_path(name: &str) -> String {

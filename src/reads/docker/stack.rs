@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value as Json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::answers::Answers;
 use super::engine::Info;
@@ -42,6 +44,8 @@ pub struct Service {
     pub update: String,
     /// What is said of that.
     pub message: String,
+    /// How many seconds ago it was last asked to be otherwise.
+    pub age: u64,
 }
 
 /// A task: one container of a service, that is to run, runs, or has run.
@@ -67,6 +71,7 @@ pub struct Task {
 struct Raw {
     id: String,
     name: String,
+    updated_at: String,
     #[serde(deserialize_with = "nullable")]
     labels: BTreeMap<String, String>,
     image: String,
@@ -98,9 +103,15 @@ impl Task {
         self.current.split(' ').next().unwrap_or_default()
     }
 
-    /// Whether it is at that for less than a minute or so.
-    pub fn is_recent(&self) -> bool {
-        self.current.contains("second") || self.current.contains("about a minute")
+    /// For how many seconds it is at that; nothing where it is more than a minute or so.
+    pub fn seconds(&self) -> Option<u64> {
+        let words: Vec<&str> = self.current.split(' ').skip(1).collect();
+        match words.as_slice() {
+            [count, "second" | "seconds", "ago"] => count.parse().ok(),
+            ["less", "than", "a", "second", "ago"] => Some(0),
+            ["about", "a", "minute", "ago"] => Some(60),
+            _ => None,
+        }
     }
 }
 
@@ -110,11 +121,11 @@ pub(super) fn stack(name: &str, info: &Info, answers: &Answers) -> Seen<Stack> {
     }
     let services = match rows::<Raw>(&stack_path(name), answers) {
         Ok(services) if services.is_empty() => return Seen::Absent,
-        Ok(services) => services.into_iter().map(Service::from).collect(),
+        Ok(services) => services.into_iter().map(|raw| Service::of(raw, &info.system_time)).collect(),
         Err(why) => return Seen::Unread(why),
     };
     match rows(&tasks_path(name), answers) {
-        Ok(tasks) => Seen::Is(Stack { services, tasks }),
+        Ok(tasks) => Seen::Is(Stack { services, tasks: tasks.into_iter().map(unquoted).collect() }),
         Err(why) => Seen::Unread(why),
     }
 }
@@ -125,8 +136,20 @@ fn rows<T: for<'de> Deserialize<'de>>(path: &str, answers: &Answers) -> Result<V
     answers.list(path)?.iter().map(row).collect()
 }
 
-impl From<Raw> for Service {
-    fn from(raw: Raw) -> Self {
+/// The command puts what went wrong in quotes.
+fn unquoted(task: Task) -> Task {
+    let error = task.error.trim_matches('"').to_owned();
+    Task { error, ..task }
+}
+
+fn seconds(from: &str, to: &str) -> u64 {
+    let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
+    let between = time(from).zip(time(to)).map_or(0, |(from, to)| (to - from).whole_seconds());
+    u64::try_from(between).unwrap_or_default()
+}
+
+impl Service {
+    fn of(raw: Raw, now: &str) -> Self {
         let kind = |name: &str| raw.mode.get(name).filter(|mode| !mode.is_null());
         let number = |mode: Option<&Json>, key: &str| mode.and_then(|mode| mode.get(key)).and_then(Json::as_u64);
         let job = kind("ReplicatedJob");
@@ -134,6 +157,7 @@ impl From<Raw> for Service {
             replicas: number(kind("Replicated"), "Replicas").or_else(|| number(job, "TotalCompletions")),
             once: job.or_else(|| kind("GlobalJob")).is_some()
                 || raw.restart.get("Condition").and_then(Json::as_str).is_some_and(|condition| condition != "any"),
+            age: seconds(&raw.updated_at, now),
             id: raw.id,
             name: raw.name,
             labels: raw.labels,
@@ -171,7 +195,7 @@ mod tests {
             stack.services.iter().map(|s| (s.name.as_str(), s.replicas, s.once, s.update.as_str())).collect();
         assert_eq!(told, [("web_app", Some(2), false, ""), ("web_job", None, true, "paused")]);
         let task = &stack.tasks[0];
-        assert_eq!((task.service(), task.state(), task.is_recent()), ("web_app", "Running", true));
+        assert_eq!((task.service(), task.state(), task.seconds()), ("web_app", "Running", Some(12)));
     }
 
     #[test]
