@@ -1,6 +1,6 @@
 //! The screen, from what was seen. A line that is too long for the terminal is cut, not wrapped.
 
-use super::spark::{Application, Master, Worker};
+use super::spark::{self, Application, Master, Worker};
 use super::view::{Container, Page, Row, Service, Status};
 use crate::report::{Paint, cut, plural, tame};
 
@@ -19,15 +19,14 @@ type Line = (Tone, Vec<String>);
 /// Draws all that there is, `width` columns wide.
 pub fn draw(status: &Status, width: usize, paint: Paint) -> String {
     let blocks = [nodes(&status.nodes), services(status), containers(&status.containers)];
-    let spark = status.spark.iter().flat_map(spark);
-    let blocks: Vec<_> =
-        blocks.into_iter().chain(spark).chain([pages(status)]).filter(|lines| !lines.is_empty()).collect();
+    let blocks = blocks.into_iter().chain(status.spark.iter().flat_map(spark)).chain([pages(status)]);
     let mut drawn = String::new();
-    for (nth, lines) in blocks.iter().enumerate() {
-        // What is about the master of the block above needs no line between.
-        let apart = nth > 0 && (lines[0].0 == Tone::Title || lines[0].0 == Tone::Bad && lines[0].1.len() == 1);
-        drawn += if apart { "\n" } else { "" };
-        table(lines).iter().for_each(|(tone, text)| drawn += &format!("{}\n", put(*tone, &cut(text, width), paint)));
+    for lines in blocks.filter(|lines| !lines.is_empty()) {
+        // Workers and applications belong to the master above them.
+        if !drawn.is_empty() && !lines[0].1[0].starts_with("  ") {
+            drawn.push('\n');
+        }
+        table(&lines).iter().for_each(|(tone, text)| drawn += &format!("{}\n", put(*tone, &cut(text, width), paint)));
     }
     drawn
 }
@@ -138,29 +137,26 @@ fn container(one: &Container) -> Line {
 
 /// A master: one block of what it says, one of its workers, one of its applications.
 fn spark(master: &Master) -> Vec<Vec<Line>> {
-    let place = format!("{} on {}", master.container, master.host);
+    let (page, place) = (&master.page, format!("{} on {}", master.container, master.host));
     if let Some(why) = &master.problem {
         return vec![under([&format!("Spark: {place}")], vec![(Tone::Bad, vec![why.clone()])])];
     }
-    let page = &master.page;
+    let head = under([&format!("Spark: {} ({place})", page.url)], vec![sums(page)]);
+    let mut applications: Vec<Line> = page.applications.iter().map(application).collect();
+    if applications.is_empty() {
+        applications.push((Tone::Quiet, vec!["  no application runs".to_owned()]));
+    }
+    vec![head, page.workers.iter().map(worker).collect(), applications]
+}
+
+/// How many workers live, and how much of them is in use.
+fn sums(page: &spark::Page) -> Line {
     let alive = page.workers.iter().filter(|worker| worker.is_alive()).count();
-    let sums = format!(
-        "{alive} of {} alive, {} of {} cores and {} of {} of memory in use",
-        plural(page.workers.len(), "worker"),
-        page.cores_used,
-        page.cores,
-        size(page.memory_used),
-        size(page.memory)
-    );
+    let workers = format!("{alive} of {} alive", plural(page.workers.len(), "worker"));
+    let cores = format!("{} of {} cores", page.cores_used, page.cores);
+    let memory = format!("{} of {} of memory", size(page.memory_used), size(page.memory));
     let tone = if page.status == "ALIVE" && alive > 0 { Tone::Plain } else { Tone::Bad };
-    let title = format!("Spark: {} ({place})", page.url);
-    let head = under([&title], vec![(tone, vec![format!("{}, {sums}", page.status)])]);
-    let workers = page.workers.iter().map(worker).collect();
-    let applications = match page.applications.iter().map(application).collect::<Vec<_>>() {
-        none if none.is_empty() => vec![(Tone::Quiet, vec!["no application runs".to_owned()])],
-        some => some,
-    };
-    vec![head, workers, applications]
+    (tone, vec![format!("{}, {workers}, {cores} and {memory} in use", page.status)])
 }
 
 fn worker(worker: &Worker) -> Line {

@@ -189,23 +189,27 @@ fn silence(why: &Failure) -> &'static str {
 
 /// A host that answered.
 fn of_host(host: &Host, looked: &Looked, swarm: Option<(&str, &Vec<Node>)>) -> Row {
-    let info = match daemon(&looked.engine) {
-        Seen::Is(info) => info,
+    let row = match daemon(&looked.engine) {
+        Seen::Is(info) => in_swarm(host, info, swarm),
         Seen::Absent => return Row::plain(host, "no docker", None),
         Seen::Unread(why) => return Row::plain(host, "unread", Some(why)),
-    };
-    let row = of_itself(host, info);
-    let row = match swarm.map(|(by, nodes)| (by, nodes.iter().find(|node| node.id == info.swarm.node_id))) {
-        Some((_, Some(node))) => {
-            let problem = row.problem.or_else(|| wrong(node));
-            Row { problem, engine: row.engine, ..of_node(node) }.at(host)
-        }
-        Some((by, None)) if row.role.is_some() => row.troubled(format!("not in the swarm that {by} commands")),
-        _ => row,
     };
     match &looked.containers {
         Seen::Unread(why) => row.troubled(why.clone()),
         _ => row,
+    }
+}
+
+/// What a manager says of a host goes before what that says of itself.
+fn in_swarm(host: &Host, info: &Info, swarm: Option<(&str, &Vec<Node>)>) -> Row {
+    let row = of_itself(host, info);
+    let Some((by, nodes)) = swarm.filter(|_| row.role.is_some()) else { return row };
+    match nodes.iter().find(|node| node.id == info.swarm.node_id) {
+        Some(node) => {
+            let problem = row.problem.or_else(|| wrong(node));
+            Row { problem, engine: row.engine, ..of_node(node) }.at(host)
+        }
+        None => row.troubled(format!("not in the swarm that {by} commands")),
     }
 }
 
