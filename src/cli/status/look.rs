@@ -56,13 +56,21 @@ async fn ask(host: &Host, session: &dyn Session) -> Result<Looked, Failure> {
     if let Some(why) = looked.silent() {
         return Err(Failure::failed(why));
     }
-    let masters = looked.masters_there();
-    if !masters.is_empty() {
-        let probes = masters.iter().map(|(_, probe)| Read::Probe(probe.clone())).collect();
-        let pages = read(host, session, probes).await?.into_iter().map(|(_, seen)| output(seen));
-        looked.masters = masters.into_iter().map(|(name, _)| name).zip(pages).collect();
-    }
+    looked.masters = masters(host, session, looked.masters_there()).await;
     Ok(looked)
+}
+
+/// What is wrong with a page leaves all else that was read.
+async fn masters(host: &Host, session: &dyn Session, there: Vec<(String, Probe)>) -> Vec<(String, Seen<Output>)> {
+    if there.is_empty() {
+        return Vec::new();
+    }
+    let probes = there.iter().map(|(_, probe)| Read::Probe(probe.clone())).collect();
+    let pages: Vec<Seen<Output>> = match read(host, session, probes).await {
+        Ok(pages) => pages.into_iter().map(|(_, seen)| output(seen)).collect(),
+        Err(why) => vec![Seen::Unread(why.to_string()); there.len()],
+    };
+    there.into_iter().map(|(name, _)| name).zip(pages).collect()
 }
 
 async fn read(host: &Host, session: &dyn Session, reads: Vec<Read>) -> Result<Vec<(Read, Seen<Value>)>, Failure> {

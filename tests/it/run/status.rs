@@ -106,6 +106,15 @@ fn hosts_that_do_not_answer_are_rows_with_their_reason() {
 }
 
 #[test]
+fn a_page_that_does_not_answer_leaves_all_else() {
+    let ground = swarm(&["alpha"]);
+    fs::remove_file(ground.path("alpha/page")).unwrap();
+    let (code, it, told) = status(&ground, &[]);
+    assert_eq!((code, &it["containers"][0]["name"]), (Some(0), &"spark-master".into()), "{it:#} {told}");
+    assert!(it["spark"][0]["problem"].as_str().unwrap().starts_with("its page does not answer: "), "{it:#}");
+}
+
+#[test]
 fn programs_that_follow_events_get_one() {
     let ground = swarm(&["alpha"]);
     let output = ground.skep(&["status", "--output", "json"]);
