@@ -95,10 +95,7 @@ fn is_written(name: &str, page: impl Fn(&str) -> String) {
         std::fs::write(&file, page(&read())).unwrap();
     }
     let there = read();
-    assert!(
-        there == page(&there),
-        "{name} is not what the code says.\n\nhint: scripts/pages"
-    );
+    assert!(there == page(&there), "{name} is not what the code says.\n\nhint: scripts/pages");
 }
 
 fn page() -> String {

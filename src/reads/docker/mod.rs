@@ -6,6 +6,7 @@
 
 mod answers;
 mod container;
+mod containers;
 mod engine;
 mod image;
 mod kept;
@@ -13,6 +14,7 @@ mod network;
 mod node_tasks;
 mod nodes;
 mod script;
+mod services;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -23,12 +25,14 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 pub use container::*;
+pub use containers::Listed;
 pub use engine::{Cluster, Engine, Flavour, Info, Member, Swarm};
 pub use image::{Image, Layers, normal_reference};
 pub use kept::{Kept, Use};
 pub use network::{Network, Subnet, User};
 pub use node_tasks::NodeTask;
 pub use nodes::Node;
+pub use services::Serving;
 pub use stack::{Service, Stack, Task};
 pub use volume::Volume;
 
@@ -43,6 +47,8 @@ pub enum Look {
     Engine,
     /// A container, by name.
     Container(String),
+    /// All containers at a glance.
+    Containers,
     /// A network, by name. Workers know an overlay only while they use it.
     Network(String),
     /// An image, by reference or id.
@@ -59,6 +65,8 @@ pub enum Look {
     Uses,
     /// The nodes of the swarm. Absent where the host does not control one.
     Nodes,
+    /// All services at a glance. Absent where the host does not control a swarm.
+    Services,
     /// A stack, by name, on a host that controls its swarm.
     Stack(String),
     /// What is or was to run on a node, by its id. Absent where the host does not control a swarm.
@@ -72,6 +80,8 @@ pub enum Found {
     Engine(Box<Engine>),
     /// A container.
     Container(Box<Container>),
+    /// All containers.
+    Containers(Vec<Listed>),
     /// A network.
     Network(Network),
     /// An image.
@@ -88,6 +98,8 @@ pub enum Found {
     Uses(Vec<Use>),
     /// All nodes.
     Nodes(Vec<Node>),
+    /// All services.
+    Services(Vec<Serving>),
     /// A stack.
     Stack(Box<Stack>),
     /// The tasks of a node.
@@ -130,6 +142,7 @@ fn found(look: &Look, answers: &Answers) -> Seen<Found> {
         Look::Container(name) => {
             container::container(name, &info, answers).map(|found| Found::Container(Box::new(found)))
         }
+        Look::Containers => containers::containers(answers).map(Found::Containers),
         Look::Network(name) => network::network(name, answers).map(Found::Network),
         Look::Image(reference) => image::image(reference, answers).map(Found::Image),
         Look::Layers => image::layers(answers).map(Found::Layers),
@@ -138,6 +151,7 @@ fn found(look: &Look, answers: &Answers) -> Seen<Found> {
         Look::Configs => kept::kept(script::CONFIGS, &info, answers).map(Found::Configs),
         Look::Uses => kept::uses(script::USES, &info, answers).map(Found::Uses),
         Look::Nodes => nodes::nodes(&info, answers).map(Found::Nodes),
+        Look::Services => services::services(&info, answers).map(Found::Services),
         Look::Stack(name) => stack::stack(name, &info, answers).map(|found| Found::Stack(Box::new(found))),
         Look::NodeTasks(node) => node_tasks::node_tasks(node, &info, answers).map(Found::NodeTasks),
     }

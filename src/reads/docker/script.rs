@@ -39,7 +39,15 @@ pub(super) fn script(looks: &[Look]) -> String {
 fn by_command(looks: &[Look]) -> String {
     let layers = looks.contains(&Look::Layers).then_some((LAYERS, ALL_LAYERS));
     let uses = looks.contains(&Look::Uses).then_some((USES, ALL_USES));
-    let asked = layers.into_iter().chain(uses).map(|(name, line)| format!("a {name} sh -c {}\n", quote(line)));
+    let listed = looks.contains(&Look::Containers).then_some((LISTED, ALL_LISTED));
+    let serving = [(SERVICES, ALL_SERVICES), (SERVICES_ASKED, ALL_SERVICES_ASKED)];
+    let serving = serving.into_iter().filter(|_| looks.contains(&Look::Services));
+    let asked = layers
+        .into_iter()
+        .chain(uses)
+        .chain(listed)
+        .chain(serving)
+        .map(|(name, line)| format!("a {name} sh -c {}\n", quote(line)));
     let tasks = looks.iter().filter_map(|look| if let Look::NodeTasks(node) = look { Some(node) } else { None });
     asked.chain(tasks.map(|node| node_tasks(node))).chain(looks.iter().filter_map(stack)).collect()
 }
@@ -141,6 +149,9 @@ pub(super) const CONFIGS: &str = "/configs";
 pub(super) const USES: &str = "uses";
 pub(super) const INFO: &str = "/info";
 pub(super) const LAYERS: &str = "layers";
+pub(super) const LISTED: &str = "ps";
+pub(super) const SERVICES: &str = "services";
+pub(super) const SERVICES_ASKED: &str = "services-asked";
 
 /// The engine's API gives layers image by image only; this is one answer for all.
 const ALL_LAYERS: &str =
@@ -183,6 +194,13 @@ api http://d/configs | sed -e 's/},"Data":"[^"]*"/}/g' -e 's/null,"Data":"[^"]*"
 
 /// The API tells all of every service, twice where it was changed; of that only what it uses.
 const ALL_USES: &str = r#"all=$(docker service ls -q) && { [ -z "$all" ] || docker service inspect --format '{"Name":{{json .Spec.Name}}{{with .Spec.TaskTemplate.ContainerSpec}},"Secrets":{{json .Secrets}},"Configs":{{json .Configs}}{{end}}}' $all; }"#;
+
+/// The API gives of every container all its labels, mounts and networks, some KiB each; a host may have hundreds.
+const ALL_LISTED: &str = r#"docker ps -a --no-trunc --format '{"Id":{{json .ID}},"Name":{{json .Names}},"Image":{{json .Image}},"State":{{json .State}},"Status":{{json .Status}},"Ports":{{json .Ports}},"Spark":{{json (.Label "skep.spark")}},"Forward":{{json (.Label "skep.forward")}},"Service":{{json (.Label "com.docker.swarm.service.name")}}}'"#;
+
+/// How many tasks run is known to the list only; which stack a service is of, and how its update goes, to `inspect` only.
+const ALL_SERVICES: &str = r#"docker service ls --format '{"Name":{{json .Name}},"Mode":{{json .Mode}},"Replicas":{{json .Replicas}},"Image":{{json .Image}}}'"#;
+const ALL_SERVICES_ASKED: &str = r#"all=$(docker service ls -q) && { [ -z "$all" ] || docker service inspect --format '{"Name":{{json .Spec.Name}},"Labels":{{json .Spec.Labels}},"Update":{{json .UpdateStatus}}}' $all; }"#;
 
 /// All containers; the engine picks those whose name is like one of `names`, for a host may have hundreds.
 pub(super) const CONTAINERS: &str = "/containers/json";
