@@ -34,7 +34,7 @@ fn text(bytes: &[u8]) -> Option<&str> {
 
 /// Whether a line gives a value to something that is called like a secret, is part of a private key, or has a password in an
 /// address. That a text speaks of passwords, as sshd's configuration does, is no secret.
-fn may_be_secret(line: &str) -> bool {
+pub(super) fn may_be_secret(line: &str) -> bool {
     let line = line.to_lowercase();
     let named = |(at, _): (usize, &str)| is_called_secret(&line[..at]);
     line.contains("private key-----")

@@ -36,6 +36,22 @@ const DOCKER: Hints = &[
     ),
 ];
 
+/// Docker's, about a login.
+const LOGIN: Hints = &[
+    (
+        &["toomanyrequests", "Too Many Requests"],
+        "the registry had too many tries from that address: wait a while before the next",
+    ),
+    (
+        &["unauthorized", "incorrect username or password", "denied", "401"],
+        "the registry does not take this name and password; many want a token in place of the password: try it by hand there, docker login REGISTRY",
+    ),
+    (
+        &["error storing credentials", "error saving credentials", "docker-credential-"],
+        "the credential store of that user does not work there: see `credsStore` and `credHelpers` in its ~/.docker/config.json",
+    ),
+];
+
 /// apt's.
 const APT: Hints = &[
     (
@@ -71,6 +87,11 @@ const PACKAGES: Hints = &[
 /// About what `docker` said.
 pub fn docker(said: &str) -> Option<String> {
     of(DOCKER, said)
+}
+
+/// About what `docker login` said: for all but the login itself a registry has the same words as for a pull.
+pub fn login(said: &str) -> Option<String> {
+    of(LOGIN, said).or_else(|| docker(said))
 }
 
 /// About what `apt-get` said.
@@ -112,6 +133,26 @@ mod tests {
             assert!(told.contains(hint), "{said}: {told}");
         }
         assert_eq!(docker("network sparknet not found"), None);
+    }
+
+    #[test]
+    fn who_is_logging_in_is_not_told_to_log_in() {
+        for (said, hint) in [
+            ("Error response from daemon: toomanyrequests: too many failed login attempts", "wait a while"),
+            (
+                "Error response from daemon: Get \"https://r/v2/\": unauthorized: incorrect username or password",
+                "a token",
+            ),
+            ("login attempt to https://r:5000/v2/ failed with status: 401 Unauthorized", "a token"),
+            (
+                "Error saving credentials: error storing credentials - err: exec: \"docker-credential-pass\"",
+                "credsStore",
+            ),
+            ("Get \"https://r:5000/v2/\": http: server gave HTTP response to HTTPS client", "insecure-registries"),
+        ] {
+            let told = login(said).unwrap_or_default();
+            assert!(told.contains(hint), "{said}: {told}");
+        }
     }
 
     #[test]

@@ -9,29 +9,36 @@ mod diff;
 mod docker;
 mod docker_engine;
 mod file;
+mod hidden;
 mod hints;
 mod hostname;
 mod image;
+mod kept;
 mod line;
 mod network;
+mod node;
 mod package;
 mod peers;
 pub mod put;
 mod ready;
 mod reboot;
+mod registry_login;
 mod shell;
+mod slow;
+mod stack;
 mod swarm;
 mod systemd;
 #[cfg(test)]
 pub mod testing;
 mod user;
 mod values;
+mod volume;
 mod wait_for;
 
 pub use peers::peers;
 
 use std::fmt::{self, Debug};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,6 +86,11 @@ pub trait Action: Debug + Send + Sync {
     /// What it sends or builds from of this machine: what is not there is a mistake of the playbook.
     fn sends(&self) -> Vec<Sent> {
         Vec::new()
+    }
+
+    /// What is wrong with what is in those files, as far as that can be known here; the folder is [`Target::folder`].
+    fn wrong(&self, _folder: &Path) -> Option<yaml::Error> {
+        None
     }
 
     /// How long its rounds may take together, where the step does not say.
@@ -143,8 +155,10 @@ pub struct Ask {
 /// Where a job runs, and whom it may look at.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The job's host.
+    /// The host where the job runs: its owner, unless the step says `on`.
     pub host: Arc<Host>,
+    /// The host whose job it is.
+    pub owner: Arc<Host>,
     /// The whole inventory.
     pub inventory: Arc<Inventory>,
     /// The host that the swarm is commanded from, once one is known.
@@ -383,20 +397,26 @@ pub type Check = fn(&Node, &str) -> Result<Option<Box<dyn Action>>, Vec<yaml::Er
 
 /// Every action.
 pub const TABLE: &[Kind] = &[
+    row::<kept::Config>("config"),
     row::<container::Container>("container"),
     row::<image::Image>("image"),
     row::<hostname::Hostname>("hostname"),
     row::<network::Network>("network"),
+    row::<node::Node>("node"),
     line_row::<docker::Docker>("docker"),
     row::<docker_engine::DockerEngine>("docker_engine"),
     row::<file::File>("file"),
     row::<package::Package>("package"),
     row::<ready::Ready>("ready"),
     row::<reboot::Reboot>("reboot"),
+    row::<registry_login::RegistryLogin>("registry_login"),
+    row::<kept::Secret>("secret"),
     line_row::<shell::Shell>("shell"),
+    row::<stack::Stack>("stack"),
     row::<swarm::Swarm>("swarm"),
     row::<systemd::Systemd>("systemd"),
     row::<user::User>("user"),
+    row::<volume::Volume>("volume"),
     row::<wait_for::WaitFor>("wait_for"),
 ];
 

@@ -62,7 +62,7 @@ pub struct Network {
 /// Whether a thing is to be there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Presence {
+pub(super) enum Presence {
     #[default]
     Present,
     Absent,

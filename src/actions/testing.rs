@@ -43,14 +43,21 @@ impl Case {
     pub fn new(hosts: &[&str]) -> Self {
         let hosts: Vec<Arc<Host>> = hosts.iter().map(|entry| parse_host(entry)).collect();
         let inventory = Arc::new(Inventory::of(hosts));
-        let target =
-            Target { host: inventory.hosts[0].clone(), inventory, leader: None, folder: PathBuf::from("/playbooks") };
+        let (host, owner) = (inventory.hosts[0].clone(), inventory.hosts[0].clone());
+        let target = Target { host, owner, inventory, leader: None, folder: PathBuf::from("/playbooks") };
         Self { target, store: Store::default() }
     }
 
     /// The same, with the job on another of its hosts.
     #[must_use]
     pub fn on(mut self, name: &str) -> Self {
+        self.target.owner = self.target.inventory.host(name).expect("a host of the case").clone();
+        self.at(name)
+    }
+
+    /// The same, where the step says `on`: another host runs it for the job's own.
+    #[must_use]
+    pub fn at(mut self, name: &str) -> Self {
         self.target.host = self.target.inventory.host(name).expect("a host of the case").clone();
         self
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::{Failure, check, complete, completions, down, exec, forward, hosts, man, plan, run, schema, up};
+use super::{Failure, check, complete, completions, down, exec, forward, hosts, man, plan, run, schema, status, up};
 use crate::playbook::{Selection as Steps, unusable};
 use crate::remote::ssh::Config;
 
@@ -15,6 +15,7 @@ Examples:
   skep plan playbooks/spark.yml              what would be done, and with which commands
   skep run playbooks/spark.yml               do it; run again, it changes nothing
   skep exec workers -- uptime                one command on many hosts
+  skep status                                what runs where, and how it is
   skep forward                               the cluster's web pages on localhost
 
 Exit codes: 0 all is as asked, 1 a step failed, 2 bad input (nobody was contacted),
@@ -45,6 +46,8 @@ pub enum Command {
     Exec(exec::Exec),
     /// Read playbook and inventory, contact nobody, name every mistake at its line
     Check(check::Check),
+    /// Show on one screen what there is: nodes, services, containers, Spark, web pages
+    Status(status::Status),
     /// Bring the cluster's web pages to localhost, through SSH
     Forward(forward::Forward),
     /// Remove what `up` made, after showing it

@@ -21,6 +21,7 @@ mod schema;
 mod shipped;
 mod show;
 mod signals;
+mod status;
 mod telling;
 mod terminal;
 #[cfg(test)]
@@ -71,6 +72,7 @@ async fn far(global: &Global, command: Command) -> anyhow::Result<Code> {
         Command::Up(up) => up.run(global).await,
         Command::Plan(plan) => plan.run(global).await,
         Command::Exec(exec) => exec.run(global).await,
+        Command::Status(status) => status.run(global).await,
         Command::Forward(forward) => forward.run(global).await,
         Command::Down(down) => down.run(global).await,
         Command::Check(check) => check.run(global).await.map(|()| Code::Settled),

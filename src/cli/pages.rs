@@ -85,14 +85,18 @@ pub fn read(answer: &str) -> serde_json::Result<Vec<Page>> {
     Ok(pages)
 }
 
+/// Names and ports of the pages that a label tells of.
+pub fn named(label: &str) -> impl Iterator<Item = (String, u16)> {
+    label.split(',').filter_map(|page| {
+        let (name, port) = page.rsplit_once(':')?;
+        Some((name.trim().to_owned(), port.trim().parse::<u16>().ok()?))
+    })
+}
+
 impl Container {
     fn pages(&self, gateway: Option<&Gateway>) -> Vec<Page> {
         let label = self.labels.get(LABEL).map_or("", String::as_str);
-        let named = label.split(',').filter_map(|page| {
-            let (name, port) = page.rsplit_once(':')?;
-            Some((name.trim().to_owned(), port.trim().parse::<u16>().ok()?))
-        });
-        let pages = named.enumerate().filter_map(|(nth, (name, port))| {
+        let pages = named(label).enumerate().filter_map(|(nth, (name, port))| {
             let token_file = self.labels.get(TOKEN_FILE).filter(|_| nth == 0).cloned();
             let container = self.name.trim_start_matches('/').to_owned();
             Some(Page { name, container, port, at: self.at(port, gateway)?, token_file })

@@ -20,7 +20,9 @@ const SCHEMAS: &[(&str, &str)] = files!["schemas": "inventory.json", "playbook.j
 
 const PLAYBOOKS: &[(&str, &str)] = files!["playbooks":
     "rolling-upgrade.yml",
+    "spark-stack.yml",
     "spark.yml",
+    "steps/spark-images.yml",
     "steps/swarm.yml",
     "swarm.yml",
     "spark/Dockerfile_base",
@@ -31,6 +33,7 @@ const PLAYBOOKS: &[(&str, &str)] = files!["playbooks":
     "spark/Dockerfile_master.dockerignore",
     "spark/Dockerfile_worker",
     "spark/Dockerfile_worker.dockerignore",
+    "spark/images.yml",
     "spark/install-python",
     "spark/install-spark",
     "spark/install-system",
@@ -44,6 +47,7 @@ const PLAYBOOKS: &[(&str, &str)] = files!["playbooks":
     "spark/rootfs_driver/opt/skep/spark-env.sh",
     "spark/rootfs_driver/usr/local/bin/spark-finished",
     "spark/rootfs_driver/usr/local/bin/spark-share",
+    "spark/stack.yml",
 ];
 
 /// The playbook of `skep up`: the one of this folder, else the shipped one, unpacked to `.skep/shipped/<version>/playbooks`.
@@ -108,7 +112,10 @@ mod tests {
         let shipped = unpack(folder.path()).unwrap();
         let named: Vec<_> = files(&shipped.join("playbooks"))
             .into_iter()
-            .filter(|path| path.extension().is_some_and(|kind| kind == "yml"))
+            // What is in `spark` is for Docker, or read by a playbook.
+            .filter(|path| {
+                path.extension().is_some_and(|kind| kind == "yml") && !path.parent().unwrap().ends_with("spark")
+            })
             .map(|path| {
                 let text = fs::read_to_string(&path).unwrap();
                 let schema = text.lines().next().and_then(|line| line.strip_prefix("# yaml-language-server: $schema="));

@@ -282,6 +282,7 @@ impl Run<'_> {
     pub(super) fn target(&self, host: &Arc<Host>, leader: Option<&str>) -> Target {
         Target {
             host: host.clone(),
+            owner: host.clone(),
             inventory: self.world.inventory.clone(),
             leader: leader.map(str::to_owned),
             folder: self.playbook.folder.clone(),

@@ -34,5 +34,5 @@ pub use many::Many;
 pub use plain::Plain;
 pub use plan::Plan;
 pub use progress::{Progress, Screen};
-pub use style::{Paint, elapsed, plural};
+pub use style::{Paint, cut, elapsed, plural, tame};
 pub use summary::{GoOn, Summary};

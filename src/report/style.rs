@@ -147,12 +147,12 @@ pub(super) fn diff_counts(diff: Option<&str>) -> Option<String> {
 }
 
 /// The text, or as much of it as fits into `width` columns, with `…` where something is missing.
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub fn cut(text: &str, width: usize) -> String {
     if width == 0 { String::new() } else { console::truncate_str(text, width, "…").into_owned() }
 }
 
 /// Text from a host for a terminal: its escape sequences and control characters could move the cursor, so they go.
-pub(super) fn tame(line: &str) -> String {
+pub fn tame(line: &str) -> String {
     let last = line.rsplit('\r').find(|part| !part.is_empty()).unwrap_or_default();
     console::strip_ansi_codes(last).replace('\t', "    ").chars().filter(|c| !c.is_control()).collect()
 }

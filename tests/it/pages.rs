@@ -12,7 +12,7 @@ use skep::remote::ssh::{KEYWORDS, Standing};
 use skep::schema::Key;
 
 const HEAD: &str = "\
-<!-- Made from the doc comments of src/actions; SKEP_WRITE_PAGES=1 cargo nextest run pages:: makes it anew. -->
+<!-- Made from the doc comments of src/actions; scripts/pages makes it anew. -->
 # The actions
 
 A step has exactly one of these keys. Parameters without \"required\" may be left out.
@@ -95,10 +95,7 @@ fn is_written(name: &str, page: impl Fn(&str) -> String) {
         std::fs::write(&file, page(&read())).unwrap();
     }
     let there = read();
-    assert!(
-        there == page(&there),
-        "{name} is not what the code says.\n\nhint: SKEP_WRITE_PAGES=1 cargo nextest run pages::"
-    );
+    assert!(there == page(&there), "{name} is not what the code says.\n\nhint: scripts/pages");
 }
 
 fn page() -> String {

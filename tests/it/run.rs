@@ -18,6 +18,7 @@ mod fleet;
 mod interrupt;
 mod killed;
 mod secrets;
+mod status;
 mod telling;
 
 const PLAYBOOK: &str = "

@@ -22,6 +22,7 @@ use crate::reads::Readings;
 use view::View;
 
 pub(super) use address::private;
+pub(super) use node::{role_of, settings};
 pub(super) use underlay::underlay;
 
 /// Makes the hosts of two groups one Docker swarm, and keeps them that way.
@@ -57,21 +58,22 @@ pub struct Swarm {
 /// Whether a node takes work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Availability {
+pub(super) enum Availability {
     Active,
     Pause,
     Drain,
 }
 
 /// What a node is in its swarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Role {
     Manager,
     Worker,
 }
 
 impl Role {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Manager => "manager",
             Self::Worker => "worker",

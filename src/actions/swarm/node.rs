@@ -19,8 +19,10 @@ impl View<'_> {
                 then: Vec::new(),
             });
         }
+        let labels = self.asked.labels.iter().map(|(name, Text(value))| (name.as_str(), Some(value.as_str())));
+        let settings = settings(node, labels, self.asked.availability);
         let changes: Vec<Change> =
-            [role_of(node, role), self.settings(node)].into_iter().flatten().chain(forgotten(node, nodes)).collect();
+            role_of(node, role).into_iter().chain(settings).chain(forgotten(node, nodes)).collect();
         if !changes.is_empty() {
             return Plan::Change(changes.into_iter().map(|change| change.on(leader)).collect());
         }
@@ -32,32 +34,10 @@ impl View<'_> {
             None => Plan::Settled,
         }
     }
-
-    fn settings(&self, node: &Node) -> Option<Change> {
-        let mut command = Command::new("docker").args(["node", "update"]);
-        let mut differs = Vec::new();
-        for (name, Text(asked)) in
-            self.asked.labels.iter().filter(|(name, Text(asked))| node.labels.get(*name) != Some(asked))
-        {
-            let is = node.labels.get(name).cloned().unwrap_or_else(|| "none".into());
-            differs.push(Difference { field: format!("labels.{name}"), is, asked: asked.clone() });
-            command = command.args(["--label-add".to_owned(), format!("{name}={asked}")]);
-        }
-        if let Some(asked) = self.asked.availability.map(Availability::word).filter(|asked| *asked != node.availability)
-        {
-            differs.push(Difference {
-                field: "availability".into(),
-                is: node.availability.clone(),
-                asked: asked.into(),
-            });
-            command = command.args(["--availability", asked]);
-        }
-        (!differs.is_empty()).then(|| Change::run("its node differs", command.arg(&node.id)).differing(differs))
-    }
 }
 
 impl Availability {
-    fn word(self) -> &'static str {
+    pub(in crate::actions) fn word(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::Pause => "pause",
@@ -66,7 +46,34 @@ impl Availability {
     }
 }
 
-fn role_of(node: &Node, role: Role) -> Option<Change> {
+/// What gives a node these labels (none: it is to have it no more) and this availability, where it differs.
+pub(in crate::actions) fn settings<'a>(
+    node: &Node,
+    labels: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+    availability: Option<Availability>,
+) -> Option<Change> {
+    let (mut differs, mut words) = (Vec::new(), Vec::new());
+    let mut differ = |field: String, is: Option<&String>, asked: &str, flag: &str, word: String| {
+        let is = is.map_or("none", String::as_str).to_owned();
+        differs.push(Difference { field, is, asked: asked.into() });
+        words.extend([flag.to_owned(), word]);
+    };
+    for (name, asked) in labels.filter(|(name, asked)| node.labels.get(*name).map(String::as_str) != *asked) {
+        let (flag, word) = match asked {
+            Some(asked) => ("--label-add", format!("{name}={asked}")),
+            None => ("--label-rm", name.to_owned()),
+        };
+        differ(format!("labels.{name}"), node.labels.get(name), asked.unwrap_or("none"), flag, word);
+    }
+    if let Some(asked) = availability.map(Availability::word).filter(|asked| *asked != node.availability) {
+        differ("availability".into(), Some(&node.availability), asked, "--availability", asked.into());
+    }
+    let update = Command::new("docker").args(["node", "update"]).args(words).arg(&node.id);
+    (!differs.is_empty()).then(|| Change::run("its node differs", update).differing(differs))
+}
+
+/// What gives a node this role, where it has the other.
+pub(in crate::actions) fn role_of(node: &Node, role: Role) -> Option<Change> {
     let verb = match role {
         _ if node.role == role.word() => return None,
         Role::Manager => "promote",

@@ -41,6 +41,7 @@ impl<'a> Check<'a> {
         });
         jobs.iter().for_each(|job| self.peers(step, host, job));
         self.errors.extend(jobs.iter().flat_map(|job| sent::missing(step, job, &self.world.folder)));
+        self.errors.extend(jobs.iter().filter_map(|job| job.action.wrong(&self.world.folder)));
         jobs.into_iter().filter_map(|job| Some((job.action.object()?, digest(&job), job.on))).collect()
     }
 
@@ -67,6 +68,7 @@ impl<'a> Check<'a> {
         }
         let on = Target {
             host: host.clone(),
+            owner: host.clone(),
             inventory: self.world.inventory.clone(),
             leader: self.known.leader.clone(),
             folder: self.world.folder.clone(),

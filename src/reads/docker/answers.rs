@@ -49,7 +49,8 @@ impl Answers {
             Some(binary) => self.binary = binary.into(),
             None => {
                 answer.code = code.into();
-                self.by_path.insert(path.split("?all=1").next().unwrap_or(path).into(), answer);
+                let list = path.split_once("?all=1").or_else(|| path.split_once("?filters="));
+                self.by_path.insert(list.map_or(path, |(list, _)| list).into(), answer);
             }
         }
     }

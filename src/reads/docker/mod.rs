@@ -6,23 +6,35 @@
 
 mod answers;
 mod container;
+mod containers;
 mod engine;
 mod image;
+mod kept;
 mod network;
+mod node_tasks;
 mod nodes;
 mod script;
+mod services;
+mod stack;
 #[cfg(test)]
 mod tests;
+mod volume;
 
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
 pub use container::*;
+pub use containers::Listed;
 pub use engine::{Cluster, Engine, Flavour, Info, Member, Swarm};
 pub use image::{Image, Layers, normal_reference};
+pub use kept::{Kept, Use};
 pub use network::{Network, Subnet, User};
+pub use node_tasks::NodeTask;
 pub use nodes::Node;
+pub use services::Serving;
+pub use stack::{Service, Stack, Task};
+pub use volume::Volume;
 
 use super::{Part, Read, Readings, Seen, Value};
 use crate::remote::Output;
@@ -35,14 +47,30 @@ pub enum Look {
     Engine,
     /// A container, by name.
     Container(String),
+    /// All containers at a glance.
+    Containers,
     /// A network, by name. Workers know an overlay only while they use it.
     Network(String),
     /// An image, by reference or id.
     Image(String),
     /// The layers of every image: what need not be carried there.
     Layers,
+    /// A volume, by name, with the containers that use it.
+    Volume(String),
+    /// The secrets of the swarm, but for what is in them. Absent where the host does not control one.
+    Secrets,
+    /// The configs of the swarm, but for what is in them. Absent where the host does not control one.
+    Configs,
+    /// Which services use which of them. Absent where the host does not control a swarm.
+    Uses,
     /// The nodes of the swarm. Absent where the host does not control one.
     Nodes,
+    /// All services at a glance. Absent where the host does not control a swarm.
+    Services,
+    /// A stack, by name, on a host that controls its swarm.
+    Stack(String),
+    /// What is or was to run on a node, by its id. Absent where the host does not control a swarm.
+    NodeTasks(String),
 }
 
 /// What a [`Look`] found; the variant is that of the look.
@@ -52,14 +80,30 @@ pub enum Found {
     Engine(Box<Engine>),
     /// A container.
     Container(Box<Container>),
+    /// All containers.
+    Containers(Vec<Listed>),
     /// A network.
     Network(Network),
     /// An image.
     Image(Image),
     /// All layers.
     Layers(Layers),
+    /// A volume.
+    Volume(Volume),
+    /// All secrets.
+    Secrets(Vec<Kept>),
+    /// All configs.
+    Configs(Vec<Kept>),
+    /// What each service uses of them.
+    Uses(Vec<Use>),
     /// All nodes.
     Nodes(Vec<Node>),
+    /// All services.
+    Services(Vec<Serving>),
+    /// A stack.
+    Stack(Box<Stack>),
+    /// The tasks of a node.
+    NodeTasks(Vec<NodeTask>),
 }
 
 /// The one part that answers all looks among the reads.
@@ -98,10 +142,18 @@ fn found(look: &Look, answers: &Answers) -> Seen<Found> {
         Look::Container(name) => {
             container::container(name, &info, answers).map(|found| Found::Container(Box::new(found)))
         }
+        Look::Containers => containers::containers(answers).map(Found::Containers),
         Look::Network(name) => network::network(name, answers).map(Found::Network),
         Look::Image(reference) => image::image(reference, answers).map(Found::Image),
         Look::Layers => image::layers(answers).map(Found::Layers),
+        Look::Volume(name) => volume::volume(name, answers).map(Found::Volume),
+        Look::Secrets => kept::kept(script::SECRETS, &info, answers).map(Found::Secrets),
+        Look::Configs => kept::kept(script::CONFIGS, &info, answers).map(Found::Configs),
+        Look::Uses => kept::uses(script::USES, &info, answers).map(Found::Uses),
         Look::Nodes => nodes::nodes(&info, answers).map(Found::Nodes),
+        Look::Services => services::services(&info, answers).map(Found::Services),
+        Look::Stack(name) => stack::stack(name, &info, answers).map(|found| Found::Stack(Box::new(found))),
+        Look::NodeTasks(node) => node_tasks::node_tasks(node, &info, answers).map(Found::NodeTasks),
     }
 }
 
@@ -157,8 +209,37 @@ impl<'a> Readings<'a> {
         layers() -> Layers(Layers)
     }
     accessor! {
+        /// A volume of a host.
+        volume(name) -> Volume(Volume)
+    }
+    accessor! {
+        /// The swarm's secrets, as a host knows them.
+        secrets() -> Secrets(Vec<Kept>)
+    }
+    accessor! {
+        /// The swarm's configs, as a host knows them.
+        configs() -> Configs(Vec<Kept>)
+    }
+    accessor! {
+        /// What the swarm's services use of both.
+        uses() -> Uses(Vec<Use>)
+    }
+    accessor! {
         /// The swarm's nodes, as a host knows them.
         nodes() -> Nodes(Vec<Node>)
+    }
+
+    accessor! {
+        /// What is or was to run on a node.
+        node_tasks(node) -> NodeTasks(Vec<NodeTask>)
+    }
+
+    /// A stack, as a host that controls its swarm knows it.
+    pub fn stack(&self, host: &str, name: &str) -> Seen<&'a Stack> {
+        self.value(host, &Read::Docker(Look::Stack(name.into())), |value| match value {
+            Value::Docker(Found::Stack(found)) => Some(&**found),
+            _ => None,
+        })
     }
 
     /// What the running daemon of a host says of itself: absent where no Docker is installed.

@@ -33,6 +33,8 @@ pub struct Node {
     pub reachability: String,
     /// Whether it leads the managers.
     pub leads: bool,
+    /// The version of its engine.
+    pub engine: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -59,6 +61,13 @@ struct Spec {
 #[serde(rename_all = "PascalCase", default)]
 struct Description {
     hostname: String,
+    engine: EngineVersion,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct EngineVersion {
+    engine_version: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -104,6 +113,7 @@ impl From<Raw> for Node {
             labels: raw.spec.labels,
             reachability: manager.reachability,
             leads: manager.leader,
+            engine: raw.description.engine.engine_version,
         }
     }
 }

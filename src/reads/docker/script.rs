@@ -25,14 +25,42 @@ pub(super) fn script(looks: &[Look]) -> String {
     let questions = questions(looks);
     let paths = questions.iter().flat_map(|question| &question.paths);
     let urls: String = paths.map(|path| format!(" {}", quote(&format!("http://d{path}")))).collect();
+    let configs = if looks.contains(&Look::Configs) { CONFIGS_API } else { "" };
     let commands: String = questions.iter().map(|question| format!("{}\n", question.command)).collect();
-    let layers =
-        if looks.contains(&Look::Layers) { format!("a {LAYERS} sh -c {}\n", quote(ALL_LAYERS)) } else { String::new() };
     format!(
-        "{PRELUDE}api() {{ curl -gsS --max-time 8 --unix-socket \"$s\" -w '\\n@skep %{{http_code}} %{{url_effective}}\\n'{urls} 2>&1; }}\n\
+        "{PRELUDE}api() {{ curl -gsS --max-time 8 --unix-socket \"$s\" -w '\\n@skep %{{http_code}} %{{url_effective}}\\n' \"$@\" 2>&1; }}\n\
          cli() {{\n{commands}:\n}}\n\
-         if command -v curl >/dev/null 2>&1 && api; then :; elif [ -n \"$d\" ]; then cli; fi\n{layers}exit 0\n"
+         if command -v curl >/dev/null 2>&1 && api{urls}; then :{configs}; elif [ -n \"$d\" ]; then cli; fi\n{}exit 0\n",
+        by_command(looks)
     )
+}
+
+/// What the engine's API does not tell in one answer, or in one that is far too long.
+fn by_command(looks: &[Look]) -> String {
+    let layers = looks.contains(&Look::Layers).then_some((LAYERS, ALL_LAYERS));
+    let uses = looks.contains(&Look::Uses).then_some((USES, ALL_USES));
+    let listed = looks.contains(&Look::Containers).then_some((LISTED, ALL_LISTED));
+    let serving = [(SERVICES, ALL_SERVICES), (SERVICES_ASKED, ALL_SERVICES_ASKED)];
+    let serving = serving.into_iter().filter(|_| looks.contains(&Look::Services));
+    let asked = layers
+        .into_iter()
+        .chain(uses)
+        .chain(listed)
+        .chain(serving)
+        .map(|(name, line)| format!("a {name} sh -c {}\n", quote(line)));
+    let tasks = looks.iter().filter_map(|look| if let Look::NodeTasks(node) = look { Some(node) } else { None });
+    asked.chain(tasks.map(|node| node_tasks(node))).chain(looks.iter().filter_map(stack)).collect()
+}
+
+/// The API tells of each task all that its service is made of, also of those that ended long ago.
+fn node_tasks(node: &str) -> String {
+    let format = r#"{"Name":{{json .Name}},"State":{{json .CurrentState}}}"#;
+    let (name, node) = (node_tasks_name(node), quote(node));
+    format!("a {} docker node ps --no-trunc --format {} {node}\n", quote(&name), quote(format))
+}
+
+pub(super) fn node_tasks_name(node: &str) -> String {
+    format!("tasks:{node}")
 }
 
 fn questions(looks: &[Look]) -> Vec<Question> {
@@ -42,9 +70,18 @@ fn questions(looks: &[Look]) -> Vec<Question> {
     all.extend(containers(&names(|look| if let Look::Container(name) = look { Some(name) } else { None })));
     all.extend(networks(&names(|look| if let Look::Network(name) = look { Some(name) } else { None })));
     all.extend(images(&names(|look| if let Look::Image(name) = look { Some(name) } else { None })));
+    let volumes = names(|look| if let Look::Volume(name) = look { Some(name) } else { None });
+    all.extend(self::volumes(&volumes));
+    all.extend(volumes.into_iter().map(|name| volume_users(name)));
     if looks.contains(&Look::Nodes) {
         let list = quote("docker node ls -q | xargs -r docker node inspect --format '{{json .}}'");
         all.push(Question { paths: vec![NODES.into()], command: format!("a {NODES} sh -c {list}") });
+    }
+    if looks.contains(&Look::Secrets) {
+        all.push(Question { paths: vec![SECRETS.into()], command: kept(SECRETS, "secret") });
+    }
+    if looks.contains(&Look::Configs) {
+        all.push(Question { paths: Vec::new(), command: kept(CONFIGS, "config") });
     }
     all
 }
@@ -64,6 +101,32 @@ fn images(names: &[&String]) -> Option<Question> {
     question(names, IMAGES.into(), "docker inspect --type image", (IMAGES, list), image_path)
 }
 
+fn volumes(names: &[&String]) -> Option<Question> {
+    let list = r#"docker volume ls --format '{"Name":"{{.Name}}"}'"#;
+    question(names, volume_list(names), "docker volume inspect", (VOLUMES, list), volume_path)
+}
+
+/// A volume does not say who uses it: the containers do.
+fn volume_users(name: &str) -> Question {
+    let (path, filter) = (volume_users_path(name), quote(&format!("volume={name}")).into_owned());
+    let list = format!(r#"docker ps -a --no-trunc --filter {filter} --format '{{"Names":["/{{{{.Names}}}}"]}}'"#);
+    Question { command: format!("a {} {list}", quote(&path)), paths: vec![path] }
+}
+
+/// All secrets or configs, without what is in them.
+fn kept(list: &str, sort: &str) -> String {
+    let format = r#"{"ID":{{json .ID}},"CreatedAt":{{json .CreatedAt}},"Spec":{"Name":{{json .Spec.Name}},"Labels":{{json .Spec.Labels}}}}"#;
+    format!("a {list} sh -c {}", quote(&inspected(sort, format)))
+}
+
+/// A list that fails must not look like an empty one: hence no pipe.
+fn inspected(sort: &str, format: &str) -> String {
+    format!(
+        "all=$(docker {sort} ls -q) && {{ [ -z \"$all\" ] || docker {sort} inspect --format {} $all; }}",
+        quote(format)
+    )
+}
+
 fn question(
     names: &[&String],
     list_path: String,
@@ -79,20 +142,80 @@ fn question(
 
 pub(super) const NETWORKS: &str = "/networks";
 pub(super) const IMAGES: &str = "/images/json";
+pub(super) const VOLUMES: &str = "/volumes";
 pub(super) const NODES: &str = "/nodes";
+pub(super) const SECRETS: &str = "/secrets";
+pub(super) const CONFIGS: &str = "/configs";
+pub(super) const USES: &str = "uses";
 pub(super) const INFO: &str = "/info";
 pub(super) const LAYERS: &str = "layers";
+pub(super) const LISTED: &str = "ps";
+pub(super) const SERVICES: &str = "services";
+pub(super) const SERVICES_ASKED: &str = "services-asked";
 
 /// The engine's API gives layers image by image only; this is one answer for all.
 const ALL_LAYERS: &str =
     "docker images -aq --no-trunc | sort -u | xargs -r docker image inspect --format '{{json .RootFS.Layers}}'";
 
+/// The API gives services and tasks with all that was ever asked of them, some KiB each; this is what is looked at.
+fn stack(look: &Look) -> Option<String> {
+    let Look::Stack(name) = look else { return None };
+    let filter = format!("label=com.docker.stack.namespace={name}");
+    let filter = quote(&filter);
+    let services =
+        format!("docker service ls -q --filter {filter} | xargs -r docker service inspect --format {}", quote(SERVICE));
+    let tasks = format!(
+        "[ -z \"$(docker service ls -q --filter {filter})\" ] || docker stack ps --no-trunc --format {} {}",
+        quote(TASK),
+        quote(name)
+    );
+    Some(format!(
+        "a {} sh -c {}\na {} sh -c {}\n",
+        quote(&stack_path(name)),
+        quote(&services),
+        quote(&tasks_path(name)),
+        quote(&tasks)
+    ))
+}
+
+const SERVICE: &str = r#"{"Id":{{json .ID}},"UpdatedAt":{{json .UpdatedAt}},"Name":{{json .Spec.Name}},"Labels":{{json .Spec.Labels}},"Image":{{json .Spec.TaskTemplate.ContainerSpec.Image}},"Env":{{json .Spec.TaskTemplate.ContainerSpec.Env}},"Mode":{{json .Spec.Mode}},"Restart":{{json .Spec.TaskTemplate.RestartPolicy}},"Update":{{json .UpdateStatus}}}"#;
+const TASK: &str = r#"{"id":{{json .ID}},"name":{{json .Name}},"node":{{json .Node}},"desired":{{json .DesiredState}},"current":{{json .CurrentState}},"error":{{json .Error}}}"#;
+
+pub(super) fn stack_path(name: &str) -> String {
+    format!("stack:{name}")
+}
+
+pub(super) fn tasks_path(name: &str) -> String {
+    format!("stack-tasks:{name}")
+}
+/// The list of configs has all that is in them, up to 1 MB each; nobody asks for that.
+const CONFIGS_API: &str = r#"
+api http://d/configs | sed -e 's/},"Data":"[^"]*"/}/g' -e 's/null,"Data":"[^"]*"/null/g'"#;
+
+/// The API tells all of every service, twice where it was changed; of that only what it uses.
+const ALL_USES: &str = r#"all=$(docker service ls -q) && { [ -z "$all" ] || docker service inspect --format '{"Name":{{json .Spec.Name}}{{with .Spec.TaskTemplate.ContainerSpec}},"Secrets":{{json .Secrets}},"Configs":{{json .Configs}}{{end}}}' $all; }"#;
+
+/// The API gives of every container all its labels, mounts and networks, some KiB each; a host may have hundreds.
+const ALL_LISTED: &str = r#"docker ps -a --no-trunc --format '{"Id":{{json .ID}},"Name":{{json .Names}},"Image":{{json .Image}},"State":{{json .State}},"Status":{{json .Status}},"Ports":{{json .Ports}},"Spark":{{json (.Label "skep.spark")}},"Forward":{{json (.Label "skep.forward")}},"Service":{{json (.Label "com.docker.swarm.service.name")}}}'"#;
+
+/// How many tasks run is known to the list only; which stack a service is of, and how its update goes, to `inspect` only.
+const ALL_SERVICES: &str = r#"docker service ls --format '{"Name":{{json .Name}},"Mode":{{json .Mode}},"Replicas":{{json .Replicas}},"Image":{{json .Image}}}'"#;
+const ALL_SERVICES_ASKED: &str = r#"all=$(docker service ls -q) && { [ -z "$all" ] || docker service inspect --format '{"Name":{{json .Spec.Name}},"Labels":{{json .Spec.Labels}},"Update":{{json .UpdateStatus}}}' $all; }"#;
+
 /// All containers; the engine picks those whose name is like one of `names`, for a host may have hundreds.
 pub(super) const CONTAINERS: &str = "/containers/json";
 
 fn container_list(names: &[&String]) -> String {
-    let filter = serde_json::json!({ "name": names }).to_string();
-    format!("{CONTAINERS}?all=1&filters={}", encoded(&filter))
+    format!("{CONTAINERS}?all=1&filters={}", filter("name", names))
+}
+
+/// Likewise: a host may have a thousand volumes that nobody gave a name.
+fn volume_list(names: &[&String]) -> String {
+    format!("{VOLUMES}?filters={}", filter("name", names))
+}
+
+fn filter<T: serde::Serialize>(by: &str, values: T) -> String {
+    encoded(&serde_json::json!({ by: values }).to_string())
 }
 
 pub(super) fn container_path(name: &str) -> String {
@@ -101,6 +224,15 @@ pub(super) fn container_path(name: &str) -> String {
 
 pub(super) fn network_path(name: &str) -> String {
     format!("/networks/{}?verbose=true", encoded(name))
+}
+
+pub(super) fn volume_path(name: &str) -> String {
+    format!("{VOLUMES}/{}", encoded(name))
+}
+
+/// No other list of containers is asked for with `size` in front.
+pub(super) fn volume_users_path(name: &str) -> String {
+    format!("{CONTAINERS}?size=0&all=1&filters={}", filter("volume", [name]))
 }
 
 pub(super) fn image_path(reference: &str) -> String {

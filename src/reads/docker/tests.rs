@@ -44,6 +44,28 @@ fn without_docker_everything_is_absent_and_with_a_dead_daemon_nothing_is_known()
 }
 
 #[test]
+fn what_runs_is_listed_only_where_the_lists_were_read_whole() {
+    let looks = [Look::Containers, Look::Services];
+    let services = r#"{"Name":"web_app","Mode":"replicated","Replicas":"1/2 (max 1 per node)","Image":"app:1"}"#;
+    let asked = r#"{"Name":"web_app","Labels":{"com.docker.stack.namespace":"web"},"Update":{"State":"paused"}}"#;
+    let lists = |code: &str| {
+        format!(
+            "{UP}{{\"Id\":\"1\"}}\n@skep {code} ps\n{services}\n@skep {code} services\n{asked}\n@skep {code} services-asked\n"
+        )
+    };
+    let seen = read(&looks, &lists("200"));
+    let (Found::Containers(containers), Found::Services(services)) = (docker(&seen[0]), docker(&seen[1])) else {
+        panic!("{seen:?}")
+    };
+    let one = &services[0];
+    assert_eq!((containers.len(), one.running, one.desired, &*one.note), (1, 1, 2, "max 1 per node"));
+    assert_eq!((&*one.stack, &*one.update, one.is_whole()), ("web", "paused", false));
+    assert!(read(&looks, &lists("1")).iter().all(|seen| matches!(seen, Seen::Unread(_))));
+    let worker = UP.replace("true", "false");
+    assert_eq!(read(&looks[1..], &worker), [Seen::Absent], "only who controls a swarm knows its services");
+}
+
+#[test]
 fn environment_values_are_not_kept() {
     let row = r#"{"Id":"1","Name":"/x","Config":{"Env":["TOKEN=s3cret"]},"State":{"Status":"running","StartedAt":"2026-01-01T00:00:00.5Z"}}"#;
     let seen = read(&[Look::Container("x".into())], &format!("{UP}{row}\n@skep 200 http://d/containers/x/json\n"));
@@ -103,6 +125,9 @@ fn both_ways_of_asking_agree() {
         Look::Network("skep-actions-b-none".into()),
         Look::Image(image),
         Look::Layers,
+        Look::Volume("skep-actions-b-none".into()),
+        Look::Containers,
+        Look::Services,
     ];
     let parts = parts(looks.iter().cloned().map(Read::Docker));
     let [part] = parts.as_slice() else { panic!("{} parts", parts.len()) };
@@ -120,6 +145,9 @@ fn both_ways_of_asking_agree() {
         assert_eq!(seen[1], Seen::Absent);
         assert_eq!(seen[3], Seen::Absent);
         assert_eq!(seen[4], Seen::Absent);
+        assert_eq!(seen[6], Seen::Absent);
+        assert!(matches!(docker(&seen[7]), Found::Containers(_)));
+        assert_eq!(seen[8], Seen::Absent);
     }
     assert_eq!(by_api[2..5], by_command[2..5]);
     // Images come and go on a machine that is in use.

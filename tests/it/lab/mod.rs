@@ -8,5 +8,6 @@ mod parts;
 mod registry;
 mod rolling;
 mod spark;
+mod stack;
 mod swarm;
 mod truth;

@@ -9,4 +9,5 @@ mod drift;
 mod outages;
 mod pages;
 mod rerun;
+mod stack;
 mod variants;

@@ -1,0 +1,322 @@
+//! `stack`: services that are deployed together from a Compose file, or are absent.
+
+mod compose;
+mod interpolate;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::network::Presence;
+use super::values::Text;
+use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Refusal, Sent, Target, hints};
+use crate::event::Difference;
+use crate::reads::docker::{Look, Service as Found, Stack as FoundStack};
+use crate::reads::{Read, Readings, Seen, WORKSTATION};
+use crate::remote::Command;
+use crate::yaml;
+use compose::{Compose, Service};
+
+/// Deploys a Compose file to the swarm, and waits until every task of it runs; or removes a stack.
+///
+/// It is run where the swarm is controlled (`hosts: leader`). Each service keeps, in the label `skep.asked`, what it was asked to be, so
+/// a plan shows field by field what would change; values of environments are compared and never shown. A service whose tasks are to run
+/// once (`restart_policy` with another condition than `any`, or a job) is done when they have ended well.
+///
+/// In the file `${NAME}`, `${NAME:-default}` and `$$` mean what they mean to `docker stack deploy`, which takes the very same file.
+/// What a swarm would pass over in silence is refused: a port that is bound to an address, `env_file`, files of secrets and configs
+/// (the actions `secret` and `config` make those), and a service without `image`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stack {
+    /// Its name; it stands in front of the names of its services and networks.
+    name: String,
+    /// The Compose file on the workstation; the path is relative to the playbook's folder.
+    file: Option<PathBuf>,
+    /// The same, rendered as a template before it is read.
+    template: Option<String>,
+    /// What `${NAME}` in the file stands for. Nothing of skep's own environment comes into it.
+    #[serde(default)]
+    variables: BTreeMap<String, Text>,
+    /// Whether the nodes may pull with the login that the step's user has on this host (`registry_login`).
+    #[serde(default)]
+    registry_auth: bool,
+    /// Whether the registry is asked which image a tag means: `always`, `changed` (when the image is another), `never` (each node
+    /// takes the image that it has, or pulls the tag itself: the way for images that were carried).
+    #[serde(default)]
+    resolve_image: Resolve,
+    /// Whether services that the file does not name any more are removed: it is asked about before.
+    #[serde(default = "yes")]
+    prune: bool,
+    /// `present` (the default) or `absent`.
+    #[serde(default)]
+    state: Presence,
+    /// What `template` came to.
+    #[serde(skip)]
+    rendered: Option<String>,
+}
+
+/// When the registry is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Resolve {
+    Always,
+    #[default]
+    Changed,
+    Never,
+}
+
+/// The label with what a service was asked to be.
+const ASKED: &str = "skep.asked";
+
+fn yes() -> bool {
+    true
+}
+
+impl Action for Stack {
+    fn describe(&self) -> String {
+        format!("stack {}", self.name)
+    }
+
+    fn object(&self) -> Option<Object> {
+        Some(Object { kind: "stack", name: self.name.clone() })
+    }
+
+    fn sends(&self) -> Vec<Sent> {
+        let file = self.file.iter();
+        file.map(|file| Sent { named_by: &["file"], path: file.clone(), is_folder: false }).collect()
+    }
+
+    fn wrong(&self, folder: &Path) -> Option<yaml::Error> {
+        let (path, text) = match (&self.rendered, &self.file) {
+            (Some(text), _) => (folder.join(self.template.as_ref()?), text.clone()),
+            (None, file) => {
+                let path = folder.join(file.as_ref()?);
+                let text = std::fs::read_to_string(&path).ok()?;
+                (path, text)
+            }
+        };
+        Compose::read(&path, text, &self.stand_for()).err()
+    }
+
+    fn template(&self) -> Option<&str> {
+        self.template.as_deref()
+    }
+
+    fn set_rendered(&mut self, text: String) {
+        self.rendered = Some(text);
+    }
+
+    fn reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
+        let mut asks = vec![on.ask(Read::Docker(Look::Stack(self.name.clone())))];
+        asks.extend(
+            self.file.iter().map(|file| Ask { host: WORKSTATION.into(), read: Read::Text(on.folder.join(file)) }),
+        );
+        let Ok(Some(compose)) = self.compose(on, seen) else { return asks };
+        asks.extend(compose.services.iter().map(|service| on.ask(Read::Docker(Look::Image(service.image.clone())))));
+        if let Seen::Is(found) = seen.stack(&on.host.name, &self.name) {
+            asks.extend(tasks::logs(found).map(|probe| on.ask(Read::Probe(probe))));
+        }
+        asks
+    }
+
+    fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan {
+        let found = match seen.stack(&on.host.name, &self.name) {
+            Seen::Unread(why) => return Plan::unread(&format!("stack {} on {}", self.name, on.host.name), &why),
+            Seen::Absent => None,
+            Seen::Is(found) => Some(found),
+        };
+        match (self.state, found) {
+            (Presence::Absent, None) => Plan::Settled,
+            (Presence::Absent, Some(_)) => Plan::Change(vec![self.remove()]),
+            (Presence::Present, found) => match self.compose(on, seen) {
+                Ok(Some(compose)) => self.compare(&compose, found, on, seen),
+                Ok(None) => Plan::refused(
+                    format!("stack {} has no Compose file", self.name),
+                    "say `file: PATH` or `template: PATH`",
+                ),
+                Err(refusal) => Plan::Refused(refusal),
+            },
+        }
+    }
+
+    fn hint(&self, said: &str) -> Option<String> {
+        hints::docker(said)
+    }
+}
+
+impl Stack {
+    fn stand_for(&self) -> BTreeMap<String, String> {
+        self.variables.iter().map(|(name, Text(value))| (name.clone(), value.clone())).collect()
+    }
+
+    /// What the file asks for, as far as it could be read.
+    fn compose(&self, on: &Target, seen: &Readings<'_>) -> Result<Option<Compose>, Refusal> {
+        let unread = |why: String| Refusal { why, hint: None };
+        let (path, text) = match (&self.rendered, &self.template, &self.file) {
+            (Some(text), Some(template), _) => (on.folder.join(template), text.clone()),
+            (_, _, Some(file)) => {
+                let path = on.folder.join(file);
+                match seen.text(&path) {
+                    Seen::Is(text) => (path, text.to_owned()),
+                    Seen::Absent => return Err(unread(format!("there is no file {}", path.display()))),
+                    Seen::Unread(why) => return Err(unread(format!("cannot read {}: {why}", path.display()))),
+                }
+            }
+            _ => return Ok(None),
+        };
+        let compose = Compose::read(&path, text, &self.stand_for());
+        compose.map(Some).map_err(|error| Refusal { why: error.to_string(), hint: None })
+    }
+
+    fn compare(&self, compose: &Compose, found: Option<&FoundStack>, on: &Target, seen: &Readings<'_>) -> Plan {
+        let asked: Vec<Asked<'_>> = compose.services.iter().map(|service| self.asked(service, on, seen)).collect();
+        let differs: Vec<Difference> = asked.iter().flat_map(|asked| asked.differs(found)).collect();
+        let mut changes: Vec<Change> = Vec::new();
+        if !differs.is_empty() {
+            changes.push(self.deploy(compose, &asked).differing(differs));
+        }
+        changes.extend(self.superfluous(compose, found).map(remove));
+        match found {
+            _ if !changes.is_empty() => Plan::Change(changes),
+            Some(found) => tasks::plan(&self.name, found, on, seen),
+            None => Plan::Settled,
+        }
+    }
+
+    /// Services that the stack has and the file has not.
+    fn superfluous<'a>(
+        &'a self,
+        compose: &'a Compose,
+        found: Option<&'a FoundStack>,
+    ) -> impl Iterator<Item = &'a Found> {
+        let services = found.map(|found| &found.services[..]).unwrap_or_default().iter().filter(|_| self.prune);
+        services.filter(|found| !compose.services.iter().any(|service| self.full(&service.name) == found.name))
+    }
+
+    fn full(&self, service: &str) -> String {
+        format!("{}_{service}", self.name)
+    }
+
+    /// An image that is here is what a tag means here: where it becomes another one, the tasks are made anew.
+    fn asked<'a>(&self, service: &'a Service, on: &Target, seen: &Readings<'_>) -> Asked<'a> {
+        let image = seen.image(&on.host.name, &service.image).is().map(|image| image.content.clone());
+        Asked { name: self.full(&service.name), service, image: image.filter(|_| self.resolve_image == Resolve::Never) }
+    }
+
+    fn deploy(&self, compose: &Compose, asked: &[Asked<'_>]) -> Change {
+        let labels = |service: &str| {
+            let asked = asked.iter().find(|asked| asked.service.name == service);
+            asked.map(|asked| (asked.label(), asked.image.clone())).unwrap_or_default()
+        };
+        let document = compose.labelled(ASKED, labels);
+        let resolve = match self.resolve_image {
+            Resolve::Always => "always",
+            Resolve::Changed => "changed",
+            Resolve::Never => "never",
+        };
+        let mut command =
+            Command::new("docker").args(["stack", "deploy", "--compose-file", "-", "--resolve-image", resolve]);
+        if self.registry_auth {
+            command = command.arg("--with-registry-auth");
+        }
+        let does = Does::Send { parcel: Parcel::Bytes(document.into_bytes()), to: command.arg(&self.name) };
+        Change::new("it is not as its file has it", does)
+    }
+
+    fn remove(&self) -> Change {
+        let gone = "for i in $(seq 60); do docker stack ps -q \"$0\" >/dev/null 2>&1 || exit 0; sleep 0.5; done; echo \"its tasks have not ended after 30 s\" >&2; exit 1";
+        let command =
+            Command::new("docker").args(["stack", "rm", &self.name]).syntax("&&").args(["sh", "-c", gone, &self.name]);
+        Change::run("it is to be absent", command).removing()
+    }
+}
+
+/// What a service is to be.
+struct Asked<'a> {
+    /// Its name with that of the stack.
+    name: String,
+    service: &'a Service,
+    /// What its image is on this host, where that decides.
+    image: Option<String>,
+}
+
+impl Asked<'_> {
+    fn fields(&self) -> BTreeMap<String, String> {
+        let image = self.image.iter().map(|content| ("image.content".to_owned(), content.clone()));
+        self.service.fields.clone().into_iter().chain(image).collect()
+    }
+
+    fn label(&self) -> String {
+        serde_json::to_string(&self.fields()).unwrap_or_default()
+    }
+
+    /// Field by field: what it was asked to be the last time, and what somebody has made of it since.
+    fn differs(&self, found: Option<&FoundStack>) -> Vec<Difference> {
+        let field = |name: &str, is: String, asked: String| Difference {
+            field: format!("{}.{name}", self.service.name),
+            is,
+            asked,
+        };
+        let services = found.map(|found| &found.services[..]).unwrap_or_default();
+        let Some(found) = services.iter().find(|found| found.name == self.name) else {
+            return vec![field("image", "no service".into(), self.service.image.clone())];
+        };
+        let was: Option<BTreeMap<String, String>> =
+            found.labels.get(ASKED).and_then(|label| serde_json::from_str(label).ok());
+        let Some(was) = was else {
+            return vec![field("labels.skep.asked", "none: skep has not deployed it".into(), "one".into())];
+        };
+        let asked = self.fields();
+        let names = was.keys().chain(asked.keys()).collect::<std::collections::BTreeSet<_>>();
+        let differs = names.into_iter().filter(|name| was.get(*name) != asked.get(*name));
+        let told = |name: &String| {
+            let (is, asked) = (was.get(name), asked.get(name));
+            let is_hidden = name.starts_with("environment.") && is.is_some() && asked.is_some();
+            field(name, shown(name, is), if is_hidden { "another value".into() } else { shown(name, asked) })
+        };
+        let mut told: Vec<Difference> = differs.map(told).collect();
+        let since = self.changed_since(found, field);
+        told.extend(
+            since.into_iter().filter(|one| !told.iter().any(|other| other.field == one.field)).collect::<Vec<_>>(),
+        );
+        told
+    }
+
+    /// What `docker service update` and `scale` change.
+    fn changed_since(&self, found: &Found, field: impl Fn(&str, String, String) -> Difference) -> Vec<Difference> {
+        let mut differs = Vec::new();
+        let image = found.image.split('@').next().unwrap_or_default();
+        if image != self.service.image.split('@').next().unwrap_or_default() {
+            differs.push(field("image", image.into(), self.service.image.clone()));
+        }
+        if let Some((is, asked)) = found.replicas.zip(self.service.replicas).filter(|(is, asked)| is != asked) {
+            differs.push(field("deploy.replicas", is.to_string(), asked.to_string()));
+        }
+        let other = |(name, value): &(&String, &String)| found.env.get(*name).is_some_and(|is| is != *value);
+        let changed = self.service.env.iter().filter(other);
+        differs.extend(changed.map(|(name, _)| {
+            field(&format!("environment.{name}"), "another value".into(), "as its file has it".into())
+        }));
+        differs
+    }
+}
+
+/// Values of the environment may be secrets.
+fn shown(name: &str, value: Option<&String>) -> String {
+    match value {
+        None => "none".into(),
+        Some(_) if name.starts_with("environment.") => "set".into(),
+        Some(value) => value.clone(),
+    }
+}
+
+fn remove(service: &Found) -> Change {
+    let command = Command::new("docker").args(["service", "rm", &service.id]);
+    Change::run(format!("its file has no service {}", service.name), command).removing()
+}

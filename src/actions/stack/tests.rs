@@ -1,0 +1,147 @@
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::actions::testing::{Case, action};
+use crate::reads::{Probe, Value};
+use crate::remote::Output;
+
+const FILE: &str = "services:\n  app:\n    image: app:${V:-1}\n    environment: { TOKEN: hunter22, N: 1 }\n    deploy: { replicas: 2 }\n  job:\n    image: job:1\n    deploy: { restart_policy: { condition: none } }\n";
+const UP: &str = "@skep 200 binary:/usr/bin/docker\n{\"ServerVersion\":\"20.10.24\",\"SystemTime\":\"2026-01-01T00:01:00Z\",\"Swarm\":{\"LocalNodeState\":\"active\",\"NodeID\":\"n\",\"ControlAvailable\":true}}\n@skep 200 http://d/info\n";
+
+fn reads(names: &[&str]) -> Vec<Read> {
+    let images = names.iter().map(|name| Read::Docker(Look::Image((*name).into())));
+    [Read::Docker(Look::Stack("web".into()))].into_iter().chain(images).collect()
+}
+
+/// The plan for a file, where these services and tasks are there.
+fn planned(file: &str, parameters: Json, services: &[Json], tasks: &[Json]) -> String {
+    let rows = |rows: &[Json]| rows.iter().map(|row| format!("{row}\n")).collect::<String>();
+    let images = "[]\n@skep 200 http://d/images/json\n";
+    let said =
+        format!("{UP}{images}{}\n@skep 200 stack:web\n{}\n@skep 200 stack-tasks:web\n", rows(services), rows(tasks));
+    let text = Seen::Is(Value::Text(file.into()));
+    let log = Output { code: 0, stdout: "boom\n".into(), stderr: Vec::new() };
+    let log_of = Probe::new("docker service logs --raw --tail 20 s1 2>&1");
+    let mut all = json!({"name": "web", "file": "stack.yml"});
+    all.as_object_mut().unwrap().extend(parameters.as_object().cloned().unwrap_or_default());
+    let case = Case::new(&["node1"]).answers("node1", &reads(&["app:1", "app:2", "job:1", "x"]), &said);
+    case.seen(crate::reads::WORKSTATION, Read::Text("/playbooks/stack.yml".into()), text)
+        .seen("node1", Read::Probe(log_of), Seen::Is(Value::Output(log)))
+        .plan(&action::<Stack>(all))
+}
+
+/// The services as the file asks for them, as if they had been deployed.
+fn deployed(file: &str) -> Vec<Json> {
+    let compose = Compose::read("stack.yml".as_ref(), file.into(), &BTreeMap::new()).unwrap();
+    let one = |(at, service): (usize, &Service)| {
+        let once = service.fields.contains_key("deploy.restart_policy.condition");
+        json!({
+            "Id": format!("s{}", at + 1), "UpdatedAt": "2026-01-01T00:00:00Z", "Name": format!("web_{}", service.name), "Image": format!("{}@sha256:1", service.image),
+            "Labels": { ASKED: serde_json::to_string(&service.fields).unwrap() },
+            "Mode": { "Replicated": { "Replicas": service.replicas } },
+            "Restart": { "Condition": if once { "none" } else { "any" } },
+        })
+    };
+    compose.services.iter().enumerate().map(one).collect()
+}
+
+fn task(name: &str, desired: &str, current: &str, error: &str) -> Json {
+    json!({"id": "t", "name": name, "node": "node2", "desired": desired, "current": current, "error": error})
+}
+
+fn running() -> Vec<Json> {
+    vec![
+        task("web_app.1", "Running", "Running 5 minutes ago", ""),
+        task("web_app.1", "Shutdown", "Failed 6 minutes ago", "task: non-zero exit (1)"),
+        task("web_app.2", "Running", "Running 5 minutes ago", ""),
+        task("web_job.1", "Shutdown", "Complete 5 minutes ago", ""),
+    ]
+}
+
+#[test]
+fn what_is_not_there_is_deployed_and_what_runs_as_asked_is_settled() {
+    insta::assert_snapshot!(planned(FILE, json!({}), &[], &[]));
+    assert_eq!(planned(FILE, json!({}), &deployed(FILE), &running()), "settled");
+}
+
+#[test]
+fn what_differs_is_told_field_by_field_and_values_of_the_environment_are_not() {
+    let mut scaled = deployed(FILE);
+    scaled[0]["Mode"]["Replicated"]["Replicas"] = json!(5);
+    let told = [
+        planned(FILE, json!({"variables": {"V": 2}}), &deployed(FILE), &running()),
+        planned(&FILE.replace("hunter22", "hunter23"), json!({}), &deployed(FILE), &running()),
+        planned(FILE, json!({}), &scaled, &running()),
+        planned(
+            "services: { app: { image: x } }",
+            json!({}),
+            &deployed("services: { app: { image: x }, old: { image: x } }"),
+            &running(),
+        ),
+    ];
+    assert!(!told.concat().contains("hunter"), "{told:?}");
+    insta::assert_snapshot!(told.join("\n---\n"));
+}
+
+#[test]
+fn tasks_are_waited_for_and_those_that_never_come_up_are_told_with_their_words() {
+    let fails = |when: &str| task("web_app.1", "Shutdown", &format!("Failed {when} ago"), "task: non-zero exit (3)");
+    let mut late = running();
+    late[0] = task("web_app.1", "Running", "Preparing 3 seconds ago", "");
+    late[3] = task("web_job.1", "Running", "Running 3 seconds ago", "");
+    let crash: Vec<_> = [
+        task("web_app.1", "Ready", "Ready 1 second ago", ""),
+        fails("2 seconds"),
+        fails("8 seconds"),
+        fails("15 seconds"),
+    ]
+    .into();
+    let once: Vec<_> =
+        [task("web_app.1", "Running", "Starting 1 second ago", ""), fails("2 seconds"), fails("8 minutes")].into();
+    let mut paused = deployed(FILE);
+    paused[0]["Update"] =
+        json!({"State": "paused", "Message": "update paused due to failure or early termination of task t"});
+    let told = [
+        planned(FILE, json!({}), &deployed(FILE), &late),
+        planned(FILE, json!({}), &deployed(FILE), &crash),
+        planned(FILE, json!({}), &deployed(FILE), &once),
+        planned(FILE, json!({}), &paused, &running()),
+    ];
+    insta::assert_snapshot!(told.join("\n---\n"));
+}
+
+#[test]
+fn a_stack_that_is_to_go_goes() {
+    assert_eq!(planned(FILE, json!({"state": "absent"}), &[], &[]), "settled");
+    assert!(planned(FILE, json!({"state": "absent"}), &deployed(FILE), &running()).contains("docker stack rm web"));
+}
+
+#[test]
+fn what_a_swarm_would_pass_over_is_refused_at_its_place() {
+    let cases = [
+        "services: { a: { build: . } }",
+        "services: { a: { image: x, ports: ['127.0.0.1:80:80'] } }",
+        "services: { a: { image: x, ports: ['80:80', '80'], env_file: x } }",
+        "services: { a: { image: x } }\nsecrets: { s: { file: ./s } }",
+        "services: { a: { image: 'x:${NOPE}' } }",
+        "services: [a]",
+        "services: { a: ",
+    ];
+    let told: Vec<String> = cases.iter().map(|file| planned(file, json!({}), &[], &[])).collect();
+    insta::assert_snapshot!(told.join("\n---\n"));
+}
+
+#[test]
+fn what_docker_is_given_means_what_the_file_means() {
+    let file = "name: x\nservices:\n  a:\n    image: x\n    build: .\n    depends_on: { b: { condition: x } }\n    command: echo $$HOME\n    labels: [k=v]\n    deploy: { labels: { own: 1 } }\n";
+    let compose = Compose::read("f".as_ref(), file.into(), &BTreeMap::new()).unwrap();
+    let document: Json = serde_json::from_str(&compose.labelled(ASKED, |_| ("{}".into(), Some("i".into())))).unwrap();
+    let expected = json!({
+        "version": "3.8",
+        "services": {"a": {
+            "image": "x", "command": "echo $$HOME", "labels": ["k=v", "skep.image=i"],
+            "deploy": {"labels": {"own": 1, ASKED: "{}"}},
+        }},
+    });
+    assert_eq!(document, expected);
+}

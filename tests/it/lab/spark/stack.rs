@@ -1,0 +1,68 @@
+//! Spark as a stack: what `docker stack deploy` used to fail at.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::cluster::{Cluster, at};
+
+const DRIVER: &str = "docker ps -q --filter label=com.docker.swarm.service.name=spark-stack_spark-driver";
+const MASTER: &str = "docker ps -q --filter label=com.docker.swarm.service.name=spark-stack_spark-master";
+
+/// Jobs one after the other before anything happens to the cluster. Each takes 10 to 20 s; 20 have been seen to do well, too.
+const IN_A_ROW: usize = 5;
+
+/// A job that fails unless each worker has taken part.
+fn job(cluster: &Cluster) {
+    let line = format!(
+        "docker exec $({DRIVER}) spark-submit /opt/jobs/pi.py --workers 2 --shuffle-mib 20 --samples 1000000 2>&1 || echo FAILED"
+    );
+    let said = cluster.on("node1", &line);
+    assert!(said.contains("\"pi\"") && !said.contains("FAILED"), "{said}");
+    for word in ["RetryingBlockTransfer", "Connection refused", "Failed to connect", "UnknownHostException"] {
+        assert!(!said.contains(word), "{word} in what a job said:\n{said}");
+    }
+}
+
+fn jobs(cluster: &Cluster, count: usize) {
+    (0..count).for_each(|_| job(cluster));
+}
+
+/// Both workers are known to the master once more, with nobody's help.
+fn both_workers_are_back(cluster: &Cluster) {
+    let began = Instant::now();
+    let count = format!(
+        "docker exec $({MASTER}) wget -q -O - http://127.0.0.1:8080/json/ | grep -o '\"state\" : \"ALIVE\"' | wc -l"
+    );
+    while !String::from_utf8_lossy(&cluster.lab.try_on("node1", &count).stdout).trim().ends_with('2') {
+        assert!(began.elapsed() < Duration::from_secs(180), "two workers within three minutes");
+        thread::sleep(Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
+    let cluster = Cluster::settled();
+    let run = ["run", "playbooks/spark-stack.yml"];
+    cluster.skep(&run).ends(0);
+    assert!(cluster.skep(&["plan", "playbooks/spark-stack.yml"]).ends(0).places().is_empty());
+    jobs(&cluster, IN_A_ROW);
+
+    cluster.on("node1", &format!("docker kill $({MASTER}) >/dev/null"));
+    thread::sleep(Duration::from_secs(5));
+    both_workers_are_back(&cluster);
+    jobs(&cluster, 2);
+
+    cluster.on("node3", "systemctl restart docker");
+    both_workers_are_back(&cluster);
+    jobs(&cluster, 2);
+
+    cluster.on("node1", "docker service ls -q --filter label=com.docker.stack.namespace=spark-stack | xargs -n1 docker service update --force --detach=false --quiet >/dev/null");
+    both_workers_are_back(&cluster);
+    jobs(&cluster, 2);
+    // A master that was made anew has forgotten what was proven, and nothing else is to be done.
+    let planned = cluster.skep(&["plan", "playbooks/spark-stack.yml"]);
+    assert!(planned.places().is_subset(&[at("job", "node1")].into()), "{}", planned.text());
+    let published = cluster.on("node1", "docker service ls --format '{{.Ports}}' | tr -d '\\n'");
+    assert_eq!(published, "", "nothing is published to the world");
+    cluster.on("node1", "docker stack rm spark-stack >/dev/null; docker secret rm spark jupyter >/dev/null");
+}

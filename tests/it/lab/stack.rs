@@ -1,0 +1,99 @@
+//! What a swarm keeps, on two real engines: secrets, configs, volumes, and stacks that come up, change, fail and go.
+
+use crate::support::cluster::Told;
+
+use super::parts::{BEGIN, Parts};
+
+const OBJECTS: &str = "
+      - { id: image, hosts: 'managers[0]', image: { name: 'app:1', build: { context: app, args: { BASE: '{{ base_image }}' } } } }
+      - { id: image_there, hosts: workers, image: { name: 'app:1', carry: 'managers[0]' } }
+      - { id: volume, volume: { name: kept, labels: { of: test } } }
+      - { id: secret, hosts: leader, secret: { name: pass, generate: { bytes: 16 } } }
+      - { id: config, hosts: leader, config: { name: words, content: 'one {{ word | default(\"x\") }}' } }
+      - { id: node, on: leader, node: { labels: { place: '{{ inventory_hostname }}' } } }
+";
+
+const STACK: &str = "
+      - { id: stack, hosts: leader, timeout: 2m, stack: { name: web, file: stack.yml, resolve_image: never, variables: { SAY: SAYS } } }
+";
+
+/// One service with a task on each host, one that runs once. No virtual addresses: not every kernel has them.
+const FILE: &str = r#"
+services:
+  app:
+    image: app:1
+    command: [sh, -c, "cat /run/secrets/pass /words >/dev/null && echo ${SAY:-nothing} && exec sleep 100000"]
+    environment: { SAID: "${SAY:-nothing}" }
+    secrets: [pass]
+    configs: [{ source: words, target: /words }]
+    deploy: { mode: global, endpoint_mode: dnsrr }
+  once:
+    image: app:1
+    command: [sh, -c, "echo done"]
+    deploy: { endpoint_mode: dnsrr, restart_policy: { condition: none } }
+networks: { default: { driver: overlay } }
+secrets: { pass: { external: true } }
+configs: { words: { external: true } }
+"#;
+
+const RUNNING: &str = "docker ps -q --no-trunc --filter label=com.docker.swarm.service.name=web_app | xargs";
+
+fn with(parts: &Parts, says: &str, file: &str) {
+    std::fs::write(parts.cluster.project.join("stack.yml"), file).expect("a Compose file");
+    parts.write(&(BEGIN.to_owned() + OBJECTS + &STACK.replace("SAYS", says)));
+}
+
+fn running(parts: &Parts) -> Vec<String> {
+    parts.cluster.lab.hosts().iter().map(|host| parts.cluster.on(host, RUNNING)).collect()
+}
+
+fn changed(told: &Told) -> Vec<String> {
+    told.ended("changed").into_iter().map(|(step, _)| step).collect()
+}
+
+#[test]
+fn a_stack_comes_up_with_what_it_needs_changes_fails_in_its_own_words_and_goes() {
+    let parts = Parts::new("stack");
+    with(&parts, "one", FILE);
+    parts.run(0);
+    parts.nothing_to_do();
+    let first = running(&parts);
+    assert!(first.iter().all(|id| id.len() == 64), "a task on each host: {first:?}");
+    assert!(changed(&parts.run(0)).is_empty(), "again, with nothing to do");
+    assert_eq!(running(&parts), first);
+
+    with(&parts, "two", FILE);
+    let planned = parts.cluster.skep(&["plan", "parts.yml"]).ends(10).text();
+    assert!(planned.contains("app.environment.SAID") && planned.contains("another value"), "{planned}");
+    assert_eq!(changed(&parts.run(0)), ["stack"]);
+    assert!(running(&parts).iter().zip(&first).all(|(now, then)| now != then), "each task was made anew");
+    parts.nothing_to_do();
+
+    parts.cluster.on("node1", "docker service update --detach --env-add SAID=other web_app >/dev/null");
+    let planned = parts.cluster.skep(&["plan", "parts.yml"]).ends(10).text();
+    assert!(planned.contains("app.environment.SAID"), "{planned}");
+    parts.run(0);
+
+    with(&parts, "two", &FILE.replace("exec sleep 100000", "echo no disk here >&2; exit 3"));
+    // Whichever comes first: the swarm gives the update up, or the third task has failed.
+    let told = parts.run(1).text();
+    assert!(
+        (told.contains("was not updated (paused)") || told.contains("fails again and again"))
+            && told.contains("no disk here")
+            && told.contains("exit (3)"),
+        "{told}"
+    );
+    with(&parts, "three", FILE);
+    parts.run(0);
+
+    parts.write(&(BEGIN.to_owned() + "      - { id: stack, hosts: leader, stack: { name: web, state: absent } }\n      - { id: secret, hosts: leader, secret: { name: pass, state: absent } }\n"));
+    parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
+    parts.nothing_to_do();
+    assert_eq!(
+        parts.cluster.on(
+            "node1",
+            "docker service ls -q; docker secret ls -q; docker config ls --format '{{.Name}}'; docker volume ls -q"
+        ),
+        "words\nkept"
+    );
+}
