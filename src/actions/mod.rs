@@ -88,8 +88,9 @@ pub trait Action: Debug + Send + Sync {
         Vec::new()
     }
 
-    /// What is wrong with what is in those files, as far as that can be known here; the folder is [`Target::folder`].
-    fn wrong(&self, _folder: &Path) -> Option<yaml::Error> {
+    /// What is wrong with what is in those files, as far as that can be known here: `read` gives the text of one, the folder is
+    /// [`Target::folder`].
+    fn wrong(&self, _folder: &Path, _read: &dyn Fn(&Path) -> Option<String>) -> Option<yaml::Error> {
         None
     }
 

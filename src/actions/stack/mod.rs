@@ -6,7 +6,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -73,6 +73,8 @@ enum Resolve {
 
 /// The label with what a service was asked to be.
 const ASKED: &str = "skep.asked";
+/// What it keeps there of an image's layers and configuration.
+const IMAGE: &str = "image.content";
 
 fn yes() -> bool {
     true
@@ -92,12 +94,12 @@ impl Action for Stack {
         file.map(|file| Sent { named_by: &["file"], path: file.clone(), is_folder: false }).collect()
     }
 
-    fn wrong(&self, folder: &Path) -> Option<yaml::Error> {
-        let (path, text) = match (&self.rendered, &self.file) {
-            (Some(text), _) => (folder.join(self.template.as_ref()?), text.clone()),
-            (None, file) => {
-                let path = folder.join(file.as_ref()?);
-                let text = std::fs::read_to_string(&path).ok()?;
+    fn wrong(&self, folder: &Path, read: &dyn Fn(&Path) -> Option<String>) -> Option<yaml::Error> {
+        let (path, text) = match (&self.rendered, &self.template) {
+            (Some(text), Some(template)) => (folder.join(template), text.clone()),
+            _ => {
+                let path = folder.join(self.file.as_ref()?);
+                let text = read(&path)?;
                 (path, text)
             }
         };
@@ -118,7 +120,8 @@ impl Action for Stack {
             self.file.iter().map(|file| Ask { host: WORKSTATION.into(), read: Read::Text(on.folder.join(file)) }),
         );
         let Ok(Some(compose)) = self.compose(on, seen) else { return asks };
-        asks.extend(compose.services.iter().map(|service| on.ask(Read::Docker(Look::Image(service.image.clone())))));
+        let images = compose.services.iter().filter(|_| self.resolve_image == Resolve::Never);
+        asks.extend(images.map(|service| on.ask(Read::Docker(Look::Image(service.image.clone())))));
         if let Seen::Is(found) = seen.stack(&on.host.name, &self.name) {
             asks.extend(tasks::logs(found).map(|probe| on.ask(Read::Probe(probe))));
         }
@@ -175,7 +178,12 @@ impl Stack {
     }
 
     fn compare(&self, compose: &Compose, found: Option<&FoundStack>, on: &Target, seen: &Readings<'_>) -> Plan {
-        let asked: Vec<Asked<'_>> = compose.services.iter().map(|service| self.asked(service, on, seen)).collect();
+        let asked: Result<Vec<Asked<'_>>, Plan> =
+            compose.services.iter().map(|service| self.asked(service, on, seen)).collect();
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(unread) => return unread,
+        };
         let differs: Vec<Difference> = asked.iter().flat_map(|asked| asked.differs(found)).collect();
         let mut changes: Vec<Change> = Vec::new();
         if !differs.is_empty() {
@@ -204,9 +212,16 @@ impl Stack {
     }
 
     /// An image that is here is what a tag means here: where it becomes another one, the tasks are made anew.
-    fn asked<'a>(&self, service: &'a Service, on: &Target, seen: &Readings<'_>) -> Asked<'a> {
-        let image = seen.image(&on.host.name, &service.image).is().map(|image| image.content.clone());
-        Asked { name: self.full(&service.name), service, image: image.filter(|_| self.resolve_image == Resolve::Never) }
+    fn asked<'a>(&self, service: &'a Service, on: &Target, seen: &Readings<'_>) -> Result<Asked<'a>, Plan> {
+        let asked = Asked { name: self.full(&service.name), service, image: None };
+        if self.resolve_image != Resolve::Never {
+            return Ok(asked);
+        }
+        match seen.image(&on.host.name, &service.image) {
+            Seen::Is(image) => Ok(Asked { image: Some(image.content.clone()), ..asked }),
+            Seen::Absent => Ok(asked),
+            Seen::Unread(why) => Err(Plan::unread(&format!("image {} on {}", service.image, on.host.name), &why)),
+        }
     }
 
     fn deploy(&self, compose: &Compose, asked: &[Asked<'_>]) -> Change {
@@ -248,7 +263,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn fields(&self) -> BTreeMap<String, String> {
-        let image = self.image.iter().map(|content| ("image.content".to_owned(), content.clone()));
+        let image = self.image.iter().map(|content| (IMAGE.to_owned(), content.clone()));
         self.service.fields.clone().into_iter().chain(image).collect()
     }
 
@@ -273,8 +288,10 @@ impl Asked<'_> {
             return vec![field("labels.skep.asked", "none: skep has not deployed it".into(), "one".into())];
         };
         let asked = self.fields();
-        let names = was.keys().chain(asked.keys()).collect::<std::collections::BTreeSet<_>>();
-        let differs = names.into_iter().filter(|name| was.get(*name) != asked.get(*name));
+        let names: BTreeSet<&String> = was.keys().chain(asked.keys()).collect();
+        // An image that is not here any more says nothing of the tasks, which run elsewhere.
+        let counts = |name: &&String| *name != IMAGE || asked.contains_key(IMAGE);
+        let differs = names.into_iter().filter(counts).filter(|name| was.get(*name) != asked.get(*name));
         let told = |name: &String| {
             let (is, asked) = (was.get(name), asked.get(name));
             let is_hidden = name.starts_with("environment.") && is.is_some() && asked.is_some();

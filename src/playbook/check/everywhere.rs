@@ -41,7 +41,10 @@ impl<'a> Check<'a> {
         });
         jobs.iter().for_each(|job| self.peers(step, host, job));
         self.errors.extend(jobs.iter().flat_map(|job| sent::missing(step, job, &self.world.folder)));
-        self.errors.extend(jobs.iter().filter_map(|job| job.action.wrong(&self.world.folder)));
+        self.errors.extend(
+            jobs.iter()
+                .filter_map(|job| job.action.wrong(&self.world.folder, &|path| std::fs::read_to_string(path).ok())),
+        );
         jobs.into_iter().filter_map(|job| Some((job.action.object()?, digest(&job), job.on))).collect()
     }
 

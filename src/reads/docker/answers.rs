@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::reads::Seen;
@@ -68,6 +69,12 @@ impl Answers {
             None if self.errors.is_empty() => Err("the host gave no answer".into()),
             None => Err(self.errors.clone()),
         }
+    }
+
+    /// The same, each row understood as a `T`.
+    pub(super) fn rows<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, String> {
+        let rows = self.list(path)?.iter().map(|row| serde_json::from_value(row.clone()));
+        rows.collect::<Result<_, _>>().map_err(|why| format!("{path} was not understood: {why}"))
     }
 
     /// An object that was asked for by name: what `wanted` accepts among the answer's rows; absent only if the `list` it

@@ -162,13 +162,11 @@ fn stack(look: &Look) -> Option<String> {
     let Look::Stack(name) = look else { return None };
     let filter = format!("label=com.docker.stack.namespace={name}");
     let filter = quote(&filter);
-    let services =
-        format!("docker service ls -q --filter {filter} | xargs -r docker service inspect --format {}", quote(SERVICE));
-    let tasks = format!(
-        "[ -z \"$(docker service ls -q --filter {filter})\" ] || docker stack ps --no-trunc --format {} {}",
-        quote(TASK),
-        quote(name)
-    );
+    // A list that could not be had must not look like an empty one.
+    let with_services =
+        |then: String| format!("all=$(docker service ls -q --filter {filter}) && {{ [ -z \"$all\" ] || {then}; }}");
+    let services = with_services(format!("docker service inspect --format {} $all", quote(SERVICE)));
+    let tasks = with_services(format!("docker stack ps --no-trunc --format {} {}", quote(TASK), quote(name)));
     Some(format!(
         "a {} sh -c {}\na {} sh -c {}\n",
         quote(&stack_path(name)),

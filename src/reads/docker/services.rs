@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value as Json;
 
 use super::answers::Answers;
 use super::engine::Info;
@@ -78,9 +77,9 @@ pub(super) fn services(info: &Info, answers: &Answers) -> Seen<Vec<Serving>> {
 }
 
 fn read(answers: &Answers) -> Result<Vec<Serving>, String> {
-    let asked: Vec<Asked> = rows(SERVICES_ASKED, answers)?;
+    let asked: Vec<Asked> = answers.rows(SERVICES_ASKED)?;
     let mut asked: BTreeMap<String, Asked> = asked.into_iter().map(|asked| (asked.name.clone(), asked)).collect();
-    let listed: Vec<Row> = rows(SERVICES, answers)?;
+    let listed: Vec<Row> = answers.rows(SERVICES)?;
     listed
         .into_iter()
         .map(|row| {
@@ -88,12 +87,6 @@ fn read(answers: &Answers) -> Result<Vec<Serving>, String> {
             Serving::of(row, asked)
         })
         .collect()
-}
-
-fn rows<T: for<'de> Deserialize<'de>>(path: &str, answers: &Answers) -> Result<Vec<T>, String> {
-    let row = |row: &Json| serde_json::from_value(row.clone());
-    let rows = answers.list(path)?.iter().map(row).collect::<Result<_, _>>();
-    rows.map_err(|why| format!("docker service was not understood: {why}"))
 }
 
 impl Serving {

@@ -119,21 +119,15 @@ pub(super) fn stack(name: &str, info: &Info, answers: &Answers) -> Seen<Stack> {
     if !info.swarm.control_available {
         return Seen::Unread("the host does not control a swarm".into());
     }
-    let services = match rows::<Raw>(&stack_path(name), answers) {
+    let services = match answers.rows::<Raw>(&stack_path(name)) {
         Ok(services) if services.is_empty() => return Seen::Absent,
         Ok(services) => services.into_iter().map(|raw| Service::of(raw, &info.system_time)).collect(),
         Err(why) => return Seen::Unread(why),
     };
-    match rows(&tasks_path(name), answers) {
+    match answers.rows::<Task>(&tasks_path(name)) {
         Ok(tasks) => Seen::Is(Stack { services, tasks: tasks.into_iter().map(unquoted).collect() }),
         Err(why) => Seen::Unread(why),
     }
-}
-
-fn rows<T: for<'de> Deserialize<'de>>(path: &str, answers: &Answers) -> Result<Vec<T>, String> {
-    let row =
-        |row: &Json| serde_json::from_value(row.clone()).map_err(|why| format!("{path} was not understood: {why}"));
-    answers.list(path)?.iter().map(row).collect()
 }
 
 /// The command puts what went wrong in quotes.
@@ -196,6 +190,23 @@ mod tests {
         assert_eq!(told, [("web_app", Some(2), false, ""), ("web_job", None, true, "paused")]);
         let task = &stack.tasks[0];
         assert_eq!((task.service(), task.state(), task.seconds()), ("web_app", "Running", Some(12)));
+    }
+
+    #[test]
+    fn a_list_that_docker_cannot_give_is_no_empty_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let docker = folder.path().join("docker");
+        let stand_in = "#!/bin/sh\ncase $1 in info) echo '{\"ServerVersion\":\"28\",\"Swarm\":{\"LocalNodeState\":\"active\",\"NodeID\":\"n\",\"ControlAvailable\":true}}' ;; *) echo 'no quorum' >&2; exit 1 ;; esac\n";
+        std::fs::write(&docker, stand_in).expect("a stand-in");
+        std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("its mode");
+        let script = super::super::script::script(&[Look::Stack("web".into())]);
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").expect("a path"));
+        // Without curl it is the command that answers.
+        let script = script.replace("command -v curl", "false");
+        let output = std::process::Command::new("sh").args(["-c", &script]).env("PATH", path).output().expect("sh");
+        let output = Output { code: 0, stdout: output.stdout, stderr: output.stderr };
+        let seen = understand(&[Read::Docker(Look::Stack("web".into()))], &output).remove(0);
+        assert_eq!(seen, Seen::Unread("no quorum".into()));
     }
 
     #[test]
