@@ -51,6 +51,18 @@ fn changed(told: &Told) -> Vec<String> {
     told.ended("changed").into_iter().map(|(step, _)| step).collect()
 }
 
+fn a_screen_shows_it(parts: &Parts) {
+    let told = parts.cluster.skep(&["status"]).ends(0);
+    let status = &told.of("status").next().expect("a status")["status"];
+    let services = status["services"].as_array().expect("services");
+    let app = services.iter().find(|service| service["name"] == "web_app").expect("the service");
+    assert_eq!((&app["stack"], &app["running"], &app["desired"]), (&"web".into(), &2.into(), &2.into()), "{app}");
+    let ready = |node: &&serde_json::Value| node["state"] == "ready" && node["problem"].is_null();
+    assert_eq!(status["nodes"].as_array().expect("nodes").iter().filter(ready).count(), 2, "{status:#}");
+    let tasks = status["containers"].to_string();
+    assert!(tasks.contains("node1") && tasks.contains("node2") && tasks.contains("web_app"), "{tasks}");
+}
+
 #[test]
 fn a_stack_comes_up_with_what_it_needs_changes_fails_in_its_own_words_and_goes() {
     let parts = Parts::new("stack");
@@ -59,6 +71,7 @@ fn a_stack_comes_up_with_what_it_needs_changes_fails_in_its_own_words_and_goes()
     parts.nothing_to_do();
     let first = running(&parts);
     assert!(first.iter().all(|id| id.len() == 64), "a task on each host: {first:?}");
+    a_screen_shows_it(&parts);
     assert!(changed(&parts.run(0)).is_empty(), "again, with nothing to do");
     assert_eq!(running(&parts), first);
 
