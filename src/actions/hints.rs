@@ -3,6 +3,9 @@
 /// Words of a failure, and the remedy.
 type Hints = &'static [(&'static [&'static str], &'static str)];
 
+/// What a kernel says of a program for another machine (execve(2), ENOEXEC), as engines put it.
+const FOREIGN: &str = "exec format error";
+
 /// Docker's.
 const DOCKER: Hints = &[
     (&["no space left on device"], "make room there: docker system df; docker image prune; df -h"),
@@ -34,6 +37,24 @@ const DOCKER: Hints = &[
         &["port is already allocated", "address already in use"],
         "see who holds the port there (docker ps; ss -ltnp), or publish another one in `ports`",
     ),
+    (
+        &[FOREIGN, "no matching manifest for"],
+        "the image is made for another architecture than that machine's: `docker image inspect -f '{{.Architecture}}' IMAGE` tells which; build it there, or take one that is made for both",
+    ),
+    // What a swarm says of a task that no node may take (swarmkit's scheduler), with the number of nodes behind it.
+    (
+        &["scheduling constraints not satisfied"],
+        "no node fulfils its placement: compare its constraints with `docker node ls` and the labels of the nodes (`node` sets them)",
+    ),
+    (
+        &["host-mode port already in use"],
+        "another service has published that port on every node: `docker service ls` tells which; publish another one",
+    ),
+    (
+        &["insufficient resources"],
+        "no node has as much free as it reserves: ask for less, or end what reserves it (`docker node inspect`, `docker service inspect`)",
+    ),
+    (&["unsupported platform"], "no node has the architecture that its image is made for: build it for theirs"),
 ];
 
 /// Docker's, about a login.
@@ -89,6 +110,11 @@ pub fn docker(said: &str) -> Option<String> {
     of(DOCKER, said)
 }
 
+/// About what a container said that could not be started: the rest of its words are its own business.
+pub fn started(said: &str) -> Option<String> {
+    said.contains(FOREIGN).then(|| docker(FOREIGN)).flatten()
+}
+
 /// About what `docker login` said: for all but the login itself a registry has the same words as for a pull.
 pub fn login(said: &str) -> Option<String> {
     of(LOGIN, said).or_else(|| docker(said))
@@ -128,6 +154,11 @@ mod tests {
             ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "certs.d"),
             ("dial tcp: lookup registry-1.docker.io: no such host", "resolve"),
             ("Bind for 0.0.0.0:8080 failed: port is already allocated", "who holds the port"),
+            ("no matching manifest for linux/arm64/v8 in the manifest list entries", "another architecture"),
+            ("no suitable node (scheduling constraints not satisfied on 2 nodes)", "its placement"),
+            ("no suitable node (host-mode port already in use on 1 node)", "publish another one"),
+            ("no suitable node (insufficient resources on 1 node)", "ask for less"),
+            ("no suitable node (unsupported platform on 2 nodes)", "made for"),
         ] {
             let told = docker(said).unwrap_or_default();
             assert!(told.contains(hint), "{said}: {told}");

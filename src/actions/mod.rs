@@ -196,7 +196,7 @@ pub enum Plan {
 }
 
 /// What is waited for.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Wait {
     /// `node1 to start the swarm`: ends the sentence "waiting for …".
     pub what: String,
@@ -206,6 +206,8 @@ pub struct Wait {
     pub by_step: bool,
     /// What would be done then, as far as it can be told: for a plan.
     pub then: Vec<Change>,
+    /// What to do about it, should it never come; otherwise a longer time is advised.
+    pub hint: Option<String>,
 }
 
 /// Why a job cannot be done.

@@ -155,7 +155,7 @@ pub(super) fn locked(seen: Seen<&[Lock]>) -> Option<Plan> {
 }
 
 fn wait(what: String) -> Plan {
-    Plan::Wait(Wait { what, on: Vec::new(), by_step: false, then: Vec::new() })
+    Plan::Wait(Wait { what, ..Wait::default() })
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ fn plan<T>(what: &str, seen: Seen<&T>, of: impl FnOnce(&T) -> Plan) -> Plan {
 }
 
 fn wait(what: String) -> Plan {
-    Plan::Wait(Wait { what, on: Vec::new(), by_step: false, then: Vec::new() })
+    Plan::Wait(Wait { what, ..Wait::default() })
 }
 
 fn at(address: &str, port: u16) -> String {

@@ -89,7 +89,8 @@ fn lost(world: &World, host: &str, by_step: bool, parts: &Parts) -> Option<(Stri
 
 fn overdue(job: &Job, wait: &Wait) -> Option<Ended> {
     let secs = job.started.elapsed().as_secs();
-    let hint = Some("give the step a longer `timeout:` if it only needs more time".to_owned());
+    let longer = || "give the step a longer `timeout:` if it only needs more time".to_owned();
+    let hint = wait.hint.clone().or_else(|| Some(longer()));
     (Instant::now() >= job.deadline()).then(|| {
         Ended::failed(format!("still waiting for {} after {secs} s", wait.what), hint).because(job.failure.as_ref())
     })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Container, Found};
-use crate::actions::{Change, Plan, Refusal, Target, Wait};
+use crate::actions::{Change, Plan, Refusal, Target, Wait, hints};
 use crate::reads::{Probe, Read, Readings, Seen};
 use crate::remote::{Command, Output, quote};
 
@@ -157,9 +157,9 @@ fn refused_dying(found: &Found, on: &Target, seen: &Readings<'_>) -> Plan {
         "container {} on {} keeps dying: exit code {}{memory}, {deaths} in the last {MINUTES} minutes; its last lines:\n{logs}",
         found.name, on.host.name, found.state.exit_code
     );
-    let hint =
+    let afresh =
         format!("mend what its log complains of; `docker rm -f {}` there lets the next run start afresh", found.name);
-    Plan::Refused(Refusal { why, hint: Some(hint) })
+    Plan::Refused(Refusal { why, hint: Some(hints::started(&logs).unwrap_or(afresh)) })
 }
 
 pub(super) fn logs(found: &Found) -> Probe {
@@ -176,5 +176,5 @@ fn one(why: &str, words: &[&str]) -> Plan {
 }
 
 fn wait(what: String, on: &Target) -> Plan {
-    Plan::Wait(Wait { what, on: vec![on.host.name.clone()], by_step: false, then: Vec::new() })
+    Plan::Wait(Wait { what, on: vec![on.host.name.clone()], ..Wait::default() })
 }

@@ -206,7 +206,7 @@ impl DockerEngine {
             Seen::Is(Seen::Is(_)) => Plan::Settled,
             Seen::Is(Seen::Unread(why)) => {
                 let what = format!("the Docker daemon to answer: {why}");
-                Plan::Wait(Wait { what, on: Vec::new(), by_step: false, then: Vec::new() })
+                Plan::Wait(Wait { what, ..Wait::default() })
             }
             Seen::Is(Seen::Absent) | Seen::Absent => Plan::unread("the Docker daemon", "it is not there"),
             Seen::Unread(why) => Plan::unread("the Docker daemon", &why),

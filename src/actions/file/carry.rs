@@ -35,7 +35,7 @@ impl File {
             (_, Some(first)) => {
                 let what = format!("{} to have {}", sources.join(" or "), self.asked.path);
                 let then = vec![self.pipe(first, 0, there)];
-                Plan::Wait(Wait { what, on: sources, by_step: false, then })
+                Plan::Wait(Wait { what, on: sources, then, ..Wait::default() })
             }
         }
     }

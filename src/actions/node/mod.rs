@@ -140,7 +140,7 @@ fn at(change: Change, on: &Target) -> Change {
 }
 
 fn wait(what: String, on: &Target) -> Plan {
-    Plan::Wait(Wait { what, on: vec![commander(on).to_owned()], by_step: false, then: Vec::new() })
+    Plan::Wait(Wait { what, on: vec![commander(on).to_owned()], ..Wait::default() })
 }
 
 /// The owner's node, and all that the commander lists.

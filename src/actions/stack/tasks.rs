@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::actions::{Plan, Target, Wait};
+use crate::actions::{Plan, Target, Wait, hints};
 use crate::reads::docker::{Service, Stack, Task};
 use crate::reads::{Probe, Readings};
 
@@ -18,15 +18,11 @@ pub(super) fn plan(name: &str, found: &Stack, on: &Target, seen: &Readings<'_>) 
         }
     }
     let waits: Vec<String> = found.services.iter().filter_map(|service| not_yet(service, found)).collect();
-    match waits.is_empty() {
-        true => Plan::Settled,
-        false => Plan::Wait(Wait {
-            what: waits.join("; "),
-            on: vec![on.host.name.clone()],
-            by_step: false,
-            then: Vec::new(),
-        }),
+    if waits.is_empty() {
+        return Plan::Settled;
     }
+    let what = waits.join("; ");
+    Plan::Wait(Wait { hint: hints::docker(&what), what, on: vec![on.host.name.clone()], ..Wait::default() })
 }
 
 /// What the services that fail have said last.

@@ -98,7 +98,8 @@ impl View<'_> {
         let host = self.members.iter().find(|host| host.name == first);
         let at = host.and_then(|host| advertised(host, &self.members, self.seen).ok());
         let then = at.map(|at| self.join(&Joining { role, own, leader: first, at }, &[])).unwrap_or_default();
-        Plan::Wait(Wait { what: format!("{first} to start the swarm"), on: vec![first.into()], by_step: true, then })
+        let what = format!("{first} to start the swarm");
+        Plan::Wait(Wait { what, on: vec![first.into()], by_step: true, then, ..Wait::default() })
     }
 
     fn join_now(&self, joining: &Joining<'_>, leading: &Info) -> Plan {

@@ -1,7 +1,7 @@
 //! What a host is in the swarm that it is in, as the leader lists it.
 
 use super::view::{View, said};
-use super::{Availability, Role, Text};
+use super::{Availability, CONTROL, GOSSIP, Role, Text};
 use crate::actions::{Change, Plan, Wait};
 use crate::event::Difference;
 use crate::reads::docker::Node;
@@ -15,8 +15,10 @@ impl View<'_> {
             return Plan::Wait(Wait {
                 what: format!("node {host} to be ready{}", said(&node.message)),
                 on: vec![leader.into()],
-                by_step: false,
-                then: Vec::new(),
+                hint: Some(format!(
+                    "see on {host} whether its engine runs (journalctl --unit docker), and whether it and {leader} reach each other on {CONTROL}/tcp and {GOSSIP}"
+                )),
+                ..Wait::default()
             });
         }
         let labels = self.asked.labels.iter().map(|(name, Text(value))| (name.as_str(), Some(value.as_str())));

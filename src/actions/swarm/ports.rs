@@ -117,7 +117,7 @@ impl Way<'_> {
             self.at(),
             rules(*address)
         );
-        Plan::Wait(Wait { what, on: vec![(*to).to_owned()], by_step: false, then: Vec::new() })
+        Plan::Wait(Wait { what, on: vec![(*to).to_owned()], ..Wait::default() })
     }
 
     fn barred(&self, port: &Port) -> Plan {

@@ -199,7 +199,7 @@ impl<'a> View<'a> {
     /// Waits for what the managers bring about.
     pub(super) fn wait(&self, what: String) -> Plan {
         let managers = self.managers.iter().map(|host| host.name.clone()).collect();
-        Plan::Wait(Wait { what, on: managers, by_step: false, then: Vec::new() })
+        Plan::Wait(Wait { what, on: managers, ..Wait::default() })
     }
 
     /// The nodes that the leader lists, and the host's own among them.

@@ -268,7 +268,7 @@ fn coming(unit: &Unit) -> String {
 }
 
 fn wait(what: String) -> Plan {
-    Plan::Wait(Wait { what, on: Vec::new(), by_step: false, then: Vec::new() })
+    Plan::Wait(Wait { what, ..Wait::default() })
 }
 
 fn change(why: &str, verb: &str, unit: &str, differs: Difference) -> Change {
