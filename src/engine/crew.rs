@@ -61,6 +61,9 @@ impl Crew {
             State::Cut(_) => AGAIN.min(self.wait),
         };
         let answer = self.login(host, wait).await.map_err(|why| after_cut(&login.state, why));
+        if let Err(Unreachable { what, hint }) = &answer {
+            (self.emit)(Event::HostLost { host: host.name.clone(), why: what.clone(), hint: hint.clone() });
+        }
         login.state = match &answer {
             Ok(session) => State::Up(session.clone()),
             Err(why) => State::Lost(why.clone()),
@@ -86,14 +89,9 @@ impl Crew {
         let started = Instant::now();
         (self.emit)(Event::HostConnecting { host: host.name.clone(), waiting: None });
         let answer = self.connect.connect(host, wait, self.note(&host.name)).await;
-        match &answer {
-            Ok(_) => {
-                let ms = started.elapsed().as_millis() as u64;
-                (self.emit)(Event::HostConnected { host: host.name.clone(), ms });
-            }
-            Err(why) => {
-                (self.emit)(Event::HostLost { host: host.name.clone(), why: why.what.clone(), hint: why.hint.clone() })
-            }
+        if answer.is_ok() {
+            let ms = started.elapsed().as_millis() as u64;
+            (self.emit)(Event::HostConnected { host: host.name.clone(), ms });
         }
         answer
     }

@@ -36,7 +36,10 @@ pub struct Summary<W> {
     plan: bool,
     steps: Vec<(String, String)>,
     failed: Vec<(String, Job)>,
-    lost: Vec<Job>,
+    /// How, and who.
+    lost: Vec<(String, Job)>,
+    /// The step that each host was changed by last, and that has not ended.
+    under_way: BTreeMap<String, String>,
     interrupted: bool,
 }
 
@@ -44,7 +47,8 @@ impl<W: Write> Summary<W> {
     /// Writes to `out`.
     pub fn new(out: W, paint: Paint, detail: Detail, go_on: GoOn) -> Self {
         let (steps, failed, lost) = (vec![], vec![], vec![]);
-        Self { out, paint, detail, go_on, plan: false, steps, failed, lost, interrupted: false }
+        let under_way = BTreeMap::new();
+        Self { out, paint, detail, go_on, plan: false, steps, failed, lost, under_way, interrupted: false }
     }
 
     fn finish(&mut self, hosts: &[Tally], ms: u64, code: u8) -> io::Result<()> {
@@ -92,22 +96,23 @@ impl<W: Write> Summary<W> {
     }
 
     fn failures(&mut self) -> io::Result<()> {
-        let mut steps: Vec<&str> = self.failed.iter().map(|(step, _)| step.as_str()).collect();
-        steps.dedup();
-        let mut blocks: Vec<(String, Told)> = Vec::new();
-        for step in steps {
-            let jobs: Vec<Job> = self.failed.iter().filter(|(id, _)| id == step).map(|(_, job)| job.clone()).collect();
-            let name = self.steps.iter().find(|(id, _)| id == step).map_or(step, |(_, name)| name);
-            blocks
-                .extend(grouped(&jobs).iter().map(|group| (format!("{name}  {}", who(group)), group[0].told.clone())));
-        }
-        let lost = grouped(&self.lost);
-        blocks.extend(lost.iter().map(|group| (format!("{}  cannot be reached", who(group)), group[0].told.clone())));
-        for (title, told) in blocks {
+        let failed = alike(&self.failed, |step, who| format!("{}  {who}", self.name(step)));
+        let lost = alike(&self.lost, |how, who| format!("{who}  {how}"));
+        for (title, told) in failed.into_iter().chain(lost) {
             writeln!(self.out, "\n{:>11}  {title}", self.paint.bad("     failed"))?;
             told.lines(self.paint).iter().try_for_each(|line| writeln!(self.out, "{line}"))?;
         }
         Ok(())
+    }
+
+    fn how_lost(&self, host: &str) -> String {
+        let step = self.under_way.get(host);
+        step.map_or("cannot be reached".to_owned(), |step| format!("lost in the middle of {}", self.name(step)))
+    }
+
+    /// The name of a step.
+    fn name<'s>(&'s self, step: &'s str) -> &'s str {
+        self.steps.iter().find(|(id, _)| id == step).map_or(step, |(_, name)| name)
     }
 
     fn go_on(&mut self, code: u8) -> io::Result<()> {
@@ -126,6 +131,19 @@ impl<W: Write> Summary<W> {
         let log = log.map(|path| format!("Printed:  {}", path.display()));
         journal.iter().chain(&log).try_for_each(|line| writeln!(self.out, "{}", self.paint.quiet(line)))
     }
+}
+
+/// A title and what is told, once for all jobs of a kind that have the same to tell.
+fn alike(jobs: &[(String, Job)], title: impl Fn(&str, &str) -> String) -> Vec<(String, Told)> {
+    let mut kinds: Vec<&str> = jobs.iter().map(|(kind, _)| kind.as_str()).collect();
+    kinds.dedup();
+    let of = |kind: &str| -> Vec<Job> {
+        jobs.iter().filter(|(other, _)| other == kind).map(|(_, job)| job.clone()).collect()
+    };
+    let told = |kind: &str| -> Vec<(String, Told)> {
+        grouped(&of(kind)).iter().map(|group| (title(kind, &who(group)), group[0].told.clone())).collect()
+    };
+    kinds.into_iter().flat_map(told).collect()
 }
 
 fn who(jobs: &[&Job]) -> String {
@@ -171,12 +189,16 @@ impl<W: Write + Send> Reporter for Summary<W> {
         match event {
             Event::RunStarted { plan, .. } => self.plan = *plan,
             Event::StepStarted { step, name, .. } => self.steps.push((step.clone(), name.clone())),
-            Event::JobFinished { step, outcome: Outcome::Failed, .. } => {
-                self.failed.extend(Job::of(event).map(|job| (step.clone(), job)));
+            Event::Change { step, host, .. } => drop(self.under_way.insert(host.clone(), step.clone())),
+            Event::JobFinished { step, host, outcome, .. } => {
+                self.under_way.remove(host);
+                let failed = Job::of(event).filter(|_| *outcome == Outcome::Failed);
+                self.failed.extend(failed.map(|job| (step.clone(), job)));
             }
             Event::HostLost { host, why, hint } => {
                 let told = Told { message: Some(why.clone()), hint: hint.clone(), ..Told::default() };
-                self.lost.push(Job { host: host.clone(), item: None, outcome: Outcome::Unreachable, told, ms: 0 });
+                let job = Job { host: host.clone(), item: None, outcome: Outcome::Unreachable, told, ms: 0 };
+                self.lost.push((self.how_lost(host), job));
             }
             Event::Interrupted => self.interrupted = true,
             Event::RunFinished { hosts, ms, code } => return self.finish(hosts, *ms, *code),

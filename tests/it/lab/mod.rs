@@ -1,6 +1,7 @@
 //! Tests on real hosts: some share one lab and run one at a time, in the order of their names; beside them run those that have
 //! labs of their own, one at a time as well. `.config/nextest.toml` says which are which.
 
+mod bad_days;
 mod engine;
 mod fresh;
 mod hosts;

@@ -63,7 +63,7 @@ impl Parts {
     }
 
     /// Waits until a script ends well on a host.
-    fn until(&self, host: &str, script: &str) {
+    pub(super) fn until(&self, host: &str, script: &str) {
         let began = Instant::now();
         while !self.cluster.lab.try_on(host, script).status.success() {
             assert!(began.elapsed() < Duration::from_secs(120), "never came true on {host}: {script}");

@@ -5,6 +5,7 @@
 //! name, from fresh machines, and the others find what it made.
 
 mod bootstrap;
+mod causes;
 mod drift;
 mod outages;
 mod pages;

@@ -1,9 +1,10 @@
 //! Spark as a stack: what `docker stack deploy` used to fail at.
 
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use crate::support::cluster::{Cluster, at};
+use crate::support::lab::checkout;
 
 const DRIVER: &str = "docker ps -q --filter label=com.docker.swarm.service.name=spark-stack_spark-driver";
 const MASTER: &str = "docker ps -q --filter label=com.docker.swarm.service.name=spark-stack_spark-master";
@@ -64,5 +65,17 @@ fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
     assert!(planned.places().is_subset(&[at("job", "node1")].into()), "{}", planned.text());
     let published = cluster.on("node1", "docker service ls --format '{{.Ports}}' | tr -d '\\n'");
     assert_eq!(published, "", "nothing is published to the world");
+    typed_by_hand(&cluster);
     cluster.on("node1", "docker stack rm spark-stack >/dev/null; docker secret rm spark jupyter >/dev/null");
+}
+
+/// The line that the write-up ends with, on the leader, with the file that ships.
+fn typed_by_hand(cluster: &Cluster) {
+    let gone = "while docker stack ps -q spark-stack >/dev/null 2>&1; do sleep 0.5; done";
+    cluster.on("node1", &format!("docker stack rm spark-stack >/dev/null; {gone}"));
+    let file = fs::read_to_string(checkout().join("playbooks/spark/stack.yml")).expect("the file that ships");
+    let deploy = "docker stack deploy --compose-file stack.yml spark-stack";
+    cluster.on("node1", &format!("cd /root && cat >stack.yml <<'END' && {deploy} >/dev/null\n{file}\nEND"));
+    both_workers_are_back(cluster);
+    jobs(cluster, 1);
 }

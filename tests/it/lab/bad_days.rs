@@ -1,0 +1,188 @@
+//! Bad days on two real engines: power that goes in the middle of each action, daemons that hang, hosts that lose each other,
+//! and what a swarm cannot place. Each is told by host, step and cause, and the next run completes it.
+
+use std::process::{Child, Command, Stdio};
+
+use crate::support::cluster::{Told, at};
+
+use super::parts::{BEGIN, Parts};
+
+const IMAGES: &str = "
+      - { id: image, hosts: 'managers[0]', image: { name: 'app:1', build: { context: app, args: { BASE: '{{ base_image }}' } } } }
+      - { id: image_there, hosts: workers, image: { name: 'app:1', carry: 'managers[0]' } }
+";
+
+const FILE: &str = r"
+services:
+  app: { image: 'app:1', command: [sleep, infinity], init: true, deploy: { mode: global, endpoint_mode: dnsrr } }
+networks: { default: { driver: overlay } }
+";
+
+/// In front of the engine's own command: when it is told something that begins with these words, it does it, says so, and
+/// keeps to itself that it has; `before` it does so at all, if that is asked.
+const SHIM: &str = r#"cat >/usr/local/bin/docker <<'END'
+#!/bin/sh
+case "$*" in
+"$(cat /run/slow 2>/dev/null || echo none)"*)
+    [ -e /run/before ] || /usr/bin/docker "$@"
+    touch /run/at-it
+    sleep 60 ;;
+*) exec /usr/bin/docker "$@" ;;
+esac
+END
+chmod +x /usr/local/bin/docker"#;
+
+/// The command in whose middle power goes, its host, whether it has done its work by then, and the step.
+const CUTS: [(&str, &str, bool, &str); 7] = [
+    ("network create", "node1", true, "network: { name: further, driver: overlay, attachable: true }"),
+    ("volume create", "node2", true, "volume: { name: kept }"),
+    ("secret create", "node1", true, "secret: { name: pass, generate: { bytes: 16 } }"),
+    ("config create", "node1", false, "config: { name: words, content: all }"),
+    ("node update", "node1", false, "node: { labels: { number: one } }"),
+    (
+        "run",
+        "node2",
+        true,
+        "container: { name: app, image: 'app:1', networks: [parts], command: sleep infinity, restart: unless-stopped, init: true }",
+    ),
+    ("stack deploy", "node1", true, "stack: { name: web, file: stack.yml, resolve_image: never }"),
+];
+
+impl Parts {
+    fn ask_for(&self, steps: &str) {
+        self.write(&(BEGIN.to_owned() + IMAGES + steps));
+    }
+
+    fn begin_run(&self) -> Child {
+        let mut run = Command::new(env!("CARGO_BIN_EXE_skep"));
+        run.current_dir(&self.cluster.project).args([
+            "run",
+            "parts.yml",
+            "--yes",
+            "--wait",
+            "5s",
+            "--output",
+            "plain",
+            "-i",
+        ]);
+        run.arg(self.cluster.lab.inventory()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        run.spawn().expect("skep runs")
+    }
+
+    fn heals(&self) -> Told {
+        let told = self.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
+        self.nothing_to_do();
+        told
+    }
+}
+
+#[test]
+fn whatever_happens_is_told_and_the_next_run_completes_it() {
+    let parts = Parts::new("bad-days");
+    std::fs::write(parts.cluster.project.join("stack.yml"), FILE).expect("a Compose file");
+    parts.ask_for("");
+    parts.heals();
+    CUTS.iter().for_each(|cut| power_goes(&parts, *cut));
+    daemons(&parts);
+    hosts_that_lose_each_other(&parts);
+    what_cannot_be_placed(&parts);
+    for host in ["node1", "node2"] {
+        assert_eq!(parts.on(host, "docker ps -aq --filter status=created --filter status=dead"), "", "left on {host}");
+    }
+}
+
+fn ended(run: Child, code: i32) -> String {
+    let output = run.wait_with_output().expect("it ends");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let said = text(&output.stdout) + &text(&output.stderr);
+    eprintln!("---\n{said}");
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    said
+}
+
+fn power_goes(parts: &Parts, (words, host, done, step): (&str, &str, bool, &str)) {
+    let moment = if done { "true" } else { "touch /run/before" };
+    parts.on(host, &format!("{SHIM}\n{moment}; echo '{words}' >/run/slow"));
+    parts.ask_for(&format!("\n      - {{ id: cut, name: The unlucky one, hosts: {host}, {step} }}\n"));
+    let run = parts.begin_run();
+    parts.until(host, "test -e /run/at-it");
+    parts.cluster.lab.unplug(host);
+    let said = ended(run, 3);
+    assert!(said.contains(&format!("{host}  lost in the middle of The unlucky one")), "{said}");
+    parts.cluster.lab.start(host);
+    parts.heals();
+}
+
+/// One that is stopped is started again by the step that asks for an engine; one that hangs is told as such, and spoils nothing.
+fn daemons(parts: &Parts) {
+    parts.on("node2", "systemctl stop docker.socket docker");
+    let told = parts.heals();
+    assert!(told.ended("changed").contains(&at("engine", "node2")), "{:?}", told.ended("changed"));
+
+    let before = parts.on("node2", "docker ps -q --no-trunc | sort");
+    parts.on("node2", "systemctl kill --signal=STOP docker");
+    let told = parts.run(1);
+    parts.on("node2", "systemctl kill --signal=CONT docker");
+    assert_eq!(told.ended("failed"), [at("engine", "node2")].into(), "{}", told.text());
+    assert!(told.troubles().contains("10 s"), "{}", told.troubles());
+    parts.heals();
+    assert_eq!(parts.on("node2", "docker ps -q --no-trunc | sort"), before, "its containers were let be");
+}
+
+const PAUSE: &str = "
+      - { id: pause, hosts: node1, shell: 'touch /run/here; sleep 3' }
+      - { id: stack, hosts: leader, timeout: 40s, stack: { name: parted, file: stack.yml, resolve_image: never } }
+";
+
+/// In the middle of a run two hosts cannot reach each other any more, and then they can again.
+fn hosts_that_lose_each_other(parts: &Parts) {
+    parts.ask_for(PAUSE);
+    let run = parts.begin_run();
+    parts.until("node1", "test -e /run/here");
+    let cut = parts.cluster.lab.cut("node2", &["--peer", "node1"]);
+    let said = ended(run, 1);
+    assert!(said.contains("node2") && said.contains("parted_app"), "{said}");
+    drop(cut);
+    let told = parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
+    assert!(told.ended("failed").is_empty(), "{}", told.troubles());
+    let running = "docker ps -q --filter label=com.docker.swarm.service.name=parted_app | wc -l";
+    assert_eq!((parts.on("node1", running), parts.on("node2", running)), ("1".into(), "1".into()));
+}
+
+/// What no node may take is told in the swarm's own words, and with what to do.
+fn what_cannot_be_placed(parts: &Parts) {
+    let steps = "
+      - { id: stack, hosts: leader, timeout: 10s, stack: { name: nowhere, file: nowhere.yml, resolve_image: never } }
+";
+    parts.ask_for(steps);
+    for (deploy, ports, hint) in [
+        ("placement: { constraints: [node.labels.moon == full] }", "[]", "no node fulfils its placement"),
+        ("resources: { reservations: { memory: 900g } }", "[]", "no node has as much free"),
+        ("replicas: 3", "[{ target: 80, published: 8098, mode: host }]", "another service has published that port"),
+    ] {
+        let file = format!(
+            "services:\n  app: {{ image: 'app:1', command: [sleep, infinity], ports: {ports}, deploy: {{ endpoint_mode: dnsrr, {deploy} }} }}\n"
+        );
+        std::fs::write(parts.cluster.project.join("nowhere.yml"), file).expect("a Compose file");
+        let failed = parts.run(1);
+        assert!(
+            failed.troubles().contains(hint) && failed.troubles().contains("no suitable node"),
+            "{}",
+            failed.troubles()
+        );
+    }
+    parts.ask_for("\n      - { id: stack, hosts: leader, stack: { name: nowhere, state: absent } }\n");
+    parts.heals();
+
+    // A program for 64-bit ARM: the head of an ELF file, as far as a kernel looks at it.
+    parts.app(r"RUN printf '\177ELF\002\001\001\000\000\000\000\000\000\000\000\000\002\000\267\000' >/foreign; chmod +x /foreign");
+    let foreign = "
+      - { id: image, hosts: node1, image: { name: 'foreign:1', build: { context: app, args: { BASE: '{{ base_image }}' } } } }
+      - { id: foreign, hosts: node1, container: { name: foreign, image: 'foreign:1', command: /foreign } }
+";
+    parts.ask_for(foreign);
+    let failed = parts.run(1);
+    assert!(failed.troubles().contains("for another architecture"), "{}", failed.troubles());
+    parts.ask_for("\n      - { id: foreign, hosts: node1, container: { name: foreign, state: absent } }\n");
+    parts.heals();
+}
