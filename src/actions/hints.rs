@@ -115,6 +115,13 @@ pub fn started(said: &str) -> Option<String> {
     said.contains(FOREIGN).then(|| docker(FOREIGN)).flatten()
 }
 
+/// The same, and what it says of a swarm's managers.
+pub fn swarm(said: &str) -> Option<String> {
+    let quorum = said.contains("loss of quorum") || said.contains("last manager");
+    let hint = "the swarm's other managers must be reachable first: docker node ls on one of them";
+    quorum.then(|| hint.to_owned()).or_else(|| docker(said))
+}
+
 /// About what `docker login` said: for all but the login itself a registry has the same words as for a pull.
 pub fn login(said: &str) -> Option<String> {
     of(LOGIN, said).or_else(|| docker(said))

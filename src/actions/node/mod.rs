@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::swarm::{Availability, Role, role_of, settings};
+use super::swarm::{Availability, Role, others, role_of, settings, spared};
 use super::values::Text;
 use super::{Action, Ask, Change, Plan, Target, Wait, hints};
 use crate::reads::docker::{Info, Look, Node as Found};
@@ -88,9 +88,7 @@ impl Action for Node {
     }
 
     fn hint(&self, said: &str) -> Option<String> {
-        let quorum = said.contains("loss of quorum") || said.contains("last manager");
-        let hint = "the swarm's other managers must be reachable first: docker node ls on one of them";
-        quorum.then(|| hint.to_owned()).or_else(|| hints::docker(said))
+        hints::swarm(said)
     }
 }
 
@@ -173,30 +171,17 @@ fn member<'a>(owner: &str, seen: &Readings<'a>) -> Result<&'a Info, Plan> {
     }
 }
 
-/// How many managers there are beside a node, and how many of those can be reached.
-fn others(node: &Found, nodes: &[Found]) -> (usize, usize) {
-    let managers = || nodes.iter().filter(|other| other.id != node.id && other.role == Role::Manager.word());
-    (managers().count(), managers().filter(|other| other.reachability == "reachable").count())
-}
-
 /// A worker has no vote: the others must be a majority among themselves.
 fn demoted(node: &Found, nodes: &[Found], on: &Target, seen: &Readings<'_>) -> Option<Plan> {
     let (owner, leader) = (&on.owner.name, commander(on));
     let commands = seen.daemon(leader).is().is_some_and(|info| info.swarm.node_id == node.id);
-    match others(node, nodes) {
-        (0, _) => Some(Plan::refused(
-            format!("{owner} is the only manager of its swarm"),
-            "make another one first: `node: { role: manager }`",
-        )),
-        (all, up) if 2 * up <= all => Some(Plan::refused(
-            format!("without {owner} only {up} of {all} managers would be reachable, which is no majority"),
-            "bring the others back first, or make workers of those that are gone",
-        )),
-        _ if commands => Some(Plan::refused(
+    match spared(owner, node, nodes) {
+        Err(refused) => Some(refused),
+        Ok(()) if commands => Some(Plan::refused(
             format!("this run commands the swarm from {owner}, which cannot take that from itself"),
             "name another host first among the inventory's `managers`: the first that controls the swarm is the leader",
         )),
-        _ => None,
+        Ok(()) => None,
     }
 }
 

@@ -70,7 +70,7 @@ impl View<'_> {
 
     /// One of the managers is in a swarm: as a manager that has no quorum now, or of a swarm that is commanded elsewhere.
     fn not_alone(&self, name: &str, info: &Info) -> Plan {
-        let elsewhere = self.elsewhere(name, info, &[info]);
+        let elsewhere = self.elsewhere(name, info, &[info]).or_else(|| self.without_quorum(info));
         elsewhere.unwrap_or_else(|| self.wait(format!("{name}, which is in a swarm, to control it")))
     }
 
@@ -90,7 +90,7 @@ impl View<'_> {
             ),
         };
         // What it prints is the token.
-        Change::run(why, command.syntax(">/dev/null"))
+        Change::run(why, super::mark::joined(command, self.host()))
     }
 
     /// The swarm is about to be started elsewhere, in this very step.
@@ -126,13 +126,15 @@ impl View<'_> {
             }
             Ways::Barred(plan) => return plan,
         }
+        changes.insert(changes.len() - 1, self.announce(joining, &leading.swarm.node_id));
         Plan::Change(changes)
     }
 
     fn join(&self, joining: &Joining<'_>, pools: &[String]) -> Vec<Change> {
         let source = Command::new("docker").args(["swarm", "join-token", "-q", joining.role.word()]);
         let to = join_command(joining.own, joining.at);
-        let join = Change::new("it is in no swarm", Does::Pipe { from: joining.leader.into(), source, to });
+        let why = format!("it is in no swarm{}", self.frail(joining.role));
+        let join = Change::new(why, Does::Pipe { from: joining.leader.into(), source, to });
         self.bridge(joining.own, pools).into_iter().chain([join]).collect()
     }
 

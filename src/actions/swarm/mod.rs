@@ -2,10 +2,14 @@
 
 mod address;
 mod join;
+mod mark;
 mod node;
 mod path;
 mod pool;
 mod ports;
+mod prune;
+mod quorum;
+mod roles;
 #[cfg(test)]
 mod tests;
 mod underlay;
@@ -17,12 +21,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::values::Text;
-use super::{Action, Ask, Object, Plan, Target};
+use super::{Action, Ask, Object, Plan, Target, hints};
 use crate::reads::Readings;
+use crate::remote::Output;
 use view::View;
 
 pub(super) use address::private;
 pub(super) use node::{role_of, settings};
+pub(super) use roles::{others, spared};
 pub(super) use underlay::underlay;
 
 /// Makes the hosts of two groups one Docker swarm, and keeps them that way.
@@ -53,6 +59,11 @@ pub struct Swarm {
     labels: BTreeMap<String, Text>,
     /// `active`, `pause` or `drain`; left as it is where not given.
     availability: Option<Availability>,
+    /// Whether nodes are removed that are neither group's any more: it is asked about before. Each is drained, and once its tasks run
+    /// elsewhere, it leaves. Only nodes that `skep` brought in are (their label `skep.joined` says so), never more than half of
+    /// all, and never so that the managers that stay are no majority.
+    #[serde(default)]
+    prune: bool,
 }
 
 /// Whether a node takes work.
@@ -115,5 +126,13 @@ impl Action for Swarm {
             Ok(view) => view.plan(),
             Err(refusal) => Plan::Refused(refusal),
         }
+    }
+
+    fn shows(&self, on: &Target, seen: &Readings<'_>) -> Option<Output> {
+        View::new(self, on, seen).ok()?.strangers()
+    }
+
+    fn hint(&self, said: &str) -> Option<String> {
+        hints::swarm(said)
     }
 }

@@ -1,5 +1,6 @@
 //! What a host is in the swarm that it is in, as the leader lists it.
 
+use super::mark::LEAVES;
 use super::view::{View, said};
 use super::{Availability, CONTROL, GOSSIP, Role, Text};
 use crate::actions::{Change, Plan, Wait};
@@ -21,10 +22,12 @@ impl View<'_> {
                 ..Wait::default()
             });
         }
-        let labels = self.asked.labels.iter().map(|(name, Text(value))| (name.as_str(), Some(value.as_str())));
-        let settings = settings(node, labels, self.asked.availability);
-        let changes: Vec<Change> =
-            role_of(node, role).into_iter().chain(settings).chain(forgotten(node, nodes)).collect();
+        let role_change = match self.role_change(node, role, leader, nodes) {
+            Ok(change) => change,
+            Err(plan) => return plan,
+        };
+        let settings = self.settings(node, nodes).into_iter().chain(self.arrived(nodes));
+        let changes: Vec<Change> = role_change.into_iter().chain(settings).chain(forgotten(node, nodes)).collect();
         if !changes.is_empty() {
             return Plan::Change(changes.into_iter().map(|change| change.on(leader)).collect());
         }
@@ -36,6 +39,13 @@ impl View<'_> {
             None => Plan::Settled,
         }
     }
+
+    /// What is asked for, and what its life so far says. One that was on its way out is again what it was before.
+    fn settings(&self, node: &Node, nodes: &[Node]) -> Option<Change> {
+        let labels = self.asked.labels.iter().map(|(name, Text(value))| (name.as_str(), Some(value.as_str())));
+        let before = node.labels.get(LEAVES).and_then(|before| Availability::of(before));
+        settings(node, labels.chain(self.life(node, nodes)), self.asked.availability.or(before))
+    }
 }
 
 impl Availability {
@@ -45,6 +55,10 @@ impl Availability {
             Self::Pause => "pause",
             Self::Drain => "drain",
         }
+    }
+
+    fn of(word: &str) -> Option<Self> {
+        [Self::Active, Self::Pause, Self::Drain].into_iter().find(|availability| availability.word() == word)
     }
 }
 
@@ -85,19 +99,25 @@ pub(in crate::actions) fn role_of(node: &Node, role: Role) -> Option<Change> {
     Some(Change::run("it has the other role", Command::new("docker").args(["node", verb, &node.id])).differing(differs))
 }
 
-/// Entries that the same host left behind when it joined before: same name and address, down, and another id.
+/// Whether the other is an entry that the same host left behind when it was in the swarm before.
+pub(super) fn earlier_life(node: &Node, other: &Node) -> bool {
+    let same = other.hostname == node.hostname && other.address == node.address;
+    same && other.id != node.id && other.state == "down"
+}
+
 fn forgotten(node: &Node, nodes: &[Node]) -> Vec<Change> {
-    let same = |other: &&Node| other.id != node.id && other.hostname == node.hostname && other.address == node.address;
-    let gone = nodes.iter().filter(same).filter(|other| other.state == "down");
-    gone.map(|other| {
-        let command = match other.role.as_str() {
-            "manager" => Command::new("docker")
-                .args(["node", "demote", &other.id])
-                .syntax("&&")
-                .args(["docker", "node", "rm", &other.id]),
-            _ => Command::new("docker").args(["node", "rm", &other.id]),
-        };
-        Change::run(format!("the swarm still lists an earlier life of {}", other.hostname), command).removing()
-    })
-    .collect()
+    nodes
+        .iter()
+        .filter(|other| earlier_life(node, other))
+        .map(|other| {
+            let command = match other.role.as_str() {
+                "manager" => Command::new("docker")
+                    .args(["node", "demote", &other.id])
+                    .syntax("&&")
+                    .args(["docker", "node", "rm", &other.id]),
+                _ => Command::new("docker").args(["node", "rm", &other.id]),
+            };
+            Change::run(format!("the swarm still lists an earlier life of {}", other.hostname), command).removing()
+        })
+        .collect()
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::mark::JOINED;
+use super::roles::votes;
 use super::{Role, Swarm, join};
 use crate::actions::{Ask, Plan, Refusal, Target, Wait, peers};
 use crate::inventory::Host;
@@ -45,9 +47,28 @@ impl<'a> View<'a> {
     /// The manager that commands the swarm: the run's leader, if it is one of them, or else the first, in inventory order,
     /// that controls a swarm with a quorum.
     pub(super) fn leader(&self) -> Option<(&str, &'a Info)> {
+        self.commanding().or_else(|| self.outgoing())
+    }
+
+    fn commanding(&self) -> Option<(&str, &'a Info)> {
         let pinned = |name: &&str| self.on.leader.as_deref() == Some(name);
         let managers = || self.managers.iter().map(|host| host.name.as_str());
         managers().filter(pinned).chain(managers()).find_map(|name| self.controls(name).map(|info| (name, info)))
+    }
+
+    /// A host that is to be a worker and still commands the swarm, where no manager does so far. It must be this swarm: one that
+    /// we made it a node of, or one that a manager is in.
+    fn outgoing(&self) -> Option<(&str, &'a Info)> {
+        let ours = |node: &Node, own: &str| match node.id == own {
+            true => node.labels.contains_key(JOINED),
+            false => {
+                self.managers.iter().any(|m| self.seen.daemon(&m.name).is().is_some_and(|i| i.swarm.node_id == node.id))
+            }
+        };
+        self.members.iter().map(|host| host.name.as_str()).find_map(|name| {
+            let (info, nodes) = (self.controls(name)?, self.seen.nodes(name).is()?);
+            nodes.iter().any(|node| ours(node, &info.swarm.node_id)).then_some((name, info))
+        })
     }
 
     /// What the daemon of a host says, if it commands a swarm.
@@ -73,9 +94,12 @@ impl<'a> View<'a> {
             }
             Some(_) => {}
         }
-        if self.role().is_some() && self.headed_elsewhere() {
+        if self.role().is_some() && (self.nobody_commands() || self.is_to_be_demoted()) {
             asks.extend(members(Read::Docker(Look::Engine)));
+            let commands = |host: &&Arc<Host>| self.controls(&host.name).is_some();
+            asks.extend(self.members.iter().filter(commands).map(|host| ask(host, &Read::Docker(Look::Nodes))));
         }
+        asks.extend(self.reads_to_prune());
         asks
     }
 
@@ -88,11 +112,15 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Some of the hosts are in a swarm that no manager commands.
-    fn headed_elsewhere(&self) -> bool {
-        let mut hosts = self.managers.iter().chain([&self.on.host]);
-        self.leader().is_none()
-            && hosts.any(|host| self.seen.daemon(&host.name).is().is_some_and(|info| !info.swarm.inactive()))
+    /// The managers were looked at, and none of them commands: another member may.
+    fn nobody_commands(&self) -> bool {
+        let read = |host: &Arc<Host>| !matches!(self.seen.daemon(&host.name), Seen::Unread(_));
+        self.commanding().is_none() && self.managers.iter().any(read)
+    }
+
+    /// Whose turn it is, and who is left, depends on all.
+    fn is_to_be_demoted(&self) -> bool {
+        self.role() == Some(Role::Worker) && self.listed().is_some_and(|(node, _)| votes(node))
     }
 
     pub(super) fn plan(&self) -> Plan {
@@ -146,7 +174,10 @@ impl<'a> View<'a> {
         match nodes.iter().find(|node| node.id == info.swarm.node_id) {
             Some(node) => match self.other_pool(leading).filter(|_| host == leader) {
                 Some(refusal) => Plan::Refused(refusal),
-                None => self.node(node, role, leader, nodes),
+                None => match self.node(node, role, leader, nodes) {
+                    Plan::Settled => self.pruned(),
+                    plan => plan,
+                },
             },
             None => Plan::refused(
                 format!("{host} is in another swarm: {leader} does not list its node {}", info.swarm.node_id),
@@ -169,8 +200,8 @@ impl<'a> View<'a> {
                 format!("{host} is in a swarm, but no host of {asked} is"),
                 format!("name the managers of that swarm, or on {host}: docker swarm leave --force"),
             ),
-            Some(all) => self.elsewhere(host, info, &all).unwrap_or_else(later),
-            None => later(),
+            Some(all) => self.elsewhere(host, info, &all).or_else(|| self.without_quorum(info)).unwrap_or_else(later),
+            None => self.without_quorum(info).unwrap_or_else(later),
         }
     }
 
@@ -191,7 +222,7 @@ impl<'a> View<'a> {
     }
 
     /// The member whose node it is, or where it listens.
-    fn named(&self, node: &str, address: &str) -> String {
+    pub(super) fn named(&self, node: &str, address: &str) -> String {
         let own = |host: &&Arc<Host>| self.seen.daemon(&host.name).is().is_some_and(|info| info.swarm.node_id == node);
         self.members.iter().find(own).map_or_else(|| address.to_owned(), |host| host.name.clone())
     }
@@ -210,7 +241,7 @@ impl<'a> View<'a> {
     }
 }
 
-fn ask(host: &Arc<Host>, read: &Read) -> Ask {
+pub(super) fn ask(host: &Arc<Host>, read: &Read) -> Ask {
     Ask { host: host.name.clone(), read: read.clone() }
 }
 

@@ -230,6 +230,10 @@ impl<'a> Readings<'a> {
     }
 
     accessor! {
+        /// All services of the swarm, as a host that controls it knows them.
+        services() -> Services(Vec<Serving>)
+    }
+    accessor! {
         /// What is or was to run on a node.
         node_tasks(node) -> NodeTasks(Vec<NodeTask>)
     }
