@@ -47,6 +47,10 @@ const LOGIN: Hints = &[
         "the registry does not take this name and password; many want a token in place of the password: try it by hand there, docker login REGISTRY",
     ),
     (
+        &["connection refused", "no route to host", "i/o timeout", "Client.Timeout"],
+        "the registry does not answer there: is it up, is the port right, and may this host reach it?",
+    ),
+    (
         &["error storing credentials", "error saving credentials", "docker-credential-"],
         "the credential store of that user does not work there: see `credsStore` and `credHelpers` in its ~/.docker/config.json",
     ),
@@ -149,6 +153,7 @@ mod tests {
                 "credsStore",
             ),
             ("Get \"https://r:5000/v2/\": http: server gave HTTP response to HTTPS client", "insecure-registries"),
+            ("Get \"http://r:5000/v2/\": dial tcp 10.0.0.5:5000: connect: connection refused", "is it up"),
         ] {
             let told = login(said).unwrap_or_default();
             assert!(told.contains(hint), "{said}: {told}");

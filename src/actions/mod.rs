@@ -23,6 +23,7 @@ mod peers;
 pub mod put;
 mod ready;
 mod reboot;
+mod registry;
 mod registry_login;
 mod service;
 mod shell;
@@ -415,6 +416,7 @@ pub const TABLE: &[Kind] = &[
     row::<package::Package>("package"),
     row::<ready::Ready>("ready"),
     row::<reboot::Reboot>("reboot"),
+    row::<registry::Registry>("registry"),
     row::<registry_login::RegistryLogin>("registry_login"),
     row::<kept::Secret>("secret"),
     row::<service::Service>("service"),
