@@ -68,6 +68,10 @@ const LOGIN: Hints = &[
         "the registry does not take this name and password; many want a token in place of the password: try it by hand there, docker login REGISTRY",
     ),
     (
+        &["connection refused", "no route to host", "i/o timeout", "Client.Timeout"],
+        "the registry does not answer there: is it up, is the port right, and may this host reach it?",
+    ),
+    (
         &["error storing credentials", "error saving credentials", "docker-credential-"],
         "the credential store of that user does not work there: see `credsStore` and `credHelpers` in its ~/.docker/config.json",
     ),
@@ -115,7 +119,7 @@ pub fn started(said: &str) -> Option<String> {
     said.contains(FOREIGN).then(|| docker(FOREIGN)).flatten()
 }
 
-/// The same, and what it says of a swarm's managers.
+/// About what `docker` said, and what it says of a swarm's managers.
 pub fn swarm(said: &str) -> Option<String> {
     let quorum = said.contains("loss of quorum") || said.contains("last manager");
     let hint = "the swarm's other managers must be reachable first: docker node ls on one of them";
@@ -187,6 +191,7 @@ mod tests {
                 "credsStore",
             ),
             ("Get \"https://r:5000/v2/\": http: server gave HTTP response to HTTPS client", "insecure-registries"),
+            ("Get \"http://r:5000/v2/\": dial tcp 10.0.0.5:5000: connect: connection refused", "is it up"),
         ] {
             let told = login(said).unwrap_or_default();
             assert!(told.contains(hint), "{said}: {told}");

@@ -8,6 +8,7 @@ pub mod container;
 mod diff;
 mod docker;
 mod docker_engine;
+mod environment;
 mod file;
 mod hidden;
 mod hints;
@@ -22,12 +23,15 @@ mod peers;
 pub mod put;
 mod ready;
 mod reboot;
+mod registry;
 mod registry_login;
+mod service;
 mod shell;
 mod slow;
 mod stack;
 mod swarm;
 mod systemd;
+mod tasks;
 #[cfg(test)]
 pub mod testing;
 mod user;
@@ -166,6 +170,8 @@ pub struct Target {
     pub leader: Option<String>,
     /// The folder that local paths are relative to: the playbook's.
     pub folder: PathBuf,
+    /// Whether this job has made a change already: what fails after that would fail again.
+    pub tried: bool,
 }
 
 impl Target {
@@ -412,8 +418,10 @@ pub const TABLE: &[Kind] = &[
     row::<package::Package>("package"),
     row::<ready::Ready>("ready"),
     row::<reboot::Reboot>("reboot"),
+    row::<registry::Registry>("registry"),
     row::<registry_login::RegistryLogin>("registry_login"),
     row::<kept::Secret>("secret"),
+    row::<service::Service>("service"),
     line_row::<shell::Shell>("shell"),
     row::<stack::Stack>("stack"),
     row::<swarm::Swarm>("swarm"),

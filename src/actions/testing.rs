@@ -44,7 +44,7 @@ impl Case {
         let hosts: Vec<Arc<Host>> = hosts.iter().map(|entry| parse_host(entry)).collect();
         let inventory = Arc::new(Inventory::of(hosts));
         let (host, owner) = (inventory.hosts[0].clone(), inventory.hosts[0].clone());
-        let target = Target { host, owner, inventory, leader: None, folder: PathBuf::from("/playbooks") };
+        let target = Target { host, owner, inventory, leader: None, folder: PathBuf::from("/playbooks"), tried: false };
         Self { target, store: Store::default() }
     }
 
@@ -59,6 +59,13 @@ impl Case {
     #[must_use]
     pub fn at(mut self, name: &str) -> Self {
         self.target.host = self.target.inventory.host(name).expect("a host of the case").clone();
+        self
+    }
+
+    /// The same, where the job has made a change already.
+    #[must_use]
+    pub fn tried(mut self) -> Self {
+        self.target.tried = true;
         self
     }
 

@@ -153,6 +153,7 @@ async fn act(world: &World, job: &mut Job) {
         Ok(output) if always => job.end(Ended::settled(true, Some(output))),
         told => {
             job.made.push(changes);
+            job.target.tried = true;
             (job.output, job.failure) = match told {
                 Ok(output) => (Some(output), None),
                 Err(mishap) => (None, mishap.failure()),

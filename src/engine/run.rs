@@ -286,6 +286,7 @@ impl Run<'_> {
             inventory: self.world.inventory.clone(),
             leader: leader.map(str::to_owned),
             folder: self.playbook.folder.clone(),
+            tried: false,
         }
     }
 

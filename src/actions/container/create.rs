@@ -3,11 +3,9 @@
 use super::DIGEST;
 use super::parameters::{Attach, Container, Healthcheck};
 use crate::actions::Change;
+use crate::actions::environment::environment;
 use crate::actions::values::{Text, Words};
 use crate::remote::Command;
-
-/// Variables that would change the `docker` command itself if they were handed to the container through its environment.
-const OWN: [&str; 9] = ["PATH", "HOME", "IFS", "ENV", "PWD", "SHELL", "TMPDIR", "USER", "XDG_RUNTIME_DIR"];
 
 impl Container {
     /// Makes and starts it.
@@ -43,22 +41,11 @@ impl Container {
             command = command.args(network.aliases.iter().flat_map(|alias| ["--network-alias", alias]));
             command = command.args(network.ip.iter().flat_map(|ip| ["--ip", ip]));
         }
-        command = self.environment(command);
+        command = environment(command, "-e", &self.env);
+        command = command.args(self.env_files.iter().flat_map(|file| ["--env-file", file]));
         let (entrypoint, arguments) = self.words();
         command = command.args(entrypoint.iter().flat_map(|program| ["--entrypoint", program]));
         command.args(self.image.clone()).args(arguments)
-    }
-
-    /// Values go through the environment of `docker`, so that no process list shows them.
-    fn environment(&self, mut command: Command) -> Command {
-        for (name, Text(value)) in &self.env {
-            let own = OWN.contains(&name.as_str()) || name.starts_with("DOCKER_") || name.starts_with("LD_");
-            command = match own {
-                true => command.args(["-e".to_owned(), format!("{name}={value}")]),
-                false => command.args(["-e", name]).env(name, value),
-            };
-        }
-        command.args(self.env_files.iter().flat_map(|file| ["--env-file", file]))
     }
 
     /// What goes behind `--entrypoint`, which takes one word, and what behind the image.

@@ -2,7 +2,6 @@
 
 mod compose;
 mod interpolate;
-mod tasks;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +13,7 @@ use serde::Deserialize;
 
 use super::network::Presence;
 use super::values::Text;
-use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Refusal, Sent, Target, hints};
+use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Refusal, Sent, Target, hints, tasks};
 use crate::event::Difference;
 use crate::reads::docker::{Look, Service as Found, Stack as FoundStack};
 use crate::reads::{Read, Readings, Seen, WORKSTATION};
@@ -31,6 +30,9 @@ use compose::{Compose, Service};
 /// In the file `${NAME}`, `${NAME:-default}` and `$$` mean what they mean to `docker stack deploy`, which takes the very same file.
 /// What a swarm would pass over in silence is refused: a port that is bound to an address, `env_file`, files of secrets and configs
 /// (the actions `secret` and `config` make those), and a service without `image`.
+///
+/// Where the swarm gives an update up, the step fails with the words of the tasks, and the next run tries once more. A stack that
+/// is to be absent goes by the ids that were read: services, then its own secrets, configs and networks. Volumes stay.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stack {
@@ -119,6 +121,10 @@ impl Action for Stack {
         asks.extend(
             self.file.iter().map(|file| Ask { host: WORKSTATION.into(), read: Read::Text(on.folder.join(file)) }),
         );
+        if self.state == Presence::Absent {
+            asks.push(on.ask(Read::Docker(Look::Remains(self.name.clone()))));
+            return asks;
+        }
         let Ok(Some(compose)) = self.compose(on, seen) else { return asks };
         let images = compose.services.iter().filter(|_| self.resolve_image == Resolve::Never);
         asks.extend(images.map(|service| on.ask(Read::Docker(Look::Image(service.image.clone())))));
@@ -135,8 +141,7 @@ impl Action for Stack {
             Seen::Is(found) => Some(found),
         };
         match (self.state, found) {
-            (Presence::Absent, None) => Plan::Settled,
-            (Presence::Absent, Some(_)) => Plan::Change(vec![self.remove()]),
+            (Presence::Absent, found) => self.removed(found, on, seen),
             (Presence::Present, found) => match self.compose(on, seen) {
                 Ok(Some(compose)) => self.compare(&compose, found, on, seen),
                 Ok(None) => Plan::refused(
@@ -184,17 +189,30 @@ impl Stack {
             Ok(asked) => asked,
             Err(unread) => return unread,
         };
-        let differs: Vec<Difference> = asked.iter().flat_map(|asked| asked.differs(found)).collect();
-        let mut changes: Vec<Change> = Vec::new();
-        if !differs.is_empty() {
-            changes.push(self.deploy(compose, &asked).differing(differs));
+        let of = format!(" of stack {}", self.name);
+        let differs = |found: &Found| asked.iter().any(|asked| asked.name == found.name && asked.is_another(found));
+        if let Some(refused) = found.and_then(|found| tasks::given_up(&of, found, differs, on, seen)) {
+            return refused;
         }
-        changes.extend(self.superfluous(compose, found).map(remove));
+        let changes = self.changes(compose, &asked, found, on);
         match found {
             _ if !changes.is_empty() => Plan::Change(changes),
-            Some(found) => tasks::plan(&self.name, found, on, seen),
+            Some(found) => tasks::plan(&of, found, on, seen),
             None => Plan::Settled,
         }
+    }
+
+    fn changes(&self, compose: &Compose, asked: &[Asked<'_>], found: Option<&FoundStack>, on: &Target) -> Vec<Change> {
+        let differs: Vec<Difference> = asked.iter().flat_map(|asked| asked.differs(found)).collect();
+        let superfluous: Vec<&Found> = self.superfluous(compose, found).collect();
+        let stays = |service: &Found| {
+            let differs = asked.iter().any(|asked| asked.name == service.name && asked.is_another(service));
+            !differs && !superfluous.iter().any(|gone| gone.id == service.id)
+        };
+        let again = found.into_iter().flat_map(|found| tasks::again(found, on));
+        let again = again.filter(|(service, _)| stays(service)).map(|(_, change)| change).collect::<Vec<_>>();
+        let deploy = (!differs.is_empty()).then(|| self.deploy(compose, asked).differing(differs));
+        deploy.into_iter().chain(again).chain(superfluous.iter().map(|service| remove(service))).collect()
     }
 
     /// Services that the stack has and the file has not.
@@ -244,10 +262,33 @@ impl Stack {
         Change::new("it is not as its file has it", does)
     }
 
-    fn remove(&self) -> Change {
+    /// `docker stack rm` goes by the name, and takes what came since it was looked at; and it ends where it meets what it cannot
+    /// remove. Secrets and networks wait for those that use them.
+    fn removed(&self, found: Option<&FoundStack>, on: &Target, seen: &Readings<'_>) -> Plan {
+        let what = format!("what stack {} has on {}", self.name, on.host.name);
+        let remains = match seen.remains(&on.host.name, &self.name) {
+            Seen::Is(remains) => Some(remains),
+            Seen::Absent => None,
+            Seen::Unread(why) => return Plan::unread(&what, &why),
+        };
+        let services = found.map(|found| self.end(found));
+        let rm = |sort: &'static str, ids: &[String]| {
+            let command = Command::new("docker").args([sort, "rm"]).args(ids.to_vec());
+            (!ids.is_empty()).then(|| Change::run(format!("its {sort}s are to be absent"), command).removing())
+        };
+        let rest = remains.into_iter().flat_map(|remains| {
+            [rm("secret", &remains.secrets), rm("config", &remains.configs), rm("network", &remains.networks)]
+        });
+        let changes: Vec<Change> = services.into_iter().chain(rest.flatten()).collect();
+        if changes.is_empty() { Plan::Settled } else { Plan::Change(changes) }
+    }
+
+    /// Removes its services, and waits until their tasks have ended: until then they hold on to networks and volumes.
+    fn end(&self, found: &FoundStack) -> Change {
         let gone = "for i in $(seq 60); do docker stack ps -q \"$0\" >/dev/null 2>&1 || exit 0; sleep 0.5; done; echo \"its tasks have not ended after 30 s\" >&2; exit 1";
-        let command =
-            Command::new("docker").args(["stack", "rm", &self.name]).syntax("&&").args(["sh", "-c", gone, &self.name]);
+        let ids = found.services.iter().map(|service| service.id.as_str());
+        let command = Command::new("docker").args(["service", "rm"]).args(ids);
+        let command = command.syntax("&&").args(["sh", "-c", gone, &self.name]);
         Change::run("it is to be absent", command).removing()
     }
 }
@@ -273,15 +314,23 @@ impl Asked<'_> {
 
     /// Field by field: what it was asked to be the last time, and what somebody has made of it since.
     fn differs(&self, found: Option<&FoundStack>) -> Vec<Difference> {
-        let field = |name: &str, is: String, asked: String| Difference {
-            field: format!("{}.{name}", self.service.name),
-            is,
-            asked,
-        };
         let services = found.map(|found| &found.services[..]).unwrap_or_default();
-        let Some(found) = services.iter().find(|found| found.name == self.name) else {
-            return vec![field("image", "no service".into(), self.service.image.clone())];
-        };
+        match services.iter().find(|found| found.name == self.name) {
+            Some(found) => self.differs_from(found),
+            None => vec![self.field("image", "no service".into(), self.service.image.clone())],
+        }
+    }
+
+    fn is_another(&self, found: &Found) -> bool {
+        !self.differs_from(found).is_empty()
+    }
+
+    fn field(&self, name: &str, is: String, asked: String) -> Difference {
+        Difference { field: format!("{}.{name}", self.service.name), is, asked }
+    }
+
+    fn differs_from(&self, found: &Found) -> Vec<Difference> {
+        let field = |name: &str, is, asked| self.field(name, is, asked);
         let was: Option<BTreeMap<String, String>> =
             found.labels.get(ASKED).and_then(|label| serde_json::from_str(label).ok());
         let Some(was) = was else {

@@ -24,7 +24,11 @@ fn planned(file: &str, parameters: Json, services: &[Json], tasks: &[Json]) -> S
     let log_of = Probe::new("docker service logs --raw --tail 20 s1 2>&1");
     let mut all = json!({"name": "web", "file": "stack.yml"});
     all.as_object_mut().unwrap().extend(parameters.as_object().cloned().unwrap_or_default());
-    let case = Case::new(&["node1"]).answers("node1", &reads(&["app:1", "app:2", "job:1", "x"]), &said);
+    let case = Case::new(&["node1"]);
+    // The key is the test's own: whether this run has deployed it already.
+    let tried = all.as_object_mut().unwrap().remove("tried").is_some();
+    let case = if tried { case.tried() } else { case };
+    let case = case.answers("node1", &reads(&["app:1", "app:2", "job:1", "x"]), &said);
     case.seen(crate::reads::WORKSTATION, Read::Text("/playbooks/stack.yml".into()), text)
         .seen("node1", Read::Probe(log_of), Seen::Is(Value::Output(log)))
         .plan(&action::<Stack>(all))
@@ -103,17 +107,51 @@ fn tasks_are_waited_for_and_those_that_never_come_up_are_told_with_their_words()
         json!({"State": "paused", "Message": "update paused due to failure or early termination of task t"});
     let told = [
         planned(FILE, json!({}), &deployed(FILE), &late),
-        planned(FILE, json!({}), &deployed(FILE), &crash),
+        planned(FILE, json!({"tried": true}), &deployed(FILE), &crash),
         planned(FILE, json!({}), &deployed(FILE), &once),
-        planned(FILE, json!({}), &paused, &running()),
+        planned(FILE, json!({"tried": true}), &paused, &running()),
     ];
     insta::assert_snapshot!(told.join("\n---\n"));
 }
 
 #[test]
-fn a_stack_that_is_to_go_goes() {
-    assert_eq!(planned(FILE, json!({"state": "absent"}), &[], &[]), "settled");
-    assert!(planned(FILE, json!({"state": "absent"}), &deployed(FILE), &running()).contains("docker stack rm web"));
+fn a_stack_that_is_to_go_goes_by_the_ids_that_were_read() {
+    let gone = |services: &[Json], networks: &str| {
+        let rows = services.iter().map(|row| format!("{row}\n")).collect::<String>();
+        let said = format!(
+            "{UP}{rows}\n@skep 200 stack:web\n\n@skep 200 stack-tasks:web\n{networks}\n@skep 200 stack-networks:web\n\n@skep 200 stack-secrets:web\n\n@skep 200 stack-configs:web\n"
+        );
+        let reads = [Look::Stack("web".into()), Look::Remains("web".into())].map(Read::Docker);
+        Case::new(&["node1"])
+            .answers("node1", &reads, &said)
+            .plan(&action::<Stack>(json!({"name": "web", "state": "absent"})))
+    };
+    assert_eq!(gone(&[], ""), "settled");
+    let told = gone(&deployed(FILE), "{\"Id\":\"n1\"}\n{\"Id\":\"n2\"}");
+    assert!(
+        told.contains("$ docker service rm s1 s2 &&") && told.ends_with("(removes)\n    $ docker network rm n1 n2"),
+        "{told}"
+    );
+    // Cut in the middle: its services are gone, a network is not.
+    assert!(gone(&[], "{\"Id\":\"n1\"}").starts_with("change\n  its networks are to be absent"));
+    let reads = [Look::Stack("web".into()), Look::Remains("web".into())].map(Read::Docker);
+    let said =
+        format!("{UP}\n@skep 200 stack:web\n\n@skep 200 stack-tasks:web\nno quorum\n@skep 1 stack-networks:web\n");
+    let unread = Case::new(&["node1"])
+        .answers("node1", &reads, &said)
+        .plan(&action::<Stack>(json!({"name": "web", "state": "absent"})));
+    assert_eq!(unread, "refused: cannot read what stack web has on node1: no quorum");
+}
+
+#[test]
+fn an_update_that_was_given_up_is_tried_again_by_the_next_run() {
+    let mut paused = deployed(FILE);
+    paused[0]["Update"] = json!({"State": "paused", "Message": "update paused"});
+    let told = planned(FILE, json!({}), &paused, &running());
+    assert!(told.ends_with("once more\n    $ docker service update --detach --force s1"), "{told}");
+    // Where the file says something else by now, it is deployed, and that is all.
+    let told = planned(FILE, json!({"variables": {"V": 2}}), &paused, &running());
+    assert!(told.contains("stack deploy") && !told.contains("--force"), "{told}");
 }
 
 #[test]

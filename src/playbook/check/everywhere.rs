@@ -75,6 +75,7 @@ impl<'a> Check<'a> {
             inventory: self.world.inventory.clone(),
             leader: self.known.leader.clone(),
             folder: self.world.folder.clone(),
+            tried: false,
         };
         for (key, pattern) in named {
             if let Err(wrong) = peers(&on, pattern) {

@@ -14,6 +14,7 @@ mod network;
 mod node_tasks;
 mod nodes;
 mod script;
+pub mod service;
 mod services;
 mod stack;
 #[cfg(test)]
@@ -32,8 +33,9 @@ pub use kept::{Kept, Use};
 pub use network::{Network, Subnet, User};
 pub use node_tasks::NodeTask;
 pub use nodes::Node;
+pub use service::OneService;
 pub use services::Serving;
-pub use stack::{Service, Stack, Task};
+pub use stack::{Remains, Service, Stack, Task};
 pub use volume::Volume;
 
 use super::{Part, Read, Readings, Seen, Value};
@@ -67,8 +69,12 @@ pub enum Look {
     Nodes,
     /// All services at a glance. Absent where the host does not control a swarm.
     Services,
+    /// A service, by name, on a host that controls its swarm.
+    Service(String),
     /// A stack, by name, on a host that controls its swarm.
     Stack(String),
+    /// What else there is of a stack, by its name. Absent where there is nothing.
+    Remains(String),
     /// What is or was to run on a node, by its id. Absent where the host does not control a swarm.
     NodeTasks(String),
 }
@@ -100,8 +106,12 @@ pub enum Found {
     Nodes(Vec<Node>),
     /// All services.
     Services(Vec<Serving>),
+    /// A service.
+    Service(Box<OneService>),
     /// A stack.
     Stack(Box<Stack>),
+    /// What else there is of it.
+    Remains(Remains),
     /// The tasks of a node.
     NodeTasks(Vec<NodeTask>),
 }
@@ -152,7 +162,9 @@ fn found(look: &Look, answers: &Answers) -> Seen<Found> {
         Look::Uses => kept::uses(script::USES, &info, answers).map(Found::Uses),
         Look::Nodes => nodes::nodes(&info, answers).map(Found::Nodes),
         Look::Services => services::services(&info, answers).map(Found::Services),
+        Look::Service(name) => service::service(name, &info, answers).map(|found| Found::Service(Box::new(found))),
         Look::Stack(name) => stack::stack(name, &info, answers).map(|found| Found::Stack(Box::new(found))),
+        Look::Remains(name) => stack::remains(name, &info, answers).map(Found::Remains),
         Look::NodeTasks(node) => node_tasks::node_tasks(node, &info, answers).map(Found::NodeTasks),
     }
 }
@@ -236,6 +248,19 @@ impl<'a> Readings<'a> {
     accessor! {
         /// What is or was to run on a node.
         node_tasks(node) -> NodeTasks(Vec<NodeTask>)
+    }
+
+    accessor! {
+        /// What else there is of a stack.
+        remains(name) -> Remains(Remains)
+    }
+
+    /// A service, as a host that controls its swarm knows it.
+    pub fn service(&self, host: &str, name: &str) -> Seen<&'a OneService> {
+        self.value(host, &Read::Docker(Look::Service(name.into())), |value| match value {
+            Value::Docker(Found::Service(found)) => Some(&**found),
+            _ => None,
+        })
     }
 
     /// A stack, as a host that controls its swarm knows it.

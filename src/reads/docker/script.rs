@@ -49,7 +49,10 @@ fn by_command(looks: &[Look]) -> String {
         .chain(serving)
         .map(|(name, line)| format!("a {name} sh -c {}\n", quote(line)));
     let tasks = looks.iter().filter_map(|look| if let Look::NodeTasks(node) = look { Some(node) } else { None });
-    asked.chain(tasks.map(|node| node_tasks(node))).chain(looks.iter().filter_map(stack)).collect()
+    let networks = looks.iter().any(|look| matches!(look, Look::Service(_))).then(service_networks);
+    let services = looks.iter().filter_map(service).chain(networks);
+    let stacks = looks.iter().filter_map(stack).chain(looks.iter().filter_map(remains)).chain(services);
+    asked.chain(tasks.map(|node| node_tasks(node))).chain(stacks).collect()
 }
 
 /// The API tells of each task all that its service is made of, also of those that ended long ago.
@@ -160,7 +163,7 @@ const ALL_LAYERS: &str =
 /// The API gives services and tasks with all that was ever asked of them, some KiB each; this is what is looked at.
 fn stack(look: &Look) -> Option<String> {
     let Look::Stack(name) = look else { return None };
-    let filter = format!("label=com.docker.stack.namespace={name}");
+    let filter = format!("label={STACK}={name}");
     let filter = quote(&filter);
     // A list that could not be had must not look like an empty one.
     let with_services =
@@ -175,6 +178,65 @@ fn stack(look: &Look) -> Option<String> {
         quote(&tasks)
     ))
 }
+
+/// A filter takes all names that begin like it, and `inspect` all ids: the very name is picked from the list.
+fn service(look: &Look) -> Option<String> {
+    let Look::Service(name) = look else { return None };
+    let with_id = |then: String| {
+        let filter = quote(&format!("name={name}")).into_owned();
+        format!(
+            "all=$(docker service ls --filter {filter} --format '{{{{.ID}}}} {{{{.Name}}}}') || exit 1\n\
+             id=$(echo \"$all\" | while read -r i n; do [ \"$n\" != {} ] || echo \"$i\"; done)\n[ -z \"$id\" ] || {then} \"$id\"",
+            quote(name)
+        )
+    };
+    let both = SERVICE.strip_suffix('}').unwrap_or(SERVICE).to_owned() + r#","Spec":{{json .Spec}}}"#;
+    let spec = with_id(format!("docker service inspect --format {}", quote(&both)));
+    let tasks = with_id(format!("docker service ps --no-trunc --format {}", quote(TASK)));
+    Some(format!(
+        "a {} sh -c {}\na {} sh -c {}\n",
+        quote(&service_path(name)),
+        quote(&spec),
+        quote(&service_tasks_path(name)),
+        quote(&tasks)
+    ))
+}
+
+/// A service names its networks by their ids.
+fn service_networks() -> String {
+    let format = r#"{"Id":{{json .ID}},"Name":{{json .Name}}}"#;
+    format!("a {SERVICE_NETWORKS} docker network ls --no-trunc --format {}\n", quote(format))
+}
+
+pub(super) const SERVICE_NETWORKS: &str = "service-networks";
+
+pub(super) fn service_path(name: &str) -> String {
+    format!("service:{name}")
+}
+
+pub(super) fn service_tasks_path(name: &str) -> String {
+    format!("service-tasks:{name}")
+}
+
+/// The sorts of things of a stack that are no services.
+const REMAINS: [&str; 3] = ["network", "secret", "config"];
+
+fn remains(look: &Look) -> Option<String> {
+    let Look::Remains(name) = look else { return None };
+    let filter = format!("label={STACK}={name}");
+    let one = |sort: &str| {
+        let list = format!("docker {sort} ls --filter {} --format {}", quote(&filter), quote(r#"{"Id":{{json .ID}}}"#));
+        format!("a {} {list}\n", quote(&remains_path(sort, name)))
+    };
+    Some(REMAINS.map(one).concat())
+}
+
+pub(super) fn remains_path(sort: &str, name: &str) -> String {
+    format!("stack-{sort}s:{name}")
+}
+
+/// The label by which Docker knows what is of a stack.
+pub(super) const STACK: &str = "com.docker.stack.namespace";
 
 const SERVICE: &str = r#"{"Id":{{json .ID}},"UpdatedAt":{{json .UpdatedAt}},"Name":{{json .Spec.Name}},"Labels":{{json .Spec.Labels}},"Image":{{json .Spec.TaskTemplate.ContainerSpec.Image}},"Env":{{json .Spec.TaskTemplate.ContainerSpec.Env}},"Mode":{{json .Spec.Mode}},"Restart":{{json .Spec.TaskTemplate.RestartPolicy}},"Update":{{json .UpdateStatus}}}"#;
 const TASK: &str = r#"{"id":{{json .ID}},"name":{{json .Name}},"node":{{json .Node}},"desired":{{json .DesiredState}},"current":{{json .CurrentState}},"error":{{json .Error}}}"#;

@@ -7,11 +7,8 @@ use serde::Deserialize;
 use super::answers::Answers;
 use super::engine::Info;
 use super::network::nullable;
-use super::script::{SERVICES, SERVICES_ASKED};
+use super::script::{SERVICES, SERVICES_ASKED, STACK};
 use crate::reads::Seen;
-
-/// The label by which Docker knows the services of a stack.
-const STACK: &str = "com.docker.stack.namespace";
 
 /// A service, and how many of its tasks run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::answers::Answers;
 use super::engine::Info;
 use super::fingerprints;
 use super::network::nullable;
-use super::script::{stack_path, tasks_path};
+use super::script::{remains_path, stack_path, tasks_path};
 use crate::reads::Seen;
 
 /// A stack; without services there is none.
@@ -21,6 +21,17 @@ pub struct Stack {
     pub services: Vec<Service>,
     /// Their tasks, those of one slot from the newest on.
     pub tasks: Vec<Task>,
+}
+
+/// What else there is of a stack: what goes after its services.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remains {
+    /// The ids of its networks.
+    pub networks: Vec<String>,
+    /// The ids of its secrets.
+    pub secrets: Vec<String>,
+    /// The ids of its configs.
+    pub configs: Vec<String>,
 }
 
 /// A service.
@@ -68,7 +79,7 @@ pub struct Task {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct Raw {
+pub(super) struct Raw {
     id: String,
     name: String,
     updated_at: String,
@@ -130,8 +141,32 @@ pub(super) fn stack(name: &str, info: &Info, answers: &Answers) -> Seen<Stack> {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Id {
+    id: String,
+}
+
+/// Absent where nothing remains, or the host controls no swarm.
+pub(super) fn remains(name: &str, info: &Info, answers: &Answers) -> Seen<Remains> {
+    if !info.swarm.control_available {
+        return Seen::Absent;
+    }
+    let ids = |sort| {
+        let rows = answers.rows::<Id>(&remains_path(sort, name))?;
+        Ok::<_, String>(rows.into_iter().map(|row| row.id).collect::<Vec<_>>())
+    };
+    let read =
+        || Ok::<_, String>(Remains { networks: ids("network")?, secrets: ids("secret")?, configs: ids("config")? });
+    match read() {
+        Ok(remains) if remains == Remains::default() => Seen::Absent,
+        Ok(remains) => Seen::Is(remains),
+        Err(why) => Seen::Unread(why),
+    }
+}
+
 /// The command puts what went wrong in quotes.
-fn unquoted(task: Task) -> Task {
+pub(super) fn unquoted(task: Task) -> Task {
     let error = task.error.trim_matches('"').to_owned();
     Task { error, ..task }
 }
@@ -143,7 +178,7 @@ fn seconds(from: &str, to: &str) -> u64 {
 }
 
 impl Service {
-    fn of(raw: Raw, now: &str) -> Self {
+    pub(super) fn of(raw: Raw, now: &str) -> Self {
         let kind = |name: &str| raw.mode.get(name).filter(|mode| !mode.is_null());
         let number = |mode: Option<&Json>, key: &str| mode.and_then(|mode| mode.get(key)).and_then(Json::as_u64);
         let job = kind("ReplicatedJob");

@@ -8,6 +8,7 @@ mod hosts;
 mod parts;
 mod registry;
 mod rolling;
+mod service;
 mod spark;
 mod stack;
 mod swarm;

@@ -1,5 +1,5 @@
-//! `image` with a registry: Debian's `docker-registry` on the first host, with a password and without TLS, as many a
-//! small team has it.
+//! `registry_login` and `image` with a registry: Debian's `docker-registry` on the first host, with a password and without TLS, as
+//! many a small team has it. Then `registry`, for those who have none.
 
 use super::parts::{BEGIN, Parts};
 use crate::support::cluster::at;
@@ -20,6 +20,11 @@ const STEPS: &str = "
         hosts: managers[0]
         image: { name: 'REGISTRY/app:1', push: true, build: { context: app, args: { BASE: '{{ base_image }}' } } }
       - { id: pulled, hosts: workers, image: { name: 'REGISTRY/app:1', pull: true, carry: 'managers[0]' } }
+";
+
+/// Every host logs in with what a file of this machine has.
+const LOGIN: &str = "
+      - { id: login, registry_login: { registry: 'REGISTRY', username: bee, password: '{{ password }}' } }
 ";
 
 /// Where a registry speaks plain HTTP, the engines must be told to allow it.
@@ -56,8 +61,12 @@ impl Registry {
         self.ask(&BEGIN.replace("source: distribution", ALLOWED), steps);
     }
 
-    fn login(&self, host: &str) {
-        self.parts.on(host, &format!("echo honey | docker login -u bee --password-stdin {}", self.address));
+    /// Logs in, with that password, and does the rest of what is asked.
+    fn ask_as(&self, password: &str, steps: &str) {
+        std::fs::write(self.parts.cluster.project.join("password"), password).expect("a file");
+        let begin = BEGIN.replace("source: distribution", ALLOWED);
+        let begin = begin.replace("name: Parts", "name: Parts\nvars: { password: { secret: true, file: password } }");
+        self.ask(&begin, &(LOGIN.to_owned() + steps));
     }
 
     /// What the image says on a host.
@@ -83,6 +92,7 @@ fn what_one_host_pushes_the_others_pull_and_again_only_if_it_changed() {
     what_changed_reaches_those_who_pull(&registry);
     what_is_pulled_by_its_name_alone(&registry);
     what_the_registry_lacks(&registry);
+    those_who_have_none(&registry);
 }
 
 /// A push that failed is none: the image is there, and the next run pushes it all the same.
@@ -96,8 +106,24 @@ fn before_it_is_let_in(registry: &Registry) {
     registry.ask_allowed(STEPS);
     let failed = registry.parts.run(1);
     assert!(failed.troubles().contains("docker login"), "{}", failed.troubles());
-    registry.login("node1");
-    registry.login("node2");
+    login_is_refused_then_made_once(registry);
+}
+
+/// A wrong password is told as such, and no registry likewise.
+fn login_is_refused_then_made_once(registry: &Registry) {
+    registry.ask_as("vinegar", "");
+    let failed = registry.parts.run(1);
+    assert!(failed.troubles().contains("does not take this name and password"), "{}", failed.troubles());
+    assert!(!failed.text().contains("vinegar"), "{}", failed.text());
+    registry.ask_as("honey", "");
+    assert_eq!(registry.parts.run(0).places(), [at("login", "node1"), at("login", "node2")].into());
+    registry.parts.nothing_to_do();
+    registry.parts.on("node1", "systemctl stop docker-registry");
+    registry.ask_as("mead", "");
+    let failed = registry.parts.run(1);
+    assert!(failed.troubles().contains("does not answer there"), "{}", failed.troubles());
+    registry.parts.on("node1", "systemctl start docker-registry");
+    registry.ask_as("honey", STEPS);
 }
 
 /// The tag is the same, the image is another: who has the old one is not settled.
@@ -126,4 +152,60 @@ fn what_the_registry_lacks(registry: &Registry) {
     registry.parts.on("node1", "systemctl stop docker-registry");
     let failed = registry.parts.run(1);
     assert!(failed.troubles().contains("connection refused"), "{}", failed.troubles());
+}
+
+/// The image of the registry is built from the system's package: the other is in a registry that nobody reaches from here.
+const OWN: &str = "
+      - id: image
+        hosts: managers[0]
+        image: { name: 'registry-lab:1', build: { context: own, args: { BASE: '{{ base_image }}' } } }
+      - { id: own, registry: { address: 'OWN', image: 'registry-lab:1' } }
+      - id: app
+        hosts: managers[0]
+        image: { name: 'OWN/app:1', push: true, build: { context: app, args: { BASE: '{{ base_image }}' } } }
+      - { id: pulled, hosts: workers, image: { name: 'OWN/app:1', pull: true } }
+";
+
+const DOCKERFILE: &str = r#"ARG BASE
+FROM ${BASE}
+RUN apt-get -qq update && apt-get -qq install -y --no-install-recommends docker-registry >/dev/null
+RUN mkdir -p /r && printf 'version: 0.1\nstorage: { filesystem: { rootdirectory: /r } }\nhttp: { addr: ":1" }\n' >/r/config.yml
+CMD ["docker-registry", "serve", "/r/config.yml"]
+"#;
+
+/// No engine is told of an insecure registry: they trust its certificate, each by a file.
+fn those_who_have_none(registry: &Registry) {
+    let parts = &registry.parts;
+    let folder = parts.cluster.project.join("own");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("Dockerfile"), DOCKERFILE).expect("a Dockerfile");
+    let own = registry.address.replace(":5000", ":5001");
+    let trust = format!("/etc/docker/certs.d/{own}/ca.crt");
+    registry.ask_allowed(&OWN.replace("OWN", &own));
+    parts.run(0);
+    parts.nothing_to_do();
+    assert_eq!(parts.on("node2", &format!("docker run --rm {own}/app:1 cat /said")), "two");
+    assert_eq!(
+        parts.on("node1", "stat -c %a /var/lib/skep/registry/tls.pem; ss -ltnH 'sport = :5001' | wc -l"),
+        "600\n1"
+    );
+    assert_eq!(parts.on("node2", &format!("grep -c BEGIN {trust}")), "1");
+
+    // A new certificate reaches all, and the registry itself.
+    parts.on("node1", "rm /var/lib/skep/registry/tls.pem");
+    assert!(parts.run(0).places().is_superset(&[at("own", "node1"), at("own", "node2")].into()));
+    parts.nothing_to_do();
+    parts.on("node2", &format!("docker image rm {own}/app:1 >/dev/null; docker pull -q {own}/app:1"));
+
+    let gone = "      - { id: own, registry: { address: 'OWN', state: absent } }\n";
+    registry.ask_allowed(&gone.replace("OWN", &own));
+    parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
+    parts.nothing_to_do();
+    assert_eq!(
+        parts.on(
+            "node1",
+            "docker ps -aq --filter name=registry; ls /etc/docker/certs.d /var/lib/skep; docker volume ls -q"
+        ),
+        "/etc/docker/certs.d:\n\n/var/lib/skep:\nregistry"
+    );
 }

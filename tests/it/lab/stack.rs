@@ -1,4 +1,4 @@
-//! What a swarm keeps, on two real engines: secrets, configs, volumes, and stacks that come up, change, fail and go.
+//! What a swarm keeps, on two real engines: secrets, configs, volumes, and services and stacks that come up, change, fail and go.
 
 use crate::support::cluster::Told;
 
@@ -99,13 +99,15 @@ fn a_stack_comes_up_with_what_it_needs_changes_fails_in_its_own_words_and_goes()
     with(&parts, "three", FILE);
     parts.run(0);
 
+    super::service::scenes(&parts);
+
     parts.write(&(BEGIN.to_owned() + "      - { id: stack, hosts: leader, stack: { name: web, state: absent } }\n      - { id: secret, hosts: leader, secret: { name: pass, state: absent } }\n"));
     parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
     parts.nothing_to_do();
     assert_eq!(
         parts.cluster.on(
             "node1",
-            "docker service ls -q; docker secret ls -q; docker config ls --format '{{.Name}}'; docker volume ls -q"
+            "docker service ls -q; docker network ls -q --filter label=com.docker.stack.namespace; docker secret ls -q; docker config ls --format '{{.Name}}'; docker volume ls -q"
         ),
         "words\nkept"
     );

@@ -1,21 +1,19 @@
-//! Whether the tasks of a stack run, and why not.
+//! Whether the tasks of services run, and why not: what `stack` and `service` have in common.
 
 use std::collections::BTreeMap;
 
-use crate::actions::{Plan, Target, Wait, hints};
+use super::{Change, Plan, Target, Wait, hints};
 use crate::reads::docker::{Service, Stack, Task};
 use crate::reads::{Probe, Readings};
+use crate::remote::Command;
 
 /// So many tasks of one slot that failed one after the other, all of them just now: it will not come up.
 const FAILED: usize = 3;
 
-/// Settled once all tasks run, or have ended well where they run once.
-pub(super) fn plan(name: &str, found: &Stack, on: &Target, seen: &Readings<'_>) -> Plan {
-    for service in &found.services {
-        if let Some(why) = broken(service, found) {
-            let said = log(service, on, seen);
-            return Plan::refused(format!("service {} of stack {name} {why}{said}", service.name), hint(&why));
-        }
+/// Settled once all tasks run, or have ended well where they run once. `of` is said behind the name of a service: ` of stack web`.
+pub(super) fn plan(of: &str, found: &Stack, on: &Target, seen: &Readings<'_>) -> Plan {
+    if let Some((service, why)) = found.services.iter().find_map(|service| Some((service, broken(service, found)?))) {
+        return refused(of, service, &why, on, seen);
     }
     let waits: Vec<String> = found.services.iter().filter_map(|service| not_yet(service, found)).collect();
     if waits.is_empty() {
@@ -25,9 +23,47 @@ pub(super) fn plan(name: &str, found: &Stack, on: &Target, seen: &Readings<'_>) 
     Plan::Wait(Wait { hint: hints::docker(&what), what, on: vec![on.host.name.clone()], ..Wait::default() })
 }
 
+/// What this run asked for and the swarm gave up, in the words of its tasks: to ask for it once more would end alike.
+/// `differs` says of a service whether it is not as asked.
+pub(super) fn given_up(
+    of: &str,
+    found: &Stack,
+    differs: impl Fn(&Service) -> bool,
+    on: &Target,
+    seen: &Readings<'_>,
+) -> Option<Plan> {
+    let is_so = |service: &&Service| is_paused(service) || (is_rolled_back(service) && differs(service));
+    let service = found.services.iter().filter(|_| on.tried).find(is_so)?;
+    Some(refused(of, service, &not_updated(service, found), on, seen))
+}
+
+/// What another run left failing is tried once more: what was in the way may be gone.
+pub(super) fn again<'a>(found: &'a Stack, on: &Target) -> impl Iterator<Item = (&'a Service, Change)> {
+    let failing = found.services.iter().filter(|_| !on.tried);
+    failing.filter_map(|service| {
+        let why = format!("{} {}: once more", service.name, broken(service, found)?);
+        let command = Command::new("docker").args(["service", "update", "--detach", "--force", &service.id]);
+        Some((service, Change::run(why, command)))
+    })
+}
+
 /// What the services that fail have said last.
 pub(super) fn logs(found: &Stack) -> impl Iterator<Item = Probe> {
-    found.services.iter().filter(|service| broken(service, found).is_some()).map(last_lines)
+    let fails = |service: &&Service| is_rolled_back(service) || broken(service, found).is_some();
+    found.services.iter().filter(fails).map(last_lines)
+}
+
+fn is_paused(service: &Service) -> bool {
+    ["paused", "rollback_paused"].contains(&service.update.as_str())
+}
+
+fn is_rolled_back(service: &Service) -> bool {
+    service.update.starts_with("rollback")
+}
+
+fn refused(of: &str, service: &Service, why: &str, on: &Target, seen: &Readings<'_>) -> Plan {
+    let said = log(service, on, seen);
+    Plan::refused(format!("service {}{of} {why}{said}", service.name), hint(why))
 }
 
 fn last_lines(service: &Service) -> Probe {
@@ -41,13 +77,17 @@ fn log(service: &Service, on: &Target, seen: &Readings<'_>) -> String {
 
 /// Why a service will not come up by waiting.
 fn broken(service: &Service, found: &Stack) -> Option<String> {
-    if service.update == "paused" || service.update.starts_with("rollback") {
-        let tasks = found.tasks.iter().filter(|task| task.service() == service.name);
-        let last = tasks.into_iter().find(|task| !task.error.is_empty());
-        let why = last.map_or(service.message.clone(), |task| format!("on {}: {}", task.node, task.error));
-        return Some(format!("was not updated ({}), {why}", service.update));
+    if is_paused(service) {
+        return Some(not_updated(service, found));
     }
     slots(service, found).into_values().find_map(|tasks| crash(service, &tasks))
+}
+
+fn not_updated(service: &Service, found: &Stack) -> String {
+    let mut tasks = found.tasks.iter().filter(|task| task.service() == service.name);
+    let last = tasks.find(|task| !task.error.is_empty());
+    let why = last.map_or(service.message.clone(), |task| format!("on {}: {}", task.node, task.error));
+    format!("was not updated ({}), {why}", service.update)
 }
 
 /// Tasks that failed before the service was asked to be otherwise say nothing of what it is now.
@@ -66,9 +106,9 @@ fn hint(why: &str) -> &'static str {
             "each node that it may run on needs its image: `image` with `carry` or `pull`"
         }
         why if why.contains("was not updated") => {
-            "mend its file, and run this step again; as it is, `docker service update --force NAME` tries once more"
+            "mend what is in its way, and run this step again: each run tries once more"
         }
-        _ => "what it said is above; mend its file or its image, and run this step again",
+        _ => "what it said is above; mend that or its image, and run this step again",
     }
 }
 
@@ -78,7 +118,7 @@ fn not_yet(service: &Service, found: &Stack) -> Option<String> {
     let is_done = |tasks: &&Vec<&Task>| tasks.first().is_some_and(|task| is_done(service, task));
     let done = slots.values().filter(is_done).count();
     let asked = service.replicas.map_or(slots.len(), |replicas| usize::try_from(replicas).unwrap_or(usize::MAX));
-    let is_updating = service.update == "updating";
+    let is_updating = ["updating", "rollback_started"].contains(&service.update.as_str());
     if done >= asked && !is_updating && (asked > 0 || service.replicas == Some(0)) {
         return None;
     }
