@@ -5,22 +5,22 @@ use std::io::{self, Seek as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::MutexGuard;
+
+use super::fanout::Fanouts;
 use super::job::{Failure, Job, Mishap};
-use super::{World, doing, lock, restart};
+use super::{World, doing, lock, pipe, restart};
 use crate::actions::{self, Change, Does, Parcel};
 use crate::event::Event;
 use crate::inventory::Host;
 use crate::reads::context::Context;
-use crate::remote::{Command, Exec, Live, Lost, Output, Session, Sink, Source, User};
-
-/// How many bytes wait between the two ends of a pipe.
-const PIPE: usize = 1 << 20;
+use crate::remote::{Command, Exec, Live, Lost, Output, Session, Sink, Source};
 
 /// Makes `changes` in order; the first that fails ends them. Each starts a new epoch when it starts and when it ends.
 ///
 /// # Errors
 /// What went wrong. Whether it matters is for the next look to say.
-pub async fn apply(world: &World, job: &Job, changes: &[Change]) -> Result<Output, Mishap> {
+pub async fn apply(world: &World, job: &Job, changes: &[Change], fanouts: &Fanouts) -> Result<Output, Mishap> {
     let mut last = Output::default();
     for change in changes {
         if world.cancelled() {
@@ -29,7 +29,7 @@ pub async fn apply(world: &World, job: &Job, changes: &[Change]) -> Result<Outpu
         world.tell(told(job, change, None));
         world.store().turn();
         let started = Instant::now();
-        let done = make(world, job, change).await;
+        let done = make(&At::new(world, job, change, fanouts)).await;
         world.store().turn();
         let (step, host) = (job.manner.step.clone(), job.owner.name.clone());
         world.tell(Event::ChangeFinished { step, host, ms: started.elapsed().as_millis() as u64 });
@@ -53,9 +53,8 @@ pub fn told(job: &Job, change: &Change, after: Option<String>) -> Event {
     }
 }
 
-async fn make(world: &World, job: &Job, change: &Change) -> Result<Output, Mishap> {
-    let at = At::new(world, job, change);
-    match &change.does {
+async fn make(at: &At<'_>) -> Result<Output, Mishap> {
+    match &at.change.does {
         Does::Run(command) => at.run(command.clone(), None, None).await,
         Does::Put(put) => {
             let (stdin, bytes) = open(&put.content).await.map_err(|why| at.failed(&put.path, &why))?;
@@ -66,31 +65,15 @@ async fn make(world: &World, job: &Job, change: &Change) -> Result<Output, Misha
             let (stdin, _) = open(parcel).await.map_err(|why| at.failed(&to.masked(), &why))?;
             at.run(to.clone(), Some(stdin), None).await
         }
-        Does::Pipe { from, source, to } => pipe(&at, from, source, to).await,
+        Does::Pipe { from, source, to } => pipe::pipe(at, from, source, to).await,
         Does::Generate { path, bytes, mode, owner } => {
             at.run(doing::generate(path, *bytes, mode, owner.as_deref()), None, None).await
         }
         Does::Reconnect => {
-            world.crew.renew(&at.host.name).await;
+            at.world.crew.renew(&at.host.name).await;
             Ok(Output::default())
         }
-        Does::Restart(command) => restart::restart(&at, command).await,
-    }
-}
-
-/// Both ends at once. Where the source fails, its words are told: the other end only saw its input stop. Where all that ails
-/// the source is that nobody took its output, the other end's are.
-async fn pipe(at: &At<'_>, from: &str, source: &Command, to: &Command) -> Result<Output, Mishap> {
-    let Some(from) = at.world.host(from) else { return Err(at.failed(from, "not in the inventory")) };
-    let (writer, reader) = tokio::io::duplex(PIPE);
-    let there = At { host: from.clone(), quiet: true, ..*at };
-    let (sent, taken) = tokio::join!(
-        there.run(source.clone(), None, Some(Box::new(writer))),
-        at.run(to.clone(), Some(Box::new(reader)), None)
-    );
-    match sent {
-        Err(Mishap::Failed(failure)) if failure.untaken => taken.and(Err(Mishap::Failed(failure))),
-        sent => sent.and(taken),
+        Does::Restart(command) => restart::restart(at, command).await,
     }
 }
 
@@ -99,25 +82,44 @@ pub(super) struct At<'a> {
     pub(super) world: &'a World,
     pub(super) job: &'a Job,
     change: &'a Change,
+    /// What this round's jobs read together.
+    pub(super) fanouts: &'a Fanouts,
     pub(super) host: Arc<Host>,
     /// What only gives (the source of a pipe) takes no lock and shows no lines.
     quiet: bool,
 }
 
 impl<'a> At<'a> {
-    fn new(world: &'a World, job: &'a Job, change: &'a Change) -> Self {
+    fn new(world: &'a World, job: &'a Job, change: &'a Change, fanouts: &'a Fanouts) -> Self {
         let named = change.on.as_deref().and_then(|name| world.host(name));
         let host = named.unwrap_or(&job.target.host).clone();
-        Self { world, job, change, host, quiet: false }
+        Self { world, job, change, fanouts, host, quiet: false }
+    }
+
+    /// The same on a host that only gives.
+    pub(super) fn giving(&self, host: Arc<Host>) -> Self {
+        At { host, quiet: true, ..*self }
     }
 
     /// In its turn among the changes of this host. While it waited for that, anything may have happened.
     async fn run(&self, command: Command, stdin: Option<Source>, stdout: Option<Sink>) -> Result<Output, Mishap> {
+        let _turn = self.turn().await;
+        self.exec(command, stdin, stdout).await
+    }
+
+    /// The turn among the changes of this host.
+    pub(super) async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        self.world.one_by_one(&self.host.name).await
+    }
+
+    /// The same for who has his turn, or needs none.
+    pub(super) async fn exec(
+        &self,
+        command: Command,
+        stdin: Option<Source>,
+        stdout: Option<Sink>,
+    ) -> Result<Output, Mishap> {
         let command = self.dressed(command);
-        let _turn = match self.quiet {
-            false => self.world.one_by_one(&self.host.name).await,
-            true => None,
-        };
         let session = self.session().await?;
         let deadline = Some(self.time()?);
         let live = (!self.quiet).then(|| self.live());
@@ -147,11 +149,7 @@ impl<'a> At<'a> {
 
     /// As the step's user, under the host's lock.
     pub(super) fn dressed(&self, command: Command) -> Command {
-        let command = match command.user() {
-            User::Login => command.by(self.job.user(&self.host.name)),
-            User::Sudo(_) => command,
-        };
-        let command = self.job.environment.iter().fold(command, |command, (name, value)| command.env(name, value));
+        let command = self.job.dressed(command, &self.host.name);
         match self.quiet {
             true => command,
             false => lock::under(command, &self.world.options.who),

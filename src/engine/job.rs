@@ -10,7 +10,7 @@ use crate::event::Outcome;
 use crate::inventory::Host;
 use crate::playbook::{self, Ending};
 use crate::reads::{Readings, Store, WORKSTATION, Wanted};
-use crate::remote::{Output, User};
+use crate::remote::{Command, Output, User};
 
 /// What a job needs to know of its step.
 #[derive(Clone, Debug, Default)]
@@ -212,6 +212,15 @@ impl Job {
             }
             _ => User::Login,
         }
+    }
+
+    /// A command as it is run on a host: by the step's user, unless it has one of its own, in the step's environment.
+    pub fn dressed(&self, command: Command, host: &str) -> Command {
+        let command = match command.user() {
+            User::Login => command.by(self.user(host)),
+            User::Sudo(_) => command,
+        };
+        self.environment.iter().fold(command, |command, (name, value)| command.env(name, value))
     }
 
     /// The reads it needs and that do not count, as far as can be told from those that do.

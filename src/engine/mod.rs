@@ -24,6 +24,7 @@
 //! | `waits` | what a job waits for, and when waiting is over |
 //! | `approve` | asks before something is removed or replaced |
 //! | `apply`, `doing` | makes changes; the scripts behind those that are no plain command |
+//! | `pipe`, `fanout` | one host's output into others' input; what several read is read once |
 //! | `restart` | waits for the next boot of a machine |
 //! | `lock` | two runs at once on one host |
 //! | `mask` | what a command prints may hold a secret |
@@ -38,11 +39,13 @@ mod approve;
 mod crew;
 mod doing;
 mod facts;
+mod fanout;
 mod job;
 mod leader;
 pub mod lock;
 mod look;
 mod mask;
+mod pipe;
 mod placing;
 mod preview;
 mod registers;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::approve::approve;
+use super::fanout::Fanouts;
 use super::job::{Ended, Failure, Job, Mishap, State};
 use super::waits::{self, Parts};
-use super::{World, apply, look};
+use super::{World, apply, look, pipe};
 use crate::actions::{Change, Plan, Refusal};
 use crate::reads::Wanted;
 use crate::remote::Output;
@@ -66,7 +67,8 @@ async fn round(world: &World, jobs: &mut [Job], allowed: &mut BTreeSet<String>, 
         return false;
     }
     let came_true = jobs.iter().any(|job| !job.open() && job.waiting.is_some());
-    let work: Vec<_> = jobs.iter_mut().filter(|job| job.is_planned()).map(|job| act(world, job)).collect();
+    let fanouts = pipe::fanouts(jobs.iter());
+    let work: Vec<_> = jobs.iter_mut().filter(|job| job.is_planned()).map(|job| act(world, job, &fanouts)).collect();
     let only_waits = work.is_empty();
     join_all(work).await;
     if came_true {
@@ -137,9 +139,9 @@ fn look_again(world: &World, jobs: &mut [Job]) {
 }
 
 /// Makes the changes of one job, and keeps what they said until the next look.
-async fn act(world: &World, job: &mut Job) {
+async fn act(world: &World, job: &mut Job, fanouts: &Fanouts) {
     let Some((changes, always)) = job.unplan() else { return };
-    match apply::apply(world, job, &changes).await {
+    match apply::apply(world, job, &changes, fanouts).await {
         Err(Mishap::Interrupted) => interrupted(job),
         Err(Mishap::Locked) => {}
         Err(Mishap::Cut { host, begun }) => {

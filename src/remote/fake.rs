@@ -121,6 +121,9 @@ impl Folder {
         let out = child.wait_with_output().await.map_err(refused)?;
         if let Some(mut sink) = exec.stdout {
             sink.write_all(&out.stdout).await.map_err(relay)?;
+            if out.status.success() {
+                sink.shutdown().await.map_err(relay)?;
+            }
         }
         Ok(Output { code: out.status.code().unwrap_or(137), stdout: out.stdout, stderr: out.stderr })
     }

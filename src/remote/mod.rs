@@ -2,6 +2,7 @@
 
 mod command;
 pub mod fake;
+pub mod pipe;
 pub mod refusal;
 pub mod ssh;
 pub mod who;
@@ -31,7 +32,8 @@ pub struct Exec<'a> {
     pub command: &'a Command,
     /// Bytes for its standard input, after those the command itself carries.
     pub stdin: Option<Source>,
-    /// Takes its standard output; kept (up to `cap`) in [`Output::stdout`] where there is none.
+    /// Takes its standard output; kept (up to `cap`) in [`Output::stdout`] where there is none. It is shut down only where the
+    /// command ended well: what is dropped before that may be but a part.
     pub stdout: Option<Sink>,
     /// Told all of standard output and standard error.
     pub live: Option<Live>,

@@ -297,10 +297,10 @@ impl<F: FnOnce(u32)> Follow<F> {
         Ok(Next::More)
     }
 
-    /// Tells the taker of the output that this was all.
+    /// Tells the taker of the output that this was all. Who fails may have said but half of it.
     async fn deliver(&mut self) -> Result<(), Lost> {
         match &mut self.job.stdout {
-            Some(sink) if self.whole && self.code.is_some() => {
+            Some(sink) if self.whole && self.code == Some(0) => {
                 sink.shutdown().await.map_err(|error| undelivered(&error))
             }
             _ => Ok(()),

@@ -164,6 +164,20 @@ async fn an_output_that_nobody_takes_is_no_cut() {
 }
 
 #[tokio::test]
+async fn the_output_of_who_fails_has_no_end() {
+    let sshd = Sshd::start();
+    let session = session(&sshd).await;
+    for (line, whole) in [("echo half", true), ("echo half; exit 3", false)] {
+        let (near, mut far) = skep::remote::pipe::pipe(64);
+        let command = Command::sh(line);
+        let ran = session.exec(Exec { stdout: Some(Box::new(near)), ..Exec::new(&command) }).await;
+        let mut all = Vec::new();
+        let read = tokio::io::AsyncReadExt::read_to_end(&mut far, &mut all).await;
+        assert_eq!((ran.is_ok(), read.is_ok(), all.as_slice()), (true, whole, b"half\n".as_slice()), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn a_child_that_holds_the_output_does_not_hold_us() {
     let sshd = Sshd::start();
     let session = session(&sshd).await;
