@@ -19,6 +19,7 @@ mod interrupt;
 mod killed;
 mod secrets;
 mod status;
+mod submit;
 mod telling;
 
 const PLAYBOOK: &str = "

@@ -10,4 +10,5 @@ mod outages;
 mod pages;
 mod rerun;
 mod stack;
+mod submit;
 mod variants;
