@@ -15,6 +15,7 @@ use crate::support::sshd::{Sshd, keygen};
 mod become_root;
 mod faults;
 mod fleet;
+mod forward;
 mod interrupt;
 mod killed;
 mod secrets;
