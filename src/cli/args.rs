@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::{Failure, check, complete, completions, down, exec, forward, hosts, man, plan, run, schema, status, up};
+use super::{
+    Failure, check, complete, completions, down, exec, forward, hosts, man, plan, run, schema, status, submit, up,
+};
 use crate::playbook::{Selection as Steps, unusable};
 use crate::remote::ssh::Config;
 
@@ -16,6 +18,7 @@ Examples:
   skep run playbooks/spark.yml               do it; run again, it changes nothing
   skep exec workers -- uptime                one command on many hosts
   skep status                                what runs where, and how it is
+  skep submit job.py                         your own Spark job on the cluster
   skep forward                               the cluster's web pages on localhost
 
 Exit codes: 0 all is as asked, 1 a step failed, 2 bad input (nobody was contacted),
@@ -48,6 +51,8 @@ pub enum Command {
     Check(check::Check),
     /// Show on one screen what there is: nodes, services, containers, Spark, web pages
     Status(status::Status),
+    /// Run a Spark job of yours on the cluster: its output live, its exit code kept
+    Submit(submit::Submit),
     /// Bring the cluster's web pages to localhost, through SSH
     Forward(forward::Forward),
     /// Remove what `up` made, after showing it

@@ -15,8 +15,11 @@ use super::args::Form;
 use super::show::Show;
 use super::world::World;
 use super::{Failure, signals};
+use crate::actions::works_as;
 use crate::event::{Code, Event, Outcome, Tally};
 use crate::inventory::Host;
+use crate::reads::batch::Batch;
+use crate::reads::{Read, Seen, Value};
 use crate::remote::{Command, Connect, Exec, Live, Lost, Output, Session};
 use crate::report::{Paint, fold};
 use crate::secret::masked;
@@ -195,6 +198,20 @@ pub async fn look(session: &dyn Session, command: &Command, what: &str) -> Resul
         Ok(output) => Err(Failure::failed(format!("cannot read {what}: {}", output.errors()))),
         Err(lost) => Err(no_answer(&lost)),
     }
+}
+
+/// Reads what the engine reads, all of it with one command.
+///
+/// # Errors
+/// The host is lost, or runs no commands.
+pub async fn read(host: &Host, session: &dyn Session, reads: Vec<Read>) -> Result<Vec<(Read, Seen<Value>)>, Failure> {
+    let nonce = format!("skep{:032x}", rand::random::<u128>());
+    let user = works_as(host, None, None);
+    let batch = Batch::new(nonce, reads.into_iter().map(|read| (user.clone(), read)));
+    let command = batch.command();
+    let exec = Exec { deadline: Some(batch.deadline()), ..Exec::new(&command) };
+    let output = session.exec(exec).await.map_err(|lost| no_answer(&lost))?;
+    Ok(batch.answers(&output).into_iter().map(|(_, read, seen)| (read, seen)).collect())
 }
 
 /// Why a command has no output.

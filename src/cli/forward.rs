@@ -14,14 +14,14 @@ use tokio::sync::Mutex;
 
 use super::args::{Form, Global};
 use super::fleet::{self, Fleet, Login};
-use super::pages::{self, Page};
+use super::pages::{self, Page, Token};
 use super::show::Show;
 use super::world::World;
 use super::{Failure, signals};
 use crate::actions::works_as;
 use crate::event::{Code, Tally};
 use crate::inventory::Host;
-use crate::remote::{Command, Dial, Session, Tunnel};
+use crate::remote::{Dial, Session, Tunnel};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,6 +33,8 @@ What has a page says so by its labels; docs/forward.md tells how.";
 
 /// How long a page may take to take a connection.
 const DIAL: Duration = Duration::from_secs(10);
+/// How long a browser may take to hear why there is no page.
+const LAST: Duration = Duration::from_secs(1);
 /// How many ports are tried from the wanted one on.
 const TRIES: u16 = 100;
 
@@ -125,8 +127,8 @@ impl Forward {
             None => free(page.port).await.with_context(|| format!("no port is free for {}", page.name))?,
         };
         let address = listener.local_addr()?;
-        let token = match &page.token_file {
-            Some(file) => token(link, file).await,
+        let token = match &page.token {
+            Some(kept) => token(link, kept).await,
             None => None,
         };
         Ok(Local { page, link: Arc::clone(link), listener, address, token })
@@ -152,11 +154,11 @@ async fn pages_of(host: &Host, session: &dyn Session) -> Result<Vec<Page>, Failu
     pages.map_err(|error| Failure::failed(format!("cannot read its containers: {error}")))
 }
 
-/// The token in a file on the host; none where it cannot be read: the page itself will ask for it.
-async fn token(link: &Link, file: &str) -> Option<String> {
+/// What opens a page; none where it cannot be read: the page itself will ask for it.
+async fn token(link: &Link, kept: &Token) -> Option<String> {
     let session = link.session.lock().await.clone();
-    let command = Command::new("cat").args(["--", file]).by(works_as(&link.host, None, None));
-    let output = fleet::look(&*session, &command, file).await.ok()?;
+    let command = kept.read().by(works_as(&link.host, None, None));
+    let output = fleet::look(&*session, &command, "its token").await.ok()?;
     Some(output.text()).filter(|text| !text.is_empty())
 }
 
@@ -234,11 +236,18 @@ async fn accept(local: &Local, login: &Login<'_>) {
     }
 }
 
-async fn carry(local: &Local, login: &Login<'_>, mut browser: TcpStream) {
+async fn carry(local: &Local, login: &Login<'_>, browser: TcpStream) {
     match local.link.dial(&local.page, login).await {
         Ok(tunnel) => join(browser, tunnel, &local.page.name).await,
-        Err(why) => drop(browser.write_all(refusal(&local.page.name, &why).as_bytes()).await),
+        Err(why) => refuse(browser, &refusal(&local.page.name, &why)).await,
     }
+}
+
+/// Says so, and reads what was asked: a connection that is closed with something unread is reset, and its last words are lost.
+async fn refuse(mut browser: TcpStream, words: &str) {
+    let _ = browser.write_all(words.as_bytes()).await;
+    let _ = browser.shutdown().await;
+    let _ = tokio::time::timeout(LAST, copy(&mut browser, &mut tokio::io::sink())).await;
 }
 
 /// Both directions until the page has ended. A published port takes connections also where nothing in the container
@@ -285,8 +294,9 @@ impl Link {
             _ => session,
         };
         let pages = pages_of(&self.host, &*session).await.map_err(|error| error.to_string())?;
-        let now = pages.iter().find(|now| now.container == page.container && now.port == page.port);
-        let (address, port) = &now.ok_or("its container does not run")?.at;
+        // The very container, else another task of its service.
+        let now = pages.iter().filter_map(|now| Some((now.succeeds(page)?, now))).max_by_key(|(same, _)| *same);
+        let (address, port) = &now.ok_or("its container does not run")?.1.at;
         session.dial(address, *port, DIAL).await.map_err(|error| error.to_string())
     }
 

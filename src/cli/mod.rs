@@ -22,6 +22,7 @@ mod shipped;
 mod show;
 mod signals;
 mod status;
+mod submit;
 mod telling;
 mod terminal;
 #[cfg(test)]
@@ -46,15 +47,14 @@ pub fn main() -> ExitCode {
     warnings::listen();
     let Skep { global, command } = Skep::parse();
     let paint = Paint::new(show::errors_in_colour(&global));
-    let code = act(&global, command).unwrap_or_else(|error| failure::tell(&error, paint));
-    ExitCode::from(code.number())
+    ExitCode::from(act(&global, command).unwrap_or_else(|error| failure::tell(&error, paint).number()))
 }
 
-fn act(global: &Global, command: Command) -> anyhow::Result<Code> {
+fn act(global: &Global, command: Command) -> anyhow::Result<u8> {
     match command {
-        Command::Completions(completions) => completions.run().map(|()| Code::Settled).map_err(Into::into),
-        Command::Schema(schema) => schema.run().map(|()| Code::Settled).map_err(Into::into),
-        Command::Man(man) => man.run().map(|()| Code::Settled),
+        Command::Completions(completions) => completions.run().map(|()| 0).map_err(Into::into),
+        Command::Schema(schema) => schema.run().map(|()| 0).map_err(Into::into),
+        Command::Man(man) => man.run().map(|()| 0),
         remote => {
             let runtime = runtime()?;
             let code = runtime.block_on(far(global, remote));
@@ -65,9 +65,10 @@ fn act(global: &Global, command: Command) -> anyhow::Result<Code> {
     }
 }
 
-/// The commands that talk to hosts.
-async fn far(global: &Global, command: Command) -> anyhow::Result<Code> {
-    match command {
+/// The commands that talk to hosts. The code of a job is its own, all others are ours.
+async fn far(global: &Global, command: Command) -> anyhow::Result<u8> {
+    let code = match command {
+        Command::Submit(submit) => return submit.run(global).await,
         Command::Run(run) => run.run(global).await,
         Command::Up(up) => up.run(global).await,
         Command::Plan(plan) => plan.run(global).await,
@@ -77,8 +78,9 @@ async fn far(global: &Global, command: Command) -> anyhow::Result<Code> {
         Command::Down(down) => down.run(global).await,
         Command::Check(check) => check.run(global).await.map(|()| Code::Settled),
         Command::Hosts(hosts) => hosts.run(global).await,
-        near => act(global, near),
-    }
+        near => return act(global, near),
+    };
+    code.map(Code::number)
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

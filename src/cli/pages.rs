@@ -12,6 +12,10 @@ use crate::remote::Command;
 pub const LABEL: &str = "skep.forward";
 /// Says which file on the host holds the token of the first page.
 pub const TOKEN_FILE: &str = "skep.forward.token-file";
+/// Says which file in the container does.
+pub const TOKEN_INSIDE: &str = "skep.forward.token-inside";
+/// Docker's own: the service that a container is a task of.
+const SERVICE: &str = "com.docker.swarm.service.name";
 
 /// A web page of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +24,42 @@ pub struct Page {
     pub name: String,
     /// The container's name.
     pub container: String,
+    /// The service that it is a task of: another task of it, by another name, has the same page.
+    pub service: Option<String>,
     /// The port inside the container.
     pub port: u16,
     /// Address and port where the container's host reaches it.
     pub at: (String, u16),
-    /// The file on the host that holds the token to put into the address.
-    pub token_file: Option<String>,
+    /// Where the token is that is put into the address.
+    pub token: Option<Token>,
+}
+
+/// The file that holds a page's token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// On the host.
+    Host(String),
+    /// In the container of this id.
+    Inside(String, String),
+}
+
+impl Token {
+    /// What prints it, for nobody but who asked.
+    pub fn read(&self) -> Command {
+        match self {
+            Self::Host(file) => Command::new("cat").args(["--", file]),
+            Self::Inside(container, file) => Command::new("docker").args(["exec", container, "cat", "--", file]),
+        }
+    }
+}
+
+impl Page {
+    /// How well this is the page that was there before, of a container that may have been replaced.
+    pub fn succeeds(&self, before: &Self) -> Option<bool> {
+        let same = self.container == before.container;
+        let task = self.service.is_some() && self.service == before.service;
+        (self.port == before.port && (same || task)).then_some(same)
+    }
 }
 
 /// What asks a host for its containers with pages.
@@ -97,11 +131,17 @@ impl Container {
     fn pages(&self, gateway: Option<&Gateway>) -> Vec<Page> {
         let label = self.labels.get(LABEL).map_or("", String::as_str);
         let pages = named(label).enumerate().filter_map(|(nth, (name, port))| {
-            let token_file = self.labels.get(TOKEN_FILE).filter(|_| nth == 0).cloned();
-            let container = self.name.trim_start_matches('/').to_owned();
-            Some(Page { name, container, port, at: self.at(port, gateway)?, token_file })
+            let token = self.token().filter(|_| nth == 0);
+            let (container, service) =
+                (self.name.trim_start_matches('/').to_owned(), self.labels.get(SERVICE).cloned());
+            Some(Page { name, container, service, port, at: self.at(port, gateway)?, token })
         });
         pages.collect()
+    }
+
+    fn token(&self) -> Option<Token> {
+        let host = self.labels.get(TOKEN_FILE).map(|file| Token::Host(file.clone()));
+        host.or_else(|| Some(Token::Inside(self.id.clone(), self.labels.get(TOKEN_INSIDE)?.clone())))
     }
 
     /// A port published on the host, else the container's address on a network that its host is in. An overlay's
@@ -130,7 +170,7 @@ mod tests {
 
     const ANSWER: &str = r#"{"id":"aa","name":"/spark-master","labels":{"skep.forward":"Spark master:8080"},"ports":{"7077/tcp":null,"8080/tcp":[{"HostIp":"127.0.0.1","HostPort":"18080"}]},"networks":{"sparknet":{"IPAddress":"10.0.1.2"}}}
 {"id":"bb","name":"/spark-driver","labels":{"skep.forward":"JupyterLab:8888, Spark application:4040","skep.forward.token-file":"/etc/skep/t"},"ports":{},"networks":{"sparknet":{"IPAddress":"10.0.1.3"}}}
-{"id":"cc","name":"/alone","labels":{"skep.forward":"It:80,broken,too:99999999"},"ports":null,"networks":{"bridge":{"IPAddress":"172.17.0.2"}}}
+{"id":"cc","name":"/alone","labels":{"skep.forward":"It:80,broken,too:99999999","skep.forward.token-inside":"/run/t"},"ports":null,"networks":{"bridge":{"IPAddress":"172.17.0.2"}}}
 {"id":"dd","name":"/nowhere","labels":{"skep.forward":"It:80"},"ports":{},"networks":{"none":{"IPAddress":""}}}
 
 {"bb":{"Name":"gateway_bb","IPv4Address":"172.20.0.4/16"},"zz":{"IPv4Address":"172.20.0.5/16"}}
@@ -152,8 +192,26 @@ mod tests {
     #[test]
     fn the_token_is_the_first_pages() {
         let pages = read(ANSWER).expect("an answer");
-        let tokens: Vec<_> = pages.iter().map(|page| page.token_file.as_deref()).collect();
-        assert_eq!(tokens, [None, Some("/etc/skep/t"), None, None]);
+        let tokens: Vec<_> = pages.iter().map(|page| page.token.as_ref().map(|token| token.read().wire())).collect();
+        let (inside, host) = ("docker exec cc cat -- /run/t".to_owned(), "cat -- /etc/skep/t".to_owned());
+        assert_eq!(tokens, [Some(inside), Some(host), None, None]);
+    }
+
+    #[test]
+    fn a_page_of_a_task_is_that_of_the_next_task_and_of_nothing_else() {
+        let page = |container: &str, service: Option<&str>, port| Page {
+            name: "It".into(),
+            container: container.into(),
+            service: service.map(str::to_owned),
+            port,
+            at: (String::new(), 0),
+            token: None,
+        };
+        let before = page("app.1.x", Some("app"), 80);
+        assert_eq!(page("app.1.x", Some("app"), 80).succeeds(&before), Some(true));
+        assert_eq!(page("app.1.y", Some("app"), 80).succeeds(&before), Some(false));
+        assert_eq!(page("app.1.y", Some("app"), 81).succeeds(&before), None);
+        assert_eq!(page("other", None, 80).succeeds(&page("one", None, 80)), None);
     }
 
     #[test]

@@ -125,6 +125,9 @@ impl Folder {
                 sink.shutdown().await.map_err(relay)?;
             }
         }
+        if let Some(mut sink) = exec.stderr {
+            sink.write_all(&out.stderr).await.map_err(relay)?;
+        }
         Ok(Output { code: out.status.code().unwrap_or(137), stdout: out.stdout, stderr: out.stderr })
     }
 }

@@ -35,6 +35,8 @@ pub struct Exec<'a> {
     /// Takes its standard output; kept (up to `cap`) in [`Output::stdout`] where there is none. It is shut down only where the
     /// command ended well: what is dropped before that may be but a part.
     pub stdout: Option<Sink>,
+    /// Takes its standard error as it comes; its end is kept in [`Output::stderr`] all the same.
+    pub stderr: Option<Sink>,
     /// Told all of standard output and standard error.
     pub live: Option<Live>,
     /// Bytes kept of each of the two outputs: the last ones of a longer stream.
@@ -46,7 +48,7 @@ pub struct Exec<'a> {
 impl<'a> Exec<'a> {
     /// Runs `command` with nothing on its standard input and its output kept (1 MiB of each stream).
     pub fn new(command: &'a Command) -> Self {
-        Self { command, stdin: None, stdout: None, live: None, cap: 1 << 20, deadline: None }
+        Self { command, stdin: None, stdout: None, stderr: None, live: None, cap: 1 << 20, deadline: None }
     }
 }
 

@@ -15,10 +15,12 @@ use crate::support::sshd::{Sshd, keygen};
 mod become_root;
 mod faults;
 mod fleet;
+mod forward;
 mod interrupt;
 mod killed;
 mod secrets;
 mod status;
+mod submit;
 mod telling;
 
 const PLAYBOOK: &str = "

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::container::Container;
 use super::network::Presence;
 use super::swarm::private;
-use super::{Action, Ask, Change, Object, Plan, Refusal, Target, Wait, hints, peers};
+use super::{Action, Ask, Object, Plan, Refusal, Target, Wait, hints, peers};
 use crate::reads::{Machine, Port, Read, Readings, Seen};
 
 /// A registry on one host, and what its nodes need to pull from it and push to it. The step runs on all of them: `hosts: all`.
@@ -203,6 +203,7 @@ impl Registry {
                 on: vec![keeper.to_owned()],
                 by_step: true,
                 then: vec![self.give(keeper, "it does not trust the registry")],
+                ..Wait::default()
             }),
         }
     }
@@ -256,7 +257,8 @@ impl Registry {
         Plan::Wait(Wait {
             what: format!("the registry at {} to answer ({why})", self.address),
             on: vec![keeper.to_owned()],
-            ..Wait::default() })
+            ..Wait::default()
+        })
     }
 
     /// Docker would say so, too, but after the image was pulled, and the container made.

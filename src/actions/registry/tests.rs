@@ -1,6 +1,7 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::actions::Change;
 use crate::actions::testing::{Case, action, mistake};
 use crate::reads::Value;
 use crate::reads::docker::Look;

@@ -1,11 +1,19 @@
 [ ! -d /etc/skep ] || echo 'files /etc/skep /etc/skep'
+engine='docker-ce docker-ce-cli docker-ce-rootless-extras docker-buildx-plugin docker-compose-plugin containerd.io docker.io docker-cli docker-buildx containerd'
+dpkg-query -W -f '${db:Status-Abbrev}package ${Package} ${Package}\n' $engine 2>/dev/null | sed -n 's/^[ih]i *package/package/p'
 command -v docker >/dev/null || exit 0
 ids=$(docker ps --all --quiet --no-trunc --filter label=skep.digest) || exit
 [ -z "$ids" ] || docker inspect --format 'container {{.Id}} {{.Name}}
 image {{.Image}} {{.Config.Image}}{{range .Mounts}}{{if eq .Type "volume"}}
 volume {{.Name}} {{.Name}}{{end}}{{end}}{{range $name, $network := .NetworkSettings.Networks}}
 network {{$network.NetworkID}} {{$name}}{{end}}' $ids || exit
+docker ps --no-trunc --format '{{if or (.Label "skep.digest") (.Label "com.docker.swarm.task")}}{{else}}other {{.ID}} {{.Names}}{{end}}' || exit
 docker network ls --no-trunc --filter type=custom --format '{{.Scope}} {{.ID}} {{.Name}}' || exit
+stack=com.docker.stack.namespace
+docker network ls --no-trunc --filter label=$stack --format "stacknet {{.ID}} {{.Label \"$stack\"}} {{.Name}}" || exit
+docker volume ls --filter label=$stack --format "stackvolume {{.Name}} {{.Label \"$stack\"}} {{.Name}}" || exit
 docker image ls --no-trunc --filter label=skep.context --format 'image {{.ID}} {{.Repository}}:{{.Tag}}' || exit
 docker info --format 'is {{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}' || exit
-docker service ls --format 'service {{.ID}} {{.Name}}' 2>/dev/null && echo services read whole || :
+ids=$(docker service ls --quiet 2>/dev/null) || exit 0
+[ -z "$ids" ] || docker service inspect --format "{{if index .Spec.Labels \"skep.asked\"}}stacked {{.ID}} {{index .Spec.Labels \"$stack\"}}{{else}}service {{.ID}}{{end}} {{.Spec.Name}}" $ids || exit
+echo services read whole

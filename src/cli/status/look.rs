@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use super::spark;
-use crate::actions::works_as;
 use crate::cli::{Failure, fleet};
 use crate::inventory::Host;
-use crate::reads::batch::Batch;
 use crate::reads::docker::{Engine, Found, Listed, Look, Node, Serving};
 use crate::reads::{Probe, Read, Seen, Value};
-use crate::remote::{Exec, Output, Session};
+use crate::remote::{Output, Session};
 
 /// What a host said of itself, and of the swarm if it commands one.
 #[derive(Debug)]
@@ -52,7 +50,7 @@ pub async fn look(host: Arc<Host>, session: Arc<dyn Session>) -> Result<Looked, 
 async fn ask(host: &Host, session: &dyn Session) -> Result<Looked, Failure> {
     let looks = [Look::Engine, Look::Nodes, Look::Services, Look::Containers].map(Read::Docker);
     let mut looked = Looked::default();
-    read(host, session, looks.into()).await?.into_iter().for_each(|seen| looked.keep(seen));
+    fleet::read(host, session, looks.into()).await?.into_iter().for_each(|seen| looked.keep(seen));
     if let Some(why) = looked.silent() {
         return Err(Failure::failed(why));
     }
@@ -66,21 +64,11 @@ async fn masters(host: &Host, session: &dyn Session, there: Vec<(String, Probe)>
         return Vec::new();
     }
     let probes = there.iter().map(|(_, probe)| Read::Probe(probe.clone())).collect();
-    let pages: Vec<Seen<Output>> = match read(host, session, probes).await {
+    let pages: Vec<Seen<Output>> = match fleet::read(host, session, probes).await {
         Ok(pages) => pages.into_iter().map(|(_, seen)| output(seen)).collect(),
         Err(why) => vec![Seen::Unread(why.to_string()); there.len()],
     };
     there.into_iter().map(|(name, _)| name).zip(pages).collect()
-}
-
-async fn read(host: &Host, session: &dyn Session, reads: Vec<Read>) -> Result<Vec<(Read, Seen<Value>)>, Failure> {
-    let nonce = format!("skep{:032x}", rand::random::<u128>());
-    let user = works_as(host, None, None);
-    let batch = Batch::new(nonce, reads.into_iter().map(|read| (user.clone(), read)));
-    let command = batch.command();
-    let exec = Exec { deadline: Some(batch.deadline()), ..Exec::new(&command) };
-    let output = session.exec(exec).await.map_err(|lost| fleet::no_answer(&lost))?;
-    Ok(batch.answers(&output).into_iter().map(|(_, read, seen)| (read, seen)).collect())
 }
 
 fn output(seen: Seen<Value>) -> Seen<Output> {

@@ -153,17 +153,18 @@ fn spark(master: &Master) -> Vec<Vec<Line>> {
 fn sums(page: &spark::Page) -> Line {
     let alive = page.workers.iter().filter(|worker| worker.is_alive()).count();
     let workers = format!("{alive} of {} alive", plural(page.workers.len(), "worker"));
-    let cores = format!("{} of {} cores", page.cores_used, page.cores);
-    let memory = format!("{} of {} of memory", size(page.memory_used), size(page.memory));
+    let offer = &page.offer;
+    let cores = format!("{} of {} cores", offer.cores_used, offer.cores);
+    let memory = format!("{} of {} of memory", size(offer.memory_used), size(offer.memory));
     let tone = if page.status == "ALIVE" && alive > 0 { Tone::Plain } else { Tone::Bad };
     (tone, vec![format!("{}, {workers}, {cores} and {memory} in use", page.status)])
 }
 
 fn worker(worker: &Worker) -> Line {
     let tone = if worker.is_alive() { Tone::Plain } else { Tone::Bad };
-    let (cores, memory) = (worker.cores_used, size(worker.memory_used));
-    let cores = format!("{cores}/{} cores", worker.cores);
-    let memory = format!("{memory}/{}", size(worker.memory));
+    let offer = &worker.offer;
+    let cores = format!("{}/{} cores", offer.cores_used, offer.cores);
+    let memory = format!("{}/{}", size(offer.memory_used), size(offer.memory));
     (tone, vec![format!("  worker {}", worker.host), worker.state.clone(), cores, memory])
 }
 

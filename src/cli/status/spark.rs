@@ -30,17 +30,9 @@ pub struct Page {
     pub status: String,
     /// The workers that it knows, also those that it has lost.
     pub workers: Vec<Worker>,
-    /// Processors of the living workers.
-    pub cores: u64,
-    /// How many of them are in use.
-    #[serde(rename(deserialize = "coresused"))]
-    pub cores_used: u64,
-    /// Memory of the living workers.
-    #[serde(rename(deserialize = "memory", serialize = "memory_mib"))]
-    pub memory: u64,
-    /// How much of it is in use.
-    #[serde(rename(deserialize = "memoryused", serialize = "memory_used_mib"))]
-    pub memory_used: u64,
+    /// What the living workers offer.
+    #[serde(flatten)]
+    pub offer: Offer,
     /// What runs, or waits for its turn.
     #[serde(rename(deserialize = "activeapps"))]
     pub applications: Vec<Application>,
@@ -56,12 +48,21 @@ pub struct Worker {
     pub host: String,
     /// `ALIVE`, `DEAD`, `DECOMMISSIONED` or `UNKNOWN`.
     pub state: String,
-    /// Its processors.
+    /// What it offers.
+    #[serde(flatten)]
+    pub offer: Offer,
+}
+
+/// Processors and memory, and how much of them is in use.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Offer {
+    /// Processors.
     pub cores: u64,
     /// How many of them are in use.
     #[serde(rename(deserialize = "coresused"))]
     pub cores_used: u64,
-    /// Its memory.
+    /// Memory.
     #[serde(rename(deserialize = "memory", serialize = "memory_mib"))]
     pub memory: u64,
     /// How much of it is in use.

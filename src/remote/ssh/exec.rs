@@ -38,6 +38,7 @@ pub(super) struct Job {
     mark: String,
     stdin: Option<Source>,
     stdout: Option<Sink>,
+    stderr: Option<Sink>,
     live: Option<Live>,
     cap: usize,
 }
@@ -49,9 +50,9 @@ impl Job {
         let script = input.len();
         input.extend_from_slice(exec.command.input());
         let (user, login, mark) = (exec.command.user().clone(), login.to_owned(), mark.to_owned());
-        let Exec { stdin, stdout, live, cap, .. } = exec;
+        let Exec { stdin, stdout, stderr, live, cap, .. } = exec;
         let (sudo, way, input) = (sudo.clone(), sudo.way(&user, stdin.is_some()), Arc::new(input));
-        Self { user, sudo, way, login, input, script, mark, stdin, stdout, live, cap }
+        Self { user, sudo, way, login, input, script, mark, stdin, stdout, stderr, live, cap }
     }
 
     /// The same where there is no time for a refusal.
@@ -281,7 +282,7 @@ impl<F: FnOnce(u32)> Follow<F> {
     async fn take(&mut self, message: ChannelMsg) -> Result<Next, Lost> {
         match message {
             ChannelMsg::Data { data } => self.write(&data).await?,
-            ChannelMsg::ExtendedData { data, ext: 1 } => self.complain(&data),
+            ChannelMsg::ExtendedData { data, ext: 1 } => self.complain(&data).await?,
             ChannelMsg::ExitStatus { exit_status } => self.end(i32::try_from(exit_status).unwrap_or(i32::MAX)),
             ChannelMsg::ExitSignal { signal_name, .. } => self.end(128 + number(&signal_name)),
             ChannelMsg::Failure => {
@@ -297,14 +298,14 @@ impl<F: FnOnce(u32)> Follow<F> {
         Ok(Next::More)
     }
 
-    /// Tells the taker of the output that this was all. Who fails may have said but half of it.
+    /// Hands over what is left of the output, and tells its takers that this was all. Who fails may have said but half of it.
     async fn deliver(&mut self) -> Result<(), Lost> {
-        match &mut self.job.stdout {
-            Some(sink) if self.whole && self.code == Some(0) => {
-                sink.shutdown().await.map_err(|error| undelivered(&error))
-            }
-            _ => Ok(()),
+        let Some(code) = self.code.filter(|_| self.whole) else { return Ok(()) };
+        for sink in [&mut self.job.stdout, &mut self.job.stderr].into_iter().flatten() {
+            let handed = if code == 0 { sink.shutdown().await } else { sink.flush().await };
+            handed.map_err(|error| undelivered(&error))?;
         }
+        Ok(())
     }
 
     fn end(&mut self, code: i32) {
@@ -317,14 +318,14 @@ impl<F: FnOnce(u32)> Follow<F> {
         let own = self.out.preface.pass(bytes);
         self.out.lines.push(&own);
         match &mut self.job.stdout {
-            Some(sink) => sink.write_all(&own).await.map_err(|error| undelivered(&error))?,
+            Some(sink) => pass_on(sink, &own).await?,
             None => self.out.tail.push(&own),
         }
         self.heard = Instant::now();
         Ok(())
     }
 
-    fn complain(&mut self, bytes: &[u8]) {
+    async fn complain(&mut self, bytes: &[u8]) -> Result<(), Lost> {
         let waiting = self.err.preface.found.is_none();
         let own = self.err.preface.pass(bytes);
         self.err.lines.push(&own);
@@ -335,6 +336,10 @@ impl<F: FnOnce(u32)> Follow<F> {
             && let Some(started) = self.started.take()
         {
             started(session);
+        }
+        match &mut self.job.stderr {
+            Some(sink) => pass_on(sink, &own).await,
+            None => Ok(()),
         }
     }
 
@@ -364,6 +369,10 @@ impl<F: FnOnce(u32)> Follow<F> {
     fn said(&self) -> String {
         [self.err.preface.before(), self.out.preface.before()].join("\n").trim().to_owned()
     }
+}
+
+async fn pass_on(sink: &mut Sink, bytes: &[u8]) -> Result<(), Lost> {
+    sink.write_all(bytes).await.map_err(|error| undelivered(&error))
 }
 
 fn undelivered(error: &std::io::Error) -> Lost {

@@ -74,7 +74,7 @@ impl Ssh {
 #[async_trait]
 impl Session for Ssh {
     async fn exec(&self, exec: Exec<'_>) -> Result<Output, Lost> {
-        let streams = exec.stdin.is_some() || exec.stdout.is_some();
+        let streams = exec.stdin.is_some() || exec.stdout.is_some() || exec.stderr.is_some();
         let deadline = exec.deadline;
         let job = Job::new(exec, &self.0.to.user, &self.0.mark, &self.0.sudo);
         if !streams {

@@ -17,7 +17,10 @@ case "$1 $2" in
 "rm --force") [ "$3" != slow ] || exec sleep 86423.5; [ "$3" = stuck ] || sed -i "/^$3$/d" containers ;;
 "info --format") cat swarm ;;
 "swarm leave") echo 'is inactive false' >swarm ;;
-"service ls") grep -q 'active true' swarm && cat services ;;
+"service ls") grep -q 'active true' swarm && cut -d' ' -f2 services ;;
+"service inspect") cat services ;;
+"service rm") shift 2; for id; do sed -i "/^[a-z]* $id /d" services; done ;;
+"stack ps") grep -q " $4 " services ;;
 esac
 "#;
 
@@ -97,6 +100,32 @@ fn down_goes_on_without_a_dead_host_and_keeps_a_swarm_that_nobody_can_speak_for(
         (ground.read("beta/containers"), ground.read("beta/swarm")),
         (String::new(), "is active false\n".into())
     );
+}
+
+#[test]
+fn down_removes_stacks_that_skep_deployed_and_with_them_the_swarm() {
+    let ground = docker(&["alpha", "beta"]);
+    ground.write("alpha/services", "stacked s1 web web_app\nstacked s2 web web_db\n");
+    let (code, _, told) = ground.events(&["down", "--yes", "--limit", "beta"]);
+    assert!(code == 0 && told.contains("The swarm stays: it runs services (web_app, web_db)"), "{code}: {told}");
+    let (code, events, told) = ground.events(&["down", "--yes"]);
+    assert_eq!(code, 0, "{events:#?}{told}");
+    assert_eq!(
+        (ground.read("alpha/services"), ground.read("alpha/swarm")),
+        (String::new(), "is inactive false\n".into())
+    );
+    let (code, events, _) = ground.events(&["down", "--yes"]);
+    assert!(code == 0 && events.iter().all(|event| event["event"] != "change"), "{code}: {events:#?}");
+}
+
+#[test]
+fn down_goes_on_where_one_docker_is_dead() {
+    let ground = docker(&["alpha", "beta", "gamma"]);
+    ground.write("beta/bin/docker", "#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2; exit 1\n");
+    let (code, events, told) = ground.events(&["down", "--yes"]);
+    let failed = |host: &str| events.iter().any(|event| event["host"] == host && event["outcome"] == "failed");
+    assert!(code == 1 && failed("beta") && !failed("alpha") && !failed("gamma"), "{code}: {events:#?}{told}");
+    assert_eq!(ground.read("gamma/swarm"), "is inactive false\n");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::stack::has_two_workers;
 use crate::support::cluster::{Cluster, Told};
 use crate::support::truth::compare;
 use crate::support::watch::Watch;
@@ -15,6 +16,16 @@ fn from_nothing_to_pi() {
     let compared = compare(&planned, &done);
     assert!(!compared.will.is_empty(), "a plan for bare machines is certain of something");
     the_job_ran_on_every_worker(&cluster, &done);
+    a_screen_shows_it(&cluster);
+}
+
+fn a_screen_shows_it(cluster: &Cluster) {
+    let told = cluster.skep(&["status"]).ends(0);
+    let status = &told.of("status").next().expect("a status")["status"];
+    let masters = status["spark"].as_array().expect("masters");
+    assert_eq!((masters.len(), &masters[0]["container"]), (1, &"spark-master".into()), "{status:#}");
+    assert_eq!(masters[0]["url"], "spark://sparkmaster:7077", "{status:#}");
+    has_two_workers(&masters[0]);
 }
 
 fn a_plan_shows_commands_and_changes_nothing(cluster: &Cluster) -> Told {

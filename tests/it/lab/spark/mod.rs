@@ -11,4 +11,5 @@ mod outages;
 mod pages;
 mod rerun;
 mod stack;
+mod submit;
 mod variants;

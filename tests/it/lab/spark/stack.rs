@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use super::submit::Desk;
 use crate::support::cluster::{Cluster, at};
 use crate::support::lab::checkout;
 
@@ -40,6 +41,27 @@ fn both_workers_are_back(cluster: &Cluster) {
     }
 }
 
+/// That of the containers, which is there all the time, and that of the stack.
+fn a_screen_shows_both_clusters(cluster: &Cluster) {
+    let told = cluster.skep(&["status"]).ends(0);
+    let status = &told.of("status").next().expect("a status")["status"];
+    let masters = status["spark"].as_array().expect("masters");
+    assert_eq!(masters.len(), 2, "{status:#}");
+    masters.iter().for_each(has_two_workers);
+}
+
+/// As its page tells: both alive, with cores and memory, and the sums are theirs.
+pub fn has_two_workers(master: &serde_json::Value) {
+    let workers = master["workers"].as_array().expect("workers");
+    let alive: Vec<_> = workers.iter().filter(|worker| worker["state"] == "ALIVE").collect();
+    assert_eq!((&master["problem"], alive.len()), (&serde_json::Value::Null, 2), "{master:#}");
+    for field in ["cores", "cores_used", "memory_mib", "memory_used_mib"] {
+        let sum: u64 = alive.iter().map(|worker| worker[field].as_u64().expect("a number")).sum();
+        assert_eq!(master[field].as_u64(), Some(sum), "{field} of {master:#}");
+    }
+    assert!(master["cores"].as_u64() >= Some(2) && master["memory_mib"].as_u64() >= Some(1024), "{master:#}");
+}
+
 #[test]
 fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
     let cluster = Cluster::settled();
@@ -47,6 +69,12 @@ fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
     cluster.skep(&run).ends(0);
     assert!(cluster.skep(&["plan", "playbooks/spark-stack.yml"]).ends(0).places().is_empty());
     jobs(&cluster, IN_A_ROW);
+
+    a_screen_shows_both_clusters(&cluster);
+    let desk = Desk::new(&cluster);
+    let several = String::from_utf8_lossy(&desk.submit(&["job.py"]).stderr).into_owned();
+    assert!(several.contains("several drivers of Spark run: ") && several.contains("--driver NAME"), "{several}");
+    desk.computes(&["--driver", "spark-stack"]);
 
     cluster.on("node1", &format!("docker kill $({MASTER}) >/dev/null"));
     thread::sleep(Duration::from_secs(5));

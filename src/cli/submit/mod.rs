@@ -1,0 +1,230 @@
+//! `skep submit`: one's own Spark job on the cluster, as `spark-submit` would run it there.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `sent` | what goes along, and spark-submit's words |
+//! | `driver` | the container that jobs are submitted from |
+//! | `held` | the job's folder there, and that it and the job end with us |
+//! | `fetch` | results, brought here |
+
+mod driver;
+mod fetch;
+mod held;
+mod sent;
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::args::{Form, Global};
+use super::fleet::{self, Fleet};
+use super::show::Show;
+use super::world::World;
+use super::{Failure, complete, failure, signals};
+use crate::event::{Code, Event, Tally};
+use crate::remote::{Exec, Live, Lost, Output};
+use crate::report::plural;
+use crate::secret::masked;
+use driver::Driver;
+use fetch::{Fetch, Fetched};
+use held::{Held, inside};
+use sent::Sent;
+
+const EXAMPLES: &str = "\
+Examples:
+  skep submit job.py --day 2026-01-31             what is behind job.py is for job.py
+  skep submit --conf spark.cores.max=8 --py-files lib.zip --fetch report.csv job.py
+  skep submit --class org.example.Main app.jar 1000
+  skep submit local:/opt/jobs/pi.py --workers 2   a file that is in the driver already
+
+Options come before the application. The exit code is the job's own; where it did not come to one: 2 bad
+input (nobody was contacted), 3 a host could not be reached, 1 all else, 130 interrupted.";
+
+/// How long a job may take to end after Ctrl-C, the ten seconds in which it is asked to included.
+const ENDING: Duration = Duration::from_secs(20);
+
+/// Run a Spark job of yours on the cluster: its output live, its exit code kept
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES, override_usage = "skep submit [OPTIONS] APP [ARGS]...")]
+pub struct Submit {
+    /// The application, a .py or .jar of this machine or local:/PATH of the driver, and its own arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "APP", value_hint = clap::ValueHint::FilePath)]
+    application: Vec<String>,
+    /// Bring a file or folder that the job wrote, also where it failed; here it is called LOCAL, or as it is there
+    #[arg(short, long, value_name = "PATH[:LOCAL]", value_parser = fetch::fetch)]
+    fetch: Vec<Fetch>,
+    /// The driver's container, by its name or a part of it [default: the only one there is]
+    #[arg(long, value_name = "NAME")]
+    driver: Option<String>,
+    /// Look for the driver on these hosts only
+    #[arg(short, long, value_name = "PATTERN", default_value = "all", add = complete::hosts())]
+    limit: String,
+    /// What spark-submit is told.
+    #[command(flatten)]
+    options: sent::Options,
+}
+
+impl Submit {
+    /// Runs the job to its end, and gives its exit code.
+    ///
+    /// # Errors
+    /// It did not come to one.
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let since = Instant::now();
+        let sent = Arc::new(Sent::of(&self.options, &self.application)?);
+        self.fetch.iter().try_for_each(Fetch::check)?;
+        let world = World::open(global)?;
+        let hosts = world.meant(&self.limit).await?;
+        let found = fleet::ask(&world, &hosts, driver::look).await;
+        found.tell_lost("submit", world.show)?;
+        let Some(driver) = self.chosen(found)? else { return Ok(Code::Interrupted.number()) };
+        let code = self.submit(&world, &driver, sent).await;
+        driver.session.close().await;
+        Ok(finish(&driver, code?, since, world.show)?)
+    }
+
+    /// The driver; none where Ctrl-C came.
+    fn chosen(&self, found: Fleet<Vec<Driver>>) -> Result<Option<Driver>, Failure> {
+        let code = found.code();
+        let all: Vec<Driver> = found.answers.into_iter().flat_map(|(_, drivers)| drivers).collect();
+        let among = "no host that answered has a driver of Spark";
+        match code {
+            Code::Interrupted => Ok(None),
+            Code::Unreachable if all.is_empty() => Err(Failure::unreachable(among)),
+            Code::Failed if all.is_empty() => Err(Failure::failed(among)),
+            _ => driver::choose(all, self.driver.as_deref()).map(Some),
+        }
+    }
+
+    /// The code that it comes to. The job's folder is gone by then, and so is all that ran in it.
+    async fn submit(&self, world: &World, driver: &Driver, sent: Arc<Sent>) -> Result<u8, Failure> {
+        let words = sent.words.clone();
+        let held = tokio::select! {
+            held = Held::begin(driver, sent) => held?,
+            () = signals::cancelled(world.cancel()) => return Ok(Code::Interrupted.number()),
+        };
+        note(world.show, &format!("{} in {}; Ctrl-C ends it", self.application[0], driver.place()));
+        self.follow(world, driver, held, words).await
+    }
+
+    async fn follow(&self, world: &World, driver: &Driver, held: Held, words: Vec<String>) -> Result<u8, Failure> {
+        let folder = held.folder.clone();
+        let mut job = Box::pin(job(driver, &folder, words, world.show));
+        let ended = tokio::select! {
+            ended = &mut job => ended,
+            () = signals::cancelled(world.cancel()) => {
+                // Its last words are still heard.
+                let (seen, _) = tokio::join!(held.end(), timeout(ENDING, job));
+                return Ok(interrupted(seen, driver, world.show));
+            }
+        };
+        let code = match ended {
+            Ok(output) => Ok(self.bring(world, driver, &folder, output.code).await),
+            Err(lost) => Err(cut(driver, &lost)),
+        };
+        if !held.end().await {
+            note(world.show, &format!("{folder} may be left in {}", driver.place()));
+        }
+        code
+    }
+
+    /// Fetches, and gives the code that the job and this come to.
+    async fn bring(&self, world: &World, driver: &Driver, folder: &str, ended: i32) -> u8 {
+        let mut code = u8::try_from(ended).unwrap_or(Code::Failed.number());
+        for fetch in &self.fetch {
+            let fetched = tokio::select! {
+                fetched = fetch.bring(driver, folder) => fetched,
+                () = signals::cancelled(world.cancel()) => return Code::Interrupted.number(),
+            };
+            match fetched {
+                Ok(fetched) => tell(fetch, &fetched, world.show),
+                Err(why) => {
+                    failure::tell(&why.clone().into(), world.show.paint);
+                    code = if code == 0 { why.code().number() } else { code };
+                }
+            }
+        }
+        code
+    }
+}
+
+/// The job itself: to programs its lines are events, to all others its two outputs are ours.
+async fn job(driver: &Driver, folder: &str, words: Vec<String>, show: Show) -> Result<Output, Lost> {
+    let command = inside(driver, &[], include_str!("run.sh")).arg(folder).args(words);
+    let exec = match show.form {
+        Form::Json => Exec { live: Some(lines(&driver.host.name)), ..Exec::new(&command) },
+        Form::Human | Form::Plain => {
+            let (stdout, stderr) = (Box::new(tokio::io::stdout()), Box::new(tokio::io::stderr()));
+            Exec { stdout: Some(stdout), stderr: Some(stderr), ..Exec::new(&command) }
+        }
+    };
+    driver.session.exec(exec).await
+}
+
+fn lines(host: &str) -> Live {
+    let host = host.to_owned();
+    Arc::new(move |text: &str| {
+        for line in text.lines() {
+            // Where standard output is gone, nobody is left to tell.
+            let _ = fleet::say(&Event::Line { step: "submit".into(), host: host.clone(), line: line.to_owned() });
+        }
+    })
+}
+
+/// Why there is no exit code. The job does not outlive the connection: its folder's holder has lost it, too.
+fn cut(driver: &Driver, lost: &Lost) -> Failure {
+    let why = fleet::no_answer(lost).adding(&format!("\nthe job in {} ends with it", driver.place()));
+    match lost {
+        Lost::Connection(_) => {
+            why.hint("what must outlive this connection belongs into a notebook, or a screen on the host")
+        }
+        _ => why,
+    }
+}
+
+fn interrupted(seen: bool, driver: &Driver, show: Show) -> u8 {
+    note(
+        show,
+        &if seen {
+            "interrupted: the job was ended".to_owned()
+        } else {
+            format!("interrupted; that the job in {} ended was not seen: skep status shows what runs", driver.place())
+        },
+    );
+    Code::Interrupted.number()
+}
+
+fn tell(fetch: &Fetch, fetched: &Fetched, show: Show) {
+    if show.form == Form::Json {
+        let event =
+            json!({"event": "fetched", "to": fetch.to_string(), "files": fetched.files, "bytes": fetched.bytes});
+        let _ = writeln!(io::stdout(), "{}", masked(&event.to_string()));
+    }
+    note(show, &format!("{fetch}: {}, {} bytes", plural(fetched.files, "file"), fetched.bytes));
+    if fetched.hollow {
+        let hint =
+            "an executor writes to its own host's disk: write what is to be fetched from the driver, as by toPandas()";
+        let _ = writeln!(io::stderr(), "there is no data in it\n\n{} {hint}", show.paint.hint("hint:"));
+    }
+}
+
+/// On standard error, where it mixes with no result.
+fn note(show: Show, text: &str) {
+    if show.form != Form::Json {
+        let _ = writeln!(io::stderr(), "{}", show.paint.quiet(&masked(text)));
+    }
+}
+
+fn finish(driver: &Driver, code: u8, since: Instant, show: Show) -> io::Result<u8> {
+    if show.form == Form::Json {
+        let (host, ms) = (driver.host.name.clone(), since.elapsed().as_millis().try_into().unwrap_or(u64::MAX));
+        let (changed, failed) = (usize::from(code == 0), usize::from(code != 0));
+        let hosts = vec![Tally { host, changed, failed, ms, ..Tally::default() }];
+        fleet::say(&Event::RunFinished { hosts, ms, code })?;
+    }
+    Ok(code)
+}
