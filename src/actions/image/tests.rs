@@ -118,6 +118,27 @@ fn nothing_is_carried_where_there_is_no_room() {
     assert!(plan.starts_with(why), "{plan}");
 }
 
+/// Runs a script with a folder of its own for `/var/tmp`.
+fn sh(folder: &std::path::Path, script: &str) -> String {
+    let script = script.replace("/var/tmp", &folder.display().to_string());
+    let ran = std::process::Command::new("sh").arg("-c").arg(script).current_dir(folder).output().expect("sh");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    String::from_utf8(ran.stdout).expect("text")
+}
+
+#[test]
+fn layers_are_left_out_on_the_way_and_nothing_stays_but_what_another_is_at_work_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = "mkdir -p made/a made/b; echo 1 >made/a/layer.tar; echo 2 >made/b/layer.tar
+        echo '[{\"Layers\":[\"a/layer.tar\",\"b/layer.tar\"]}]' >made/manifest.json
+        mkdir skep.lost skep.held skep.young; touch -d '1 hour ago' skep.lost skep.held";
+    sh(folder.path(), made);
+    let script = carry::without("tar -cf - -C made .", 1);
+    let files = sh(folder.path(), &format!("( flock 7; ({script}) | tar -tf - ) 7<skep.held | grep '[a-z]$' | sort"));
+    assert_eq!(files, "./b/layer.tar\n./manifest.json\n");
+    assert_eq!(sh(folder.path(), "ls"), "made\nskep.held\nskep.young\n");
+}
+
 /// An image whose registry gave it that digest, if any.
 fn pushed(layers: &[&str], digest: Option<&str>) -> String {
     let digests: Vec<String> = digest.iter().map(|digest| format!("r.example:5000/img@sha256:{digest}")).collect();

@@ -1,4 +1,4 @@
-//! `network`, `image` and `container` on two real engines: cold, warm, and cut in the middle.
+//! `network`, `image` and `container` on three real engines: cold, warm, and cut in the middle.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::support::cluster::{Cluster, at};
 use crate::support::lab::Lab;
 
-/// Two hosts in a swarm, and a playbook of our own.
+/// Some hosts in a swarm, and a playbook of our own.
 pub(super) struct Parts {
     pub(super) cluster: Cluster,
 }
@@ -26,11 +26,11 @@ plays:
 ";
 
 impl Parts {
-    pub(super) fn new(name: &str) -> Parts {
+    pub(super) fn new(name: &str, hosts: usize) -> Parts {
         let project = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::remove_dir_all(&project).ok();
         fs::create_dir_all(project.join("app")).expect("a folder");
-        let parts = Parts { cluster: Cluster { lab: Lab::own(name, 2), project } };
+        let parts = Parts { cluster: Cluster { lab: Lab::own(name, hosts), project } };
         parts.app("RUN echo one >/said");
         parts
     }
@@ -53,6 +53,12 @@ impl Parts {
         self.cluster.skep(&["run", "parts.yml", "--wait", "20s"]).ends(code)
     }
 
+    fn begin(&self) -> Begun {
+        let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_skep"));
+        run.current_dir(&self.cluster.project).args(["run", "parts.yml", "--yes", "--wait", "5s", "-i"]);
+        Begun(run.arg(self.cluster.lab.inventory()).stdout(std::process::Stdio::null()).spawn().expect("skep runs"))
+    }
+
     pub(super) fn nothing_to_do(&self) {
         let planned = self.cluster.skep(&["plan", "parts.yml"]).ends(0);
         assert!(planned.places().is_empty(), "{}", planned.text());
@@ -60,6 +66,11 @@ impl Parts {
 
     pub(super) fn on(&self, host: &str, script: &str) -> String {
         self.cluster.on(host, script)
+    }
+
+    /// All images that a host has, and the one that it runs by our name.
+    fn images(&self, host: &str) -> String {
+        self.on(host, "docker images -aq --no-trunc | sort; docker image inspect -f 'ours: {{.Id}}' parts/app:1")
     }
 
     /// Waits until a script ends well on a host.
@@ -81,14 +92,18 @@ const APP: &str = "
         container: { name: 'app-{{ inventory_hostname }}', image: 'parts/app:1', networks: [parts], command: sleep infinity, restart: unless-stopped, init: true }
 ";
 
+/// How often an image was read to be carried, by the daemon's own account.
+const SAVED: &str = "docker events --since 1h --until $(date +%s) --filter type=image --filter event=save | wc -l";
+
 #[test]
 fn an_image_is_built_carried_and_run_on_the_overlay_and_again_only_if_it_changed() {
-    let parts = Parts::new("parts");
+    let parts = Parts::new("parts", 3);
     parts.ask(APP);
     parts.run(0);
+    assert_eq!(parts.on("node1", SAVED), "1", "read once, for both who lacked it");
     parts.nothing_to_do();
     let said = |host: &str| parts.on(host, &format!("docker exec app-{host} cat /said"));
-    assert_eq!((said("node1"), said("node2")), ("one".into(), "one".into()));
+    assert_eq!((said("node1"), said("node2"), said("node3")), ("one".into(), "one".into(), "one".into()));
     // The overlay resolves names, and lets one container reach the other.
     let there = parts.on("node1", "docker exec app-node1 getent hosts app-node2");
     let own =
@@ -106,30 +121,62 @@ fn an_image_is_built_carried_and_run_on_the_overlay_and_again_only_if_it_changed
     assert_eq!((said("node1"), said("node2")), ("two".into(), "two".into()));
     parts.nothing_to_do();
 
-    lost_in_the_middle(&parts);
+    lost_while_it_builds(&parts);
+    cut_while_it_is_carried(&parts);
     what_cannot_be(&parts);
 }
 
-/// The host that builds, and then the one that an image is carried to, lose power while they are at it. Without the first
-/// the other has no image to get, which is a failure of its own.
-fn lost_in_the_middle(parts: &Parts) {
-    for (at_work, host, code, line) in [
-        ("pgrep -f 'sleep 9.321'", "node1", 1, "RUN sleep 9.321; echo three >/said"),
-        ("pgrep -fx 'docker load -q'", "node2", 3, "RUN head -c 300m /dev/urandom >/ballast; echo four >/said"),
-    ] {
-        parts.app(line);
-        let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_skep"));
-        run.current_dir(&parts.cluster.project).args(["run", "parts.yml", "--yes", "--wait", "5s", "-i"]);
-        let run = run.arg(parts.cluster.lab.inventory()).stdout(std::process::Stdio::null()).spawn();
-        let mut run = run.expect("skep runs");
-        parts.until(host, at_work);
-        parts.cluster.lab.unplug(host);
-        assert_eq!(run.wait().expect("it ends").code(), Some(code), "after {host} was lost");
-        parts.cluster.lab.start(host);
-        parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
-        parts.nothing_to_do();
+/// The host that builds loses power while it is at it. Without it the others have no image to get, which is a failure of
+/// their own.
+fn lost_while_it_builds(parts: &Parts) {
+    parts.app("RUN sleep 9.321; echo three >/said");
+    let run = parts.begin();
+    parts.until("node1", "pgrep -f 'sleep 9.321'");
+    parts.cluster.lab.unplug("node1");
+    assert_eq!(run.ended(), Some(1));
+    parts.cluster.lab.start("node1");
+    parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
+    parts.nothing_to_do();
+}
+
+/// When a good part of an image has come, and the rest has not.
+const HALFWAY: &str = "[ \"$(du -sm /var/lib/docker/tmp | cut -f1)\" -gt 60 ]";
+
+/// Whoever is cut off in the middle of a carry, a host has its old image after that, whole, and nothing else; and the next
+/// run carries the new one.
+fn cut_while_it_is_carried(parts: &Parts) {
+    parts.app("RUN head -c 300m /dev/urandom >/ballast; echo four >/said");
+    let before = parts.images("node2");
+    for lost in [None, Some("node1"), Some("node2")] {
+        let mut run = parts.begin();
+        parts.until("node2", HALFWAY);
+        match lost {
+            None => run.kill(),
+            Some(host) => parts.cluster.lab.unplug(host),
+        }
+        assert_eq!(run.ended(), lost.map(|_| 3), "after {lost:?} was lost");
+        lost.iter().for_each(|host| parts.cluster.lab.start(host));
+        parts.until("node2", "docker info && ! pgrep -fx 'docker load -q'");
+        assert_eq!(parts.images("node2"), before, "after {lost:?} was lost");
     }
+    assert_eq!(parts.on("node3", "docker exec app-node3 cat /said"), "four", "it lost nothing but its neighbour");
+    parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
+    parts.nothing_to_do();
     assert_eq!(parts.on("node2", "docker exec app-node2 cat /said"), "four");
+}
+
+/// A run that goes on while we do something else.
+struct Begun(std::process::Child);
+
+impl Begun {
+    fn kill(&mut self) {
+        self.0.kill().expect("it can be killed");
+    }
+
+    /// Its exit code, if nothing killed it.
+    fn ended(mut self) -> Option<i32> {
+        self.0.wait().expect("it ends").code()
+    }
 }
 
 /// What cannot be done is said, with Docker's own words and a remedy.

@@ -37,7 +37,7 @@ struct Registry {
 
 impl Registry {
     fn new() -> Registry {
-        let parts = Parts::new("registry");
+        let parts = Parts::new("registry", 2);
         let address = format!("{}:5000", parts.cluster.lab.address("node1"));
         let install =
             "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install docker-registry >/dev/null";

@@ -65,7 +65,7 @@ fn a_screen_shows_it(parts: &Parts) {
 
 #[test]
 fn a_stack_comes_up_with_what_it_needs_changes_fails_in_its_own_words_and_goes() {
-    let parts = Parts::new("stack");
+    let parts = Parts::new("stack", 2);
     with(&parts, "one", FILE);
     parts.run(0);
     parts.nothing_to_do();
