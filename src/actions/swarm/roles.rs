@@ -76,25 +76,22 @@ impl View<'_> {
         }
     }
 
-    /// New managers come first, and the old ones go one at a time, as long as the others are a majority.
+    /// New managers come first, and the old ones go one at a time, as long as the others are a majority. A node that becomes a
+    /// manager asks one for the others: if that one is on its way out just then, it fails.
     fn may_go(&self, node: &Node, leader: &str, nodes: &[Node]) -> Result<(), Plan> {
         let host = self.host();
         if leader == host {
-            return Err(
-                self.wait(format!("another manager to command the swarm: {host}, which does, is to be a worker"))
-            );
-        }
-        match self.first_to_go(nodes) {
-            Some(first) if first != host => {
-                return Err(wait_for(&[first], format!("{first} to leave the managers: one goes at a time")));
-            }
-            _ => {}
+            let what = format!("another manager to command the swarm: {host}, which does, is to be a worker");
+            return Err(self.wait(what));
         }
         let to_come = self.to_come(nodes);
-        spared(host, node, nodes).map_err(|refused| match to_come.as_slice() {
-            [] => refused,
-            names => wait_for(names, format!("{} to be a manager, before {host} is none any more", names.join(", "))),
-        })
+        if !to_come.is_empty() {
+            return Err(wait_for(&to_come, format!("{} to be a manager, before {host} is none", to_come.join(", "))));
+        }
+        match self.first_to_go(nodes).filter(|first| *first != host) {
+            Some(first) => Err(wait_for(&[first], format!("{first} to leave the managers: one goes at a time"))),
+            None => spared(host, node, nodes),
+        }
     }
 
     /// Of the members that have a vote and are to have none, the first in the inventory.

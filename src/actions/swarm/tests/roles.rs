@@ -59,6 +59,18 @@ fn managers_go_one_at_a_time_and_only_while_the_others_are_a_majority() {
 }
 
 #[test]
+fn new_managers_come_before_old_ones_go() {
+    let hosts = [("node1@managers", true), ("node2@managers", false), ("node3@workers", true)];
+    let hosts =
+        hosts.iter().zip(1..).map(|((host, on), at)| (*host, daemon(&format!("id{at}"), *on))).collect::<Vec<_>>();
+    let plan = |second| swarm_of(&hosts, &[manager("id1"), second, manager("id3")]).on("node3").plan(&swarm());
+    assert_eq!(plan(worker("id2")), "wait for node2 to be a manager, before node3 is none");
+    let promoted = listed("id2", "manager/", json!({}));
+    assert_eq!(plan(promoted), "wait for node2 to be a manager, before node3 is none");
+    assert!(plan(manager("id2")).ends_with("$ docker node demote id3"));
+}
+
+#[test]
 fn who_commands_hands_over_before_it_becomes_a_worker() {
     let hosts = |first: bool, second: bool| {
         [("node2@managers", daemon("id2", second)), ("node1@workers", daemon("id1", first))]
