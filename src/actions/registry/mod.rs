@@ -13,7 +13,7 @@ use serde_json::json;
 use super::container::Container;
 use super::network::Presence;
 use super::swarm::private;
-use super::{Action, Ask, Change, Object, Plan, Refusal, Target, Wait, hints, peers};
+use super::{Action, Ask, Object, Plan, Refusal, Target, Wait, hints, peers};
 use crate::reads::{Machine, Port, Read, Readings, Seen};
 
 /// A registry on one host, and what its nodes need to pull from it and push to it. The step runs on all of them: `hosts: all`.
