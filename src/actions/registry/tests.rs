@@ -3,6 +3,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::actions::Change;
 use crate::actions::testing::{Case, action, mistake};
+use crate::actions::{Change, Does};
 use crate::reads::Value;
 use crate::reads::docker::Look;
 use crate::remote::Output;
@@ -131,7 +132,7 @@ fn a_certificate_is_made_that_is_seen_the_next_time_and_its_key_is_never_printed
     };
     let look = registry.certificate_look().line;
     assert_eq!(here(&look), "");
-    let Change { does: crate::actions::Does::Run(make), .. } = registry.make() else { panic!("a command") };
+    let Change { does: Does::Run(make), .. } = registry.make() else { panic!("a command") };
     here(&make.wire());
     let seen = here(&look);
     assert!(seen.starts_with("-----BEGIN CERTIFICATE") && !seen.contains("KEY"), "{seen}");
