@@ -86,14 +86,16 @@ impl Image {
         let save = format!("docker save {}", quote(&self.name));
         let source = match without {
             0 => Command::sh(&save),
-            count => Command::sh(without(&save, count)).shown_as(format!("{save} (without its first {count} layers)")),
+            count => {
+                Command::sh(save_without(&save, count)).shown_as(format!("{save} (without its first {count} layers)"))
+            }
         };
         Change::new(why, Does::Pipe { from: host.into(), source, to: Command::new("docker").args(["load", "-q"]) })
     }
 }
 
 /// What saves an image without its first layers.
-pub(super) fn without(save: &str, layers: usize) -> String {
+pub(super) fn save_without(save: &str, layers: usize) -> String {
     include_str!("save.sh").replace("@SAVE@", save).replace("@WITHOUT@", &layers.to_string())
 }
 

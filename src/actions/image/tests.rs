@@ -133,7 +133,7 @@ fn layers_are_left_out_on_the_way_and_nothing_stays_but_what_another_is_at_work_
         echo '[{\"Layers\":[\"a/layer.tar\",\"b/layer.tar\"]}]' >made/manifest.json
         mkdir skep.lost skep.held skep.young; touch -d '1 hour ago' skep.lost skep.held";
     sh(folder.path(), made);
-    let script = carry::without("tar -cf - -C made .", 1);
+    let script = carry::save_without("tar -cf - -C made .", 1);
     let files = sh(folder.path(), &format!("( flock 7; ({script}) | tar -tf - ) 7<skep.held | grep '[a-z]$' | sort"));
     assert_eq!(files, "./b/layer.tar\n./manifest.json\n");
     assert_eq!(sh(folder.path(), "ls"), "made\nskep.held\nskep.young\n");
