@@ -111,7 +111,8 @@ fn forgotten(node: &Node, nodes: &[Node]) -> Vec<Change> {
         .filter(|other| earlier_life(node, other))
         .map(|other| {
             let command = match other.role.as_str() {
-                "manager" => Command::new("docker")
+                // One that `--force-new-cluster` left behind is no manager that Docker could demote.
+                "manager" if !other.reachability.is_empty() => Command::new("docker")
                     .args(["node", "demote", &other.id])
                     .syntax("&&")
                     .args(["docker", "node", "rm", &other.id]),

@@ -14,9 +14,15 @@ use crate::remote::{Command, Output};
 
 /// What a node that is to go needs next.
 enum Next {
-    Change(Change),
+    Change(Box<Change>),
     Wait(String),
     Refused(Refusal),
+}
+
+impl From<Change> for Next {
+    fn from(change: Change) -> Self {
+        Self::Change(Box::new(change))
+    }
 }
 
 impl<'a> View<'a> {
@@ -124,7 +130,7 @@ impl<'a> View<'a> {
     fn next(&self, node: &Node, going: &[&Node], nodes: &[Node], leader: &str) -> Next {
         let who = name(node);
         if !leaves(node) {
-            return Next::Change(self.sent_away(node));
+            return self.sent_away(node).into();
         }
         // As a new leader sees one that it has not heard of yet.
         if !["ready", "down"].contains(&node.state.as_str()) {
@@ -133,17 +139,21 @@ impl<'a> View<'a> {
         if let Some(next) = self.still_at_work(node, leader) {
             return next;
         }
-        let voter = going.iter().filter(|node| votes(node)).min_by_key(|node| node.reachability == "reachable");
+        let voter = going
+            .iter()
+            .filter(|node| !node.reachability.is_empty())
+            .min_by_key(|node| node.reachability == "reachable");
         match voter {
-            Some(first) if votes(node) && first.id != node.id => {
+            Some(first) if !node.reachability.is_empty() && first.id != node.id => {
                 Next::Wait(format!("{who} to leave the managers after {}", name(first)))
             }
-            _ if manages(node) => match spared(who, node, nodes) {
-                Ok(()) => Next::Change(demote(node)),
+            // One that `--force-new-cluster` left behind has no vote that could be taken from it: Docker refuses to demote it.
+            _ if manages(node) && !node.reachability.is_empty() => match spared(who, node, nodes) {
+                Ok(()) => demote(node).into(),
                 Err(Plan::Refused(refusal)) => Next::Refused(refusal),
                 Err(_) => Next::Wait(format!("{who} to leave the managers")),
             },
-            _ if votes(node) => Next::Wait(format!("{who} to leave the managers")),
+            _ if !node.reachability.is_empty() => Next::Wait(format!("{who} to leave the managers")),
             _ => self.taken_out(node),
         }
     }
@@ -203,20 +213,21 @@ impl<'a> View<'a> {
         let remove =
             |options: &[&str]| Command::new("docker").args(["node", "rm"]).args(options.iter().copied()).arg(&node.id);
         if node.state == "down" {
-            return Next::Change(Change::run(format!("node {who} is down, and to be no more"), remove(&[])));
+            return Change::run(format!("node {who} is down, and to be no more"), remove(&[])).into();
         }
         match self.behind(node) {
-            Some((host, info)) if info.swarm.node_id == node.id => Next::Change(
-                Change::run(format!("nothing runs on {host}"), Command::new("docker").args(["swarm", "leave"]))
-                    .on(host),
-            ),
+            Some((host, info)) if info.swarm.node_id == node.id => {
+                let leave = Command::new("docker").args(["swarm", "leave"]);
+                Change::run(format!("nothing runs on {host}"), leave).on(host).into()
+            }
             Some((host, info)) if info.swarm.inactive() => {
                 Next::Wait(format!("the swarm to know that {host} has left"))
             }
-            _ => Next::Change(Change::run(
+            _ => Change::run(
                 format!("nothing runs on {who}, and no host of the inventory can be asked to leave as that node"),
                 remove(&["--force"]),
-            )),
+            )
+            .into(),
         }
     }
 
@@ -271,7 +282,7 @@ fn together(next: Vec<Next>, leader: &str) -> Plan {
     let (mut changes, mut waits, mut refused) = (Vec::new(), Vec::new(), None);
     for next in next {
         match next {
-            Next::Change(change) => changes.push(change),
+            Next::Change(change) => changes.push(*change),
             Next::Wait(what) => waits.push(what),
             Next::Refused(refusal) => refused = refused.or(Some(refusal)),
         }

@@ -108,6 +108,8 @@ fn a_manager_is_a_worker_first_if_the_others_can_do_without() {
     assert_eq!(Pruned::of(&[going("manager", "ready")]).plan(), demoted);
     assert_eq!(Pruned::of(&[going("worker/reachable", "ready")]).plan(), "wait for node3 to leave the managers");
     assert_eq!(Pruned::of(&[going("manager/unreachable", "down")]).plan(), demoted);
+    let left_behind = Pruned::of(&[going("manager/", "down")]).plan();
+    assert!(left_behind.ends_with("$ docker node rm id3"), "--force-new-cluster: {left_behind}");
     // One that stays cannot be reached: without node3 nobody would command the swarm.
     let mut lost = listed("id4", "manager/unreachable", json!({}));
     lost["Spec"]["Labels"].as_object_mut().unwrap().remove("skep.joined");
