@@ -1,7 +1,6 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::actions::Change;
 use crate::actions::testing::{Case, action, mistake};
 use crate::actions::{Change, Does};
 use crate::reads::Value;

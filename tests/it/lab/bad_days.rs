@@ -78,7 +78,7 @@ impl Parts {
 
 #[test]
 fn whatever_happens_is_told_and_the_next_run_completes_it() {
-    let parts = Parts::new("bad-days");
+    let parts = Parts::new("bad-days", 2);
     std::fs::write(parts.cluster.project.join("stack.yml"), FILE).expect("a Compose file");
     parts.ask_for("");
     parts.heals();
