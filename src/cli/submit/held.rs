@@ -20,6 +20,8 @@ use crate::remote::{Command, Exec, Lost, Output};
 
 /// How long the job and its folder may take to go: it is asked to end for ten seconds, and then not asked any more.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long after the job its folder may be gone, where both went for one reason.
+const SOON: Duration = Duration::from_secs(1);
 /// The code of the script where the master does not answer.
 const NO_MASTER: i32 = 69;
 
@@ -60,6 +62,15 @@ impl Held {
         match folder.trim_end() {
             "" => Err(refused(driver, keeping.await)),
             folder => Ok(Self { folder: folder.to_owned(), lifeline, keeping }),
+        }
+    }
+
+    /// Why it is over though we have not let go of it: its connection was lost, or somebody ended what held it. It takes the job with it.
+    pub async fn over(&mut self, driver: &Driver) -> Option<Failure> {
+        match timeout(SOON, &mut self.keeping).await {
+            Err(_) => None,
+            Ok(Ok(Err(lost))) => Some(super::cut(driver, &lost)),
+            Ok(_) => Some(Failure::failed(format!("somebody ended what held the job's folder in {}", driver.place()))),
         }
     }
 

@@ -47,6 +47,9 @@ input (nobody was contacted), 3 a host could not be reached, 1 all else, 130 int
 /// How long a job may take to end after Ctrl-C, the ten seconds in which it is asked to included.
 const ENDING: Duration = Duration::from_secs(20);
 
+/// What a signal has ended has its number more than this as its code (sh(1), `$?`).
+const BY_SIGNAL: i32 = 128;
+
 /// Run a Spark job of yours on the cluster: its output live, its exit code kept
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES, override_usage = "skep submit [OPTIONS] APP [ARGS]...")]
@@ -111,7 +114,7 @@ impl Submit {
         self.follow(world, driver, held, words).await
     }
 
-    async fn follow(&self, world: &World, driver: &Driver, held: Held, words: Vec<String>) -> Result<u8, Failure> {
+    async fn follow(&self, world: &World, driver: &Driver, mut held: Held, words: Vec<String>) -> Result<u8, Failure> {
         let folder = held.folder.clone();
         let mut job = Box::pin(job(driver, &folder, words, world.show));
         let ended = tokio::select! {
@@ -122,6 +125,12 @@ impl Submit {
                 return Ok(interrupted(seen, driver, world.show));
             }
         };
+        if let Ok(output) = &ended
+            && output.code >= BY_SIGNAL
+            && let Some(why) = held.over(driver).await
+        {
+            return Err(why);
+        }
         let code = match ended {
             Ok(output) => Ok(self.bring(world, driver, &folder, output.code).await),
             Err(lost) => Err(cut(driver, &lost)),
