@@ -81,6 +81,7 @@ const MODULES: &[(&[&str], &str)] = &[
     (&["docker_image", "docker_image_pull", "docker_image_build"], "image"),
     (&["docker_network"], "network"),
     (&["docker_volume"], "volume"),
+    (&["docker_swarm_service"], "service"),
     (&["docker_secret"], "secret"),
     (&["docker_config"], "config"),
     (&["docker_node"], "node"),
@@ -88,7 +89,7 @@ const MODULES: &[(&[&str], &str)] = &[
     (&["docker_swarm"], "swarm"),
     (&["wait_for_connection", "pause"], "wait_for"),
     (&["apt", "yum", "dnf", "apt_repository", "apt_key", "deb822_repository"], "package"),
-    (&["service", "systemd", "systemd_service"], "systemd"),
+    (&["systemd", "systemd_service"], "systemd"),
     (&["group", "authorized_key"], "user"),
 ];
 
@@ -102,7 +103,7 @@ const LINES: &[(&[&str], &str, &str)] = &[
         "`file`, which says all that is in it: `content`, `template`, `src`",
     ),
     (&["apt", "yum", "dnf"], "package", "`package: { name: NAME }`"),
-    (&["service", "systemd_service"], "systemd", "`systemd: { unit: NAME, state: started }`"),
+    (&["systemd_service"], "systemd", "`systemd: { unit: NAME, state: started }`"),
     (&["authorized_key"], "user", "`user: { name: NAME, authorized_keys: [KEY] }`"),
 ];
 

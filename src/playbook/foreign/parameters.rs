@@ -90,6 +90,11 @@ const OTHERWISE: &[(&str, &[&str], &str)] = &[
     ("container", &["keep_volumes"], "leave it out: volumes are never removed"),
     ("image", &["tag"], "it is a part of `name`: `name: spark:4.1`"),
     ("image", &["source"], "one of `pull`, `build`, `load` and `carry` says where it comes from"),
+    (
+        "service",
+        &["enabled", "pattern", "runlevel", "use"],
+        "a unit of systemd is `systemd: { unit: NAME, state: started, enabled: true }`; `service` is one of the swarm",
+    ),
     ("secret", &["data_is_b64"], "`content: \"{{ NAME | b64decode }}\"` is what is in it; `src` sends a file as it is"),
     ("secret", &["force"], "leave it out: one that differs and that nothing uses is made anew"),
     ("config", &["data_is_b64"], "`content: \"{{ NAME | b64decode }}\"` is what is in it; `src` sends a file as it is"),
