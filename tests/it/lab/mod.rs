@@ -4,6 +4,7 @@
 mod engine;
 mod fresh;
 mod hosts;
+mod life;
 mod parts;
 mod registry;
 mod rolling;
