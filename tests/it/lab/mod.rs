@@ -5,6 +5,7 @@ mod bad_days;
 mod engine;
 mod fresh;
 mod hosts;
+mod life;
 mod parts;
 mod registry;
 mod rolling;

@@ -55,13 +55,17 @@ impl Cluster {
 
     /// Calls `skep` with `--output json`.
     pub fn skep(&self, arguments: &[&str]) -> Told {
+        self.skep_of(&self.lab.inventory().to_string_lossy(), arguments)
+    }
+
+    /// The same for another inventory than the lab's.
+    pub fn skep_of(&self, inventory: &str, arguments: &[&str]) -> Told {
         let began = Instant::now();
         let mut skep = Command::new(env!("CARGO_BIN_EXE_skep"));
         skep.current_dir(&self.project)
             .env("SKEP_SSH_CONFIG", "none")
             .args(arguments)
-            .args(["--output", "json", "-i"])
-            .arg(self.lab.inventory());
+            .args(["--output", "json", "-i", inventory]);
         let output = skep.output().expect("skep runs");
         let text = String::from_utf8_lossy(&output.stdout);
         let called = format!("skep {}", arguments.join(" "));
