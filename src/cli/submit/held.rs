@@ -21,7 +21,7 @@ use crate::remote::{Command, Exec, Lost, Output};
 /// How long the job and its folder may take to go: it is asked to end for ten seconds, and then not asked any more.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long after the job its folder may be gone, where both went for one reason.
-const SOON: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_secs(5);
 /// The code of the script where the master does not answer.
 const NO_MASTER: i32 = 69;
 

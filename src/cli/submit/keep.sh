@@ -11,7 +11,8 @@ over() {
     for job in "$folder.over"/job.*; do
         group=${job##*.} tenths=0
         kill -s TERM -- "-$group" 2>/dev/null || continue
-        while [ $tenths -lt 100 ] && kill -s 0 -- "-$group" 2>/dev/null; do sleep 0.1; tenths=$((tenths + 1)); done
+        # Its file goes with it; a process that nobody has reaped is there for kill(1) long after its end.
+        while [ $tenths -lt 100 ] && [ -e "$job" ] && kill -s 0 -- "-$group" 2>/dev/null; do sleep 0.1; tenths=$((tenths + 1)); done
         kill -s KILL -- "-$group" 2>/dev/null || :
     done
     rm -rf "$folder.over"

@@ -5,5 +5,6 @@ cd "$work" && : >"$job" || exit 75
 trap : HUP INT TERM
 "$@"
 code=$?
-rm -f "$job"
+# Its folder may go by another name by now.
+rm -f "../job.$$"
 exit $code

@@ -188,10 +188,10 @@ fn a_job_does_not_outlive_who_submitted_it_however_that_ends() {
     skep.wait().unwrap();
     assert!(within(20, || !sleeps("86419.5") && is_gone(&folder)), "a killed skep");
 
-    let mut ground = ground;
     let (mut skep, folder) = started(&ground, "pwd; sleep 86420.5; :");
-    ground.servers[0].cut();
-    assert_eq!(skep.wait().unwrap().code(), Some(3), "a lost connection");
+    ground.servers[0].hang_up();
+    let code = skep.wait().unwrap().code();
+    assert_eq!(code, Some(3), "a lost connection: {}", fs::read_to_string(ground.path("errors")).unwrap());
     assert!(within(20, || !sleeps("86420.5") && is_gone(&folder)), "a lost connection");
     assert!(fs::read_to_string(ground.path("errors")).unwrap().contains("ends with it"));
 }

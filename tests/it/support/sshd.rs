@@ -75,10 +75,19 @@ impl Sshd {
         let _ = Command::new("sh")
             .args([
                 "-c",
-                &format!("kids() {{ for k in $(pgrep -P $1); do kids $k; kill -KILL $k; done; }}; kids {own}"),
+                &format!("kids() {{ for k in $(pgrep -P $1); do (kids $k); kill -KILL $k; done; }}; kids {own}"),
             ])
             .output();
         self.stop();
+    }
+
+    /// Ends its connections alone, as a network does: what they began notices by itself.
+    pub fn hang_up(&self) {
+        let own = self.server.id();
+        let script = format!(
+            "kids() {{ for k in $(pgrep -P $1); do (kids $k); [ \"$(cat /proc/$k/comm)\" != sshd ] || kill -KILL $k; done; }}; kids {own}"
+        );
+        must("sh", &["-c", &script]);
     }
 
     /// A file in its folder.
