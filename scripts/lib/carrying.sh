@@ -44,8 +44,8 @@ forgotten() {
 
 # took COMMAND… is how many seconds it takes, from nothing: the least of three, for other work only ever adds.
 took() {
-  local run TIMEFORMAT=%R
-  for run in 1 2 3; do
+  local TIMEFORMAT=%R
+  for _ in 1 2 3; do
     forgotten
     { time "$@" >/dev/null 2>&3; } 3>&2 2>&1
   done | sort -n | head -n 1
