@@ -90,11 +90,7 @@ const OTHERWISE: &[(&str, &[&str], &str)] = &[
     ("container", &["keep_volumes"], "leave it out: volumes are never removed"),
     ("image", &["tag"], "it is a part of `name`: `name: spark:4.1`"),
     ("image", &["source"], "one of `pull`, `build`, `load` and `carry` says where it comes from"),
-    (
-        "service",
-        &["enabled", "pattern", "runlevel", "use"],
-        "a unit of systemd is `systemd: { unit: NAME, state: started, enabled: true }`; `service` is one of the swarm",
-    ),
+    ("service", &["enabled", "pattern", "runlevel", "use"], UNIT),
     ("secret", &["data_is_b64"], "`content: \"{{ NAME | b64decode }}\"` is what is in it; `src` sends a file as it is"),
     ("secret", &["force"], "leave it out: one that differs and that nothing uses is made anew"),
     ("config", &["data_is_b64"], "`content: \"{{ NAME | b64decode }}\"` is what is in it; `src` sends a file as it is"),
@@ -114,6 +110,8 @@ const OTHERWISE: &[(&str, &[&str], &str)] = &[
     ("swarm", &["join_token", "remote_addrs"], "leave it out: the leader's token goes straight to who joins"),
 ];
 
+const UNIT: &str =
+    "a unit of systemd is `systemd: { unit: NAME, state: started, enabled: true }`; `service` is one of the swarm";
 const REBOOT: &[&str] = &["post_reboot_delay", "pre_reboot_delay", "connect_timeout", "test_command", "msg"];
 
 /// Values that are said otherwise here: whose, theirs, how.
@@ -131,6 +129,7 @@ const VALUES: &[(&str, &[&str], &str)] = &[
         &["restarted", "reloaded"],
         "there is none: `newer_than: [FILE]` restarts it where FILE has changed since",
     ),
+    ("service", &["started", "stopped", "restarted", "reloaded"], UNIT),
     ("container", &["started"], "here it is `running`"),
     ("container", &["stopped"], "`absent` removes it; its volumes stay"),
 ];

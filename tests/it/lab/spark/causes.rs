@@ -43,7 +43,17 @@ services:
 /// In the container that asks the others, on node1.
 const ASKER: &str = "docker exec $(docker ps -q --filter label=com.docker.swarm.service.name=wrong_asker)";
 
+const GONE: &str =
+    "docker stack rm wrong >/dev/null; while docker stack ps -q wrong >/dev/null 2>&1; do sleep 0.5; done";
+
 struct Wrong(Cluster);
+
+/// Those who come after it find the cluster as it was.
+impl Drop for Wrong {
+    fn drop(&mut self) {
+        self.0.lab.try_on("node1", GONE);
+    }
+}
 
 impl Wrong {
     fn on(&self, script: &str) -> String {
@@ -86,7 +96,7 @@ fn each_cause_of_a_stack_that_fails_is_seen_and_so_is_its_remedy() {
     one_name_with_two_answers(&wrong);
     names_with_something_before_them(&wrong);
     what_is_not_there(&wrong);
-    wrong.on("docker stack rm wrong >/dev/null; while docker stack ps -q wrong >/dev/null 2>&1; do sleep 0.5; done");
+    wrong.on(GONE);
     a_newer_files_words(&wrong);
 }
 
@@ -117,8 +127,8 @@ fn names_with_something_before_them(wrong: &Wrong) {
     let elsewhere = "docker run --rm --network sparknet --entrypoint getent $(docker ps --format '{{.Image}}' --filter name=spark-driver) hosts single-host || echo unknown";
     assert_eq!(wrong.on(elsewhere), "unknown", "what is started by hand on another network");
     assert_eq!(wrong.on("docker ps -q --filter name=^/asker$"), "", "container_name is ignored");
-    let said =
-        wrong.on(&format!("{ASKER} spark-submit --master spark://wrong_straight:7077 /opt/jobs/pi.py 2>&1 || true"));
+    let submit = "spark-submit --master spark://wrong_straight:7077 /opt/jobs/pi.py --workers 2 2>&1 || true";
+    let said = wrong.on(&format!("docker exec spark-driver {submit}"));
     assert!(said.contains("Invalid master URL: spark://wrong_straight:7077"), "{said}");
 }
 
