@@ -183,7 +183,7 @@ fn what_cannot_be_placed(parts: &Parts) {
     // A program for 64-bit ARM: the head of an ELF file, as far as a kernel looks at it.
     parts.app(r"RUN printf '\177ELF\002\001\001\000\000\000\000\000\000\000\000\000\002\000\267\000' >/foreign; chmod +x /foreign");
     let foreign = "
-      - { id: image, hosts: node1, image: { name: 'foreign:1', build: { context: app, args: { BASE: '{{ base_image }}' } } } }
+      - { id: foreign_image, hosts: node1, image: { name: 'foreign:1', build: { context: app, args: { BASE: '{{ base_image }}' } } } }
       - { id: foreign, hosts: node1, container: { name: foreign, image: 'foreign:1', command: /foreign } }
 ";
     parts.ask_for(foreign);
