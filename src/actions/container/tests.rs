@@ -199,6 +199,9 @@ fn one_that_ended_at_once_is_refused_and_one_that_was_stopped_is_started() {
         assert_eq!(plan(code, false, ends), started, "{ends:?}");
     }
     let dying = "refused: container web on node1 keeps dying: exit code";
+    let foreign = json!({"Status": "exited", "ExitCode": 1, "StartedAt": "2026-01-01T00:09:50.991Z", "FinishedAt": "2026-01-01T00:09:50.990Z"});
+    let refused = answered(&found(&web(), &json!({"State": foreign})), "die\n").plan(&web());
+    assert!(refused.starts_with(dying), "its engine says that it ended before it started: {refused}");
     for (code, oom, ends) in [(1, false, "die\n"), (137, true, "die\n"), (0, false, "die\ndie\n")] {
         let refused = plan(code, oom, ends);
         assert!(refused.starts_with(&format!("{dying} {code}")), "{refused}");

@@ -289,7 +289,9 @@ impl Container {
 
     fn timed(mut self, info: &Info) -> Self {
         let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
-        let between = |from: &str, to: &str| Duration::try_from(time(to)? - time(from)?).ok();
+        // What never got to run has ended, as its engine writes it down, a moment before it started.
+        let between =
+            |from: &str, to: &str| Duration::try_from((time(to)? - time(from)?).max(time::Duration::ZERO)).ok();
         let (start, end, now) = (&self.state.started_at, &self.state.finished_at, &info.system_time);
         let within =
             |from: &str, to: &str, seconds| between(from, to).is_some_and(|d| d < Duration::from_secs(seconds));
