@@ -99,7 +99,7 @@ fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
 
 /// The line that the write-up ends with, on the leader, with the file that ships.
 fn typed_by_hand(cluster: &Cluster) {
-    let gone = "while docker stack ps -q spark-stack >/dev/null 2>&1; do sleep 0.5; done";
+    let gone = "while docker stack ps -q spark-stack || docker network inspect spark-stack_sparknet; do sleep 0.5; done >/dev/null 2>&1";
     cluster.on("node1", &format!("docker stack rm spark-stack >/dev/null; {gone}"));
     let file = fs::read_to_string(checkout().join("playbooks/spark/stack.yml")).expect("the file that ships");
     let deploy = "docker stack deploy --compose-file stack.yml spark-stack";
