@@ -106,7 +106,7 @@ fn active(cluster: &Cluster) -> Vec<String> {
 }
 
 /// What jobs have left in the driver: folders, and processes.
-const LEFT: &str = "docker exec spark-driver sh -c 'ls -d /tmp/skep-job.* 2>/dev/null; cat /proc/[0-9]*/cmdline 2>/dev/null | tr \"\\0\" \" \" | grep -o \"endless.py\"' | xargs";
+const LEFT: &str = "docker exec spark-driver sh -c 'ls -d /tmp/skep-job.* 2>/dev/null; cat /proc/[0-9]*/cmdline 2>/dev/null | tr \"\\0\" \" \" | grep -o \"[e]ndless.py\"' | xargs";
 
 #[test]
 fn a_job_of_ones_own_computes_and_ends_with_who_submitted_it() {
