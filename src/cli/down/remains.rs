@@ -69,7 +69,8 @@ pub fn read(answer: &str) -> Remains {
         match kind {
             "local" => add(&mut local, Thing::new(id, name)),
             "services" => seen.services_read = true,
-            "is" => (seen.in_swarm, seen.manager) = (id == "active", name == "true"),
+            // Who cannot reach the managers says `pending`, and is in the swarm still.
+            "is" => (seen.in_swarm, seen.manager) = (!matches!(id, "" | "inactive"), name == "true"),
             _ => seen.add(kind, id, name),
         }
     }

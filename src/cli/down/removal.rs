@@ -253,6 +253,17 @@ is active true";
         );
     }
 
+    /// As engines say it that were restarted meanwhile.
+    #[test]
+    fn who_has_lost_the_managers_is_in_the_swarm_still() {
+        for (answer, stage) in
+            [("is pending false", "workers"), ("is pending true", "managers"), ("is error false", "workers")]
+        {
+            let told = told(answer, Also::default());
+            assert_eq!(told, [format!("{stage} docker swarm leave --force")], "{answer}");
+        }
+    }
+
     #[test]
     fn nothing_is_found_where_nothing_is() {
         assert_eq!(read(""), Remains::default());

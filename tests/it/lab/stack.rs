@@ -1,6 +1,6 @@
 //! What a swarm keeps, on two real engines: secrets, configs, volumes, and services and stacks that come up, change, fail and go.
 
-use crate::support::cluster::Told;
+use crate::support::cluster::{Told, at};
 
 use super::parts::{BEGIN, Parts};
 
@@ -114,7 +114,7 @@ fn a_stack_comes_up_with_what_it_needs_changes_fails_in_its_own_words_and_goes()
     a_way_back_leaves_nothing_but_what_is_kept(&parts);
 }
 
-/// With a daemon that is dead on the other host, which is in nobody's way.
+/// First with a daemon that is dead on the other host, which is in nobody's way; then whole, and twice; then Docker itself.
 fn a_way_back_leaves_nothing_but_what_is_kept(parts: &Parts) {
     with(parts, "three", FILE);
     parts.run(0);
@@ -128,4 +128,14 @@ fn a_way_back_leaves_nothing_but_what_is_kept(parts: &Parts) {
     );
     let gone = "docker info --format '{{.Swarm.LocalNodeState}}'; docker ps -aq; docker volume ls -q";
     assert_eq!(parts.on("node1", gone), "inactive\nkept");
+    parts.on("node2", "systemctl start docker");
+    // Nobody commands its swarm any more.
+    assert_eq!(parts.cluster.skep(&["down", "--yes"]).ends(0).places(), [at("workers", "node2")].into());
+    assert_eq!(parts.on("node2", gone), "inactive");
+    assert!(parts.cluster.skep(&["down", "--yes"]).ends(0).places().is_empty());
+    parts.cluster.skep(&["down", "--yes", "--docker"]).ends(0);
+    for host in ["node1", "node2"] {
+        let left = "command -v dockerd docker; apt-mark showhold; ls -d /var/lib/docker";
+        assert_eq!(parts.cluster.lab.try_on(host, left).stdout, b"/var/lib/docker\n", "{host}");
+    }
 }
