@@ -47,6 +47,19 @@ pub(super) fn again<'a>(found: &'a Stack, on: &Target) -> impl Iterator<Item = (
     })
 }
 
+/// Removes the services of a stack, by their ids, and waits until their tasks have ended: until then those hold on to networks
+/// and volumes. On a node that is down nobody ends them, and nobody would be heard of it.
+pub fn end_stack(stack: &str, services: &[&str]) -> Command {
+    let nodes = "docker stack ps --format '{{.Node}}' \"$0\" 2>/dev/null | sort -u";
+    let left = format!("{nodes} | xargs -r docker node inspect --format '{{{{.Status.State}}}}' | grep -q ready");
+    let wait = format!(
+        "for i in $(seq 120); do {left} || exit 0; sleep 0.5; done; echo \"its tasks have not ended after 60 s\" >&2; exit 1"
+    );
+    let remove = Command::new("docker").args(["service", "rm"]).args(services.iter().copied());
+    let shown = remove.masked();
+    remove.syntax("&&").args(["sh", "-c", &wait, stack]).shown_as(shown)
+}
+
 /// What the services that fail have said last.
 pub(super) fn logs(found: &Stack) -> impl Iterator<Item = Probe> {
     let fails = |service: &&Service| is_rolled_back(service) || broken(service, found).is_some();

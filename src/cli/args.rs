@@ -55,7 +55,7 @@ pub enum Command {
     Submit(submit::Submit),
     /// Bring the cluster's web pages to localhost, through SSH
     Forward(forward::Forward),
-    /// Remove what `up` made, after showing it
+    /// Remove what skep made, after showing it
     Down(down::Down),
     /// Show the inventory, resolved
     Hosts(hosts::Hosts),

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use assert_cmd::Command;
 use serde_json::Value;
 
 use crate::support::somebody::Somebody;
@@ -88,13 +87,15 @@ impl Ground {
     }
 
     fn skep(&self, arguments: &[&str]) -> Output {
-        let mut skep = Command::cargo_bin("skep").unwrap();
-        skep.current_dir(self.folder.path())
-            .env_clear()
-            .env("SKEP_SSH_CONFIG", "none")
-            .env("HOME", self.folder.path())
-            .env("PATH", "/usr/bin:/bin");
-        skep.args(arguments).output().unwrap()
+        self.command().args(arguments).output().unwrap()
+    }
+
+    /// `skep` in this folder, with nothing of ours in its environment.
+    fn command(&self) -> std::process::Command {
+        let mut skep = std::process::Command::new(assert_cmd::cargo::cargo_bin("skep"));
+        skep.current_dir(self.folder.path()).env_clear().env("SKEP_SSH_CONFIG", "none");
+        skep.env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
+        skep
     }
 
     /// Runs the playbook with events as JSON.

@@ -285,10 +285,8 @@ impl Stack {
 
     /// Removes its services, and waits until their tasks have ended: until then they hold on to networks and volumes.
     fn end(&self, found: &FoundStack) -> Change {
-        let gone = "for i in $(seq 60); do docker stack ps -q \"$0\" >/dev/null 2>&1 || exit 0; sleep 0.5; done; echo \"its tasks have not ended after 30 s\" >&2; exit 1";
-        let ids = found.services.iter().map(|service| service.id.as_str());
-        let command = Command::new("docker").args(["service", "rm"]).args(ids);
-        let command = command.syntax("&&").args(["sh", "-c", gone, &self.name]);
+        let ids: Vec<&str> = found.services.iter().map(|service| service.id.as_str()).collect();
+        let command = tasks::end_stack(&self.name, &ids);
         Change::run("it is to be absent", command).removing()
     }
 }

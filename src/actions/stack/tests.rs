@@ -129,7 +129,7 @@ fn a_stack_that_is_to_go_goes_by_the_ids_that_were_read() {
     assert_eq!(gone(&[], ""), "settled");
     let told = gone(&deployed(FILE), "{\"Id\":\"n1\"}\n{\"Id\":\"n2\"}");
     assert!(
-        told.contains("$ docker service rm s1 s2 &&") && told.ends_with("(removes)\n    $ docker network rm n1 n2"),
+        told.contains("$ docker service rm s1 s2\n") && told.ends_with("(removes)\n    $ docker network rm n1 n2"),
         "{told}"
     );
     // Cut in the middle: its services are gone, a network is not.

@@ -7,7 +7,7 @@ ids=$(docker ps --all --quiet --no-trunc --filter label=skep.digest) || exit
 image {{.Image}} {{.Config.Image}}{{range .Mounts}}{{if eq .Type "volume"}}
 volume {{.Name}} {{.Name}}{{end}}{{end}}{{range $name, $network := .NetworkSettings.Networks}}
 network {{$network.NetworkID}} {{$name}}{{end}}' $ids || exit
-docker ps --no-trunc --format '{{if or (.Label "skep.digest") (.Label "com.docker.swarm.task")}}{{else}}other {{.ID}} {{.Names}}{{end}}' || exit
+docker ps --no-trunc --format '{{if or (.Label "skep.digest") (.Label "com.docker.swarm.task.id")}}{{else}}other {{.ID}} {{.Names}}{{end}}' || exit
 docker network ls --no-trunc --filter type=custom --format '{{.Scope}} {{.ID}} {{.Name}}' || exit
 stack=com.docker.stack.namespace
 docker network ls --no-trunc --filter label=$stack --format "stacknet {{.ID}} {{.Label \"$stack\"}} {{.Name}}" || exit

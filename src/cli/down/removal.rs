@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use super::remains::{Remains, Thing};
+use crate::actions::end_stack;
 use crate::event::Event;
-use crate::remote::{Command, quote};
+use crate::remote::Command;
 
 /// The stages of the way back, in their order: id and name.
 pub const STAGES: [(&str, &str); 9] = [
@@ -23,6 +24,23 @@ pub const STAGES: [(&str, &str); 9] = [
 
 /// The stages in which things of the swarm go, by any one of its managers.
 pub const ONCE: [usize; 2] = [0, 2];
+
+/// What leaves a swarm, as it is shown.
+const LEAVE: &str =
+    "docker swarm leave --force && docker ps -aq --filter label=com.docker.swarm.task.id | xargs -r docker rm -f";
+
+/// Removes the containers of tasks that a host has left its swarm with: the engine removes some itself, a moment later, and nobody
+/// the others.
+const ORPHANS: &str = r#"
+for i in $(seq 20); do
+    left=$(docker ps -aq --filter label=com.docker.swarm.task.id) || exit
+    [ -n "$left" ] || exit 0
+    docker rm -f $left >/dev/null 2>&1
+    sleep 0.5
+done
+echo "of the swarm's tasks are left:" $left >&2
+exit 1
+"#;
 
 /// What goes only when it is named.
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -121,10 +139,7 @@ impl Remains {
         let removal = |stack: &str| {
             let services = self.stacked.iter().filter(|thing| thing.of == stack);
             let (ids, names): (Vec<_>, Vec<_>) = services.map(|one| (&*one.id, &*one.name)).unzip();
-            let remove = Command::new("docker").args(["service", "rm"]).args(ids.iter().copied());
-            let shown = remove.masked();
-            let command = remove.syntax(format!("&& {}", ended(stack))).shown_as(shown);
-            Removal::new(0, format!("stack {stack}: services {}", names.join(" ")), command)
+            Removal::new(0, format!("stack {stack}: services {}", names.join(" ")), end_stack(stack, &ids))
         };
         stacks.into_iter().map(removal).collect()
     }
@@ -143,8 +158,8 @@ impl Remains {
 
     fn leave(&self) -> Removal {
         let stage = if self.manager { 4 } else { 3 };
-        let command = Command::new("docker").args(["swarm", "leave", "--force"]);
-        Removal::new(stage, "membership in the swarm, and what the swarm keeps: secrets, configs", command)
+        let why = "membership in the swarm, and what the swarm keeps: secrets, configs";
+        Removal::new(stage, why, Command::sh(format!("docker swarm leave --force && {{ {ORPHANS} }}")).shown_as(LEAVE))
     }
 
     /// Removed and not purged: a purge of some packages takes the data along.
@@ -179,16 +194,6 @@ impl Remains {
         let named = |kind: &str, names: Vec<&str>| (!names.is_empty()).then(|| format!("{kind} {}", names.join(" ")));
         [named("volumes", volumes), named("images", images)].into_iter().flatten().collect()
     }
-}
-
-/// Waits until a stack has no tasks any more. On a node that is down nobody ends them, and nobody would be heard of it.
-fn ended(stack: &str) -> String {
-    let nodes = "docker stack ps --format '{{.Node}}' \"$0\" 2>/dev/null | sort -u";
-    let left = format!("{nodes} | xargs -r docker node inspect --format '{{{{.Status.State}}}}' | grep -q ready");
-    let wait = format!(
-        "for i in $(seq 120); do {left} || exit 0; sleep 0.5; done; echo \"its tasks have not ended after 60 s\" >&2; exit 1"
-    );
-    format!("sh -c {} {}", quote(&wait), quote(stack))
 }
 
 #[cfg(test)]
@@ -228,7 +233,7 @@ is active true";
             "containers docker rm --force c2",
             "networks docker network rm n2",
             "networks docker network rm n1",
-            "managers docker swarm leave --force",
+            &format!("managers {LEAVE}"),
             "files rm -rf -- /etc/skep",
         ];
         assert_eq!(told(MANAGER, Also::default()), expected);
@@ -249,7 +254,7 @@ is active true";
         let told = told(&worker, Also::default());
         assert_eq!(
             told[2..],
-            ["networks docker network rm n2", "workers docker swarm leave --force", "files rm -rf -- /etc/skep"]
+            ["networks docker network rm n2", &format!("workers {LEAVE}"), "files rm -rf -- /etc/skep"]
         );
     }
 
@@ -260,7 +265,7 @@ is active true";
             [("is pending false", "workers"), ("is pending true", "managers"), ("is error false", "workers")]
         {
             let told = told(answer, Also::default());
-            assert_eq!(told, [format!("{stage} docker swarm leave --force")], "{answer}");
+            assert_eq!(told, [format!("{stage} {LEAVE}")], "{answer}");
         }
     }
 
@@ -294,7 +299,7 @@ services read whole";
             "stacks docker service rm s1 s2",
             "stacks docker service rm s3",
             "networks docker network rm n1",
-            "managers docker swarm leave --force",
+            &format!("managers {LEAVE}"),
             "volumes docker volume rm spark_data",
         ];
         assert_eq!(told, expected, "what is of a stack that skep did not deploy stays");

@@ -1,7 +1,7 @@
 //! A run on bad days: the network between fails, a command prints without end, a machine restarts.
 
 use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use super::interrupt::within;
 use super::*;
@@ -12,12 +12,8 @@ pub(super) struct Running(Option<Child>);
 
 impl Running {
     pub(super) fn start(ground: &Ground, arguments: &[&str]) -> Self {
-        let mut skep = Command::new(assert_cmd::cargo::cargo_bin("skep"));
-        skep.current_dir(ground.folder.path())
-            .env_clear()
-            .env("SKEP_SSH_CONFIG", "none")
-            .env("HOME", ground.folder.path());
-        skep.env("PATH", "/usr/bin:/bin").args(["run", "playbook.yml", "--output", "json"]).args(arguments);
+        let mut skep = ground.command();
+        skep.args(["run", "playbook.yml", "--output", "json"]).args(arguments);
         Self(Some(skep.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
     }
 

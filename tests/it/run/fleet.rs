@@ -227,12 +227,7 @@ fn down_ends_what_it_is_at_for_ctrl_c() {
 
 /// Sends Ctrl-C once `sleep` runs, which must end it, and gives what was told.
 pub fn interrupted(ground: &Ground, arguments: &[&str], sleep: &str) -> String {
-    let mut skep = Command::new(assert_cmd::cargo::cargo_bin("skep"));
-    skep.current_dir(ground.folder.path())
-        .env_clear()
-        .env("SKEP_SSH_CONFIG", "none")
-        .env("HOME", ground.folder.path())
-        .env("PATH", "/usr/bin:/bin");
+    let mut skep = ground.command();
     let skep = skep.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let sleeps = || must("ps", &["-eo", "args="]).lines().any(|line| line == sleep);
     assert!(within(20, || sleeps() && ground.servers[0].execs() > 0));

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use super::interrupt::{OnTerminal, within};
 use super::*;
@@ -60,12 +60,7 @@ struct Forward {
 
 impl Forward {
     fn begin(ground: &Ground) -> Self {
-        let mut skep = Command::new(assert_cmd::cargo::cargo_bin("skep"));
-        skep.current_dir(ground.folder.path())
-            .env_clear()
-            .env("SKEP_SSH_CONFIG", "none")
-            .env("HOME", ground.folder.path())
-            .env("PATH", "/usr/bin:/bin");
+        let mut skep = ground.command();
         let mut child = skep.args(["forward", "--output", "json"]).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -21,12 +21,8 @@ impl Sleeper {
     fn start(seconds: &str, before: &str) -> Self {
         let sleep = format!("sleep {seconds}");
         let (ground, somebody) = sleeps(&format!("{before}{sleep}"));
-        let mut skep = Command::new(assert_cmd::cargo::cargo_bin("skep"));
-        skep.current_dir(ground.folder.path())
-            .env_clear()
-            .env("SKEP_SSH_CONFIG", "none")
-            .env("HOME", ground.folder.path());
-        skep.env("PATH", "/usr/bin:/bin").args(["run", "playbook.yml", "--output", "json"]);
+        let mut skep = ground.command();
+        skep.args(["run", "playbook.yml", "--output", "json"]);
         let out = fs::File::create(ground.path("out")).unwrap();
         let skep = skep.stdin(Stdio::null()).stdout(out).stderr(Stdio::null()).spawn().unwrap();
         let sleeper = Self { ground, somebody, skep, sleep };
@@ -114,12 +110,7 @@ fn a_machine_that_does_not_answer_is_not_waited_for_any_more() {
     let dumb = TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, identity) = (dumb.local_addr().unwrap().port(), ground.servers[0].identity());
     ground.inventory(&[("alpha", format!("port: {port}, identity_file: {}", identity.display()))]);
-    let mut skep = Command::new(assert_cmd::cargo::cargo_bin("skep"));
-    skep.current_dir(ground.folder.path())
-        .env_clear()
-        .env("SKEP_SSH_CONFIG", "none")
-        .env("HOME", ground.folder.path())
-        .env("PATH", "/usr/bin:/bin");
+    let mut skep = ground.command();
     let mut skep = skep.args(["run", "playbook.yml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     // Who has come in waits for the first word.
     let _line = dumb.accept().unwrap();

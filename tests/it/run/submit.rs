@@ -1,7 +1,7 @@
 //! `skep submit` against a real OpenSSH server; Docker and spark-submit are of shell, and the container is this machine.
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use super::interrupt::within;
 use super::*;
@@ -152,9 +152,8 @@ fn programs_that_follow_events_get_lines() {
 /// A job under way, which has told the folder it works in.
 fn started(ground: &Ground, job: &str) -> (Child, String) {
     ground.write("job.sh", job);
-    let mut skep = Command::new(assert_cmd::cargo::cargo_bin("skep"));
-    skep.current_dir(ground.folder.path()).env_clear().env("SKEP_SSH_CONFIG", "none").env("HOME", ground.folder.path());
-    skep.env("PATH", "/usr/bin:/bin").args(["submit", "job.sh"]).stdin(Stdio::null());
+    let mut skep = ground.command();
+    skep.args(["submit", "job.sh"]).stdin(Stdio::null());
     let create = |name: &str| fs::File::create(ground.path(name)).unwrap();
     let skep = skep.stdout(create("out")).stderr(create("errors")).spawn().unwrap();
     let told = || fs::read_to_string(ground.path("out")).unwrap();
@@ -171,11 +170,11 @@ fn sleeps(seconds: &str) -> bool {
 #[test]
 fn ctrl_c_ends_the_job_and_its_last_words_are_heard() {
     let ground = spark(&["alpha"]);
-    let (mut skep, folder) = started(&ground, "trap 'echo bye; exit 9' TERM; pwd; sleep 86418.5 & wait");
-    assert!(within(20, || sleeps("86418.5")));
+    let (mut skep, folder) = started(&ground, "trap 'echo bye; exit 9' TERM; pwd; sleep 86518.5 & wait");
+    assert!(within(20, || sleeps("86518.5")));
     crate::support::sshd::must("kill", &["-INT", &skep.id().to_string()]);
     assert_eq!(skep.wait().unwrap().code(), Some(130));
-    assert!(!sleeps("86418.5") && is_gone(&folder), "at its end, nothing of the job is left");
+    assert!(!sleeps("86518.5") && is_gone(&folder), "at its end, nothing of the job is left");
     assert!(fs::read_to_string(ground.path("out")).unwrap().contains("bye"));
     assert!(fs::read_to_string(ground.path("errors")).unwrap().contains("the job was ended"));
 }
@@ -183,15 +182,16 @@ fn ctrl_c_ends_the_job_and_its_last_words_are_heard() {
 #[test]
 fn a_job_does_not_outlive_who_submitted_it_however_that_ends() {
     let ground = spark(&["alpha"]);
-    let (mut skep, folder) = started(&ground, "pwd; sleep 86419.5; :");
+    let (mut skep, folder) = started(&ground, "pwd; sleep 86519.5; :");
     skep.kill().unwrap();
     skep.wait().unwrap();
-    assert!(within(20, || !sleeps("86419.5") && is_gone(&folder)), "a killed skep");
+    // No other test may sleep for so long.
+    assert!(within(20, || !sleeps("86519.5") && is_gone(&folder)), "a killed skep");
 
-    let (mut skep, folder) = started(&ground, "pwd; sleep 86420.5; :");
+    let (mut skep, folder) = started(&ground, "pwd; sleep 86520.5; :");
     ground.servers[0].hang_up();
     let code = skep.wait().unwrap().code();
     assert_eq!(code, Some(3), "a lost connection: {}", fs::read_to_string(ground.path("errors")).unwrap());
-    assert!(within(20, || !sleeps("86420.5") && is_gone(&folder)), "a lost connection");
+    assert!(within(20, || !sleeps("86520.5") && is_gone(&folder)), "a lost connection");
     assert!(fs::read_to_string(ground.path("errors")).unwrap().contains("ends with it"));
 }
