@@ -1,6 +1,7 @@
 //! How a host is commanded: commands as values, and the sessions that carry them.
 
 mod command;
+mod door;
 pub mod fake;
 pub mod pipe;
 pub mod refusal;
@@ -14,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Duration;
 
 pub use command::{Command, User, Word, quote};
+pub use door::{Door, Lent, Proof};
 
 /// Bytes that come from the workstation, or from another host, while a command runs.
 pub type Source = Box<dyn AsyncRead + Send + Unpin>;
@@ -43,12 +45,14 @@ pub struct Exec<'a> {
     pub cap: usize,
     /// After this long the command's process group is ended, and [`Lost::Deadline`] is the answer.
     pub deadline: Option<Duration>,
+    /// An agent that it may ask (`SSH_AUTH_SOCK`).
+    pub lent: Option<Lent>,
 }
 
 impl<'a> Exec<'a> {
     /// Runs `command` with nothing on its standard input and its output kept (1 MiB of each stream).
     pub fn new(command: &'a Command) -> Self {
-        Self { command, stdin: None, stdout: None, stderr: None, live: None, cap: 1 << 20, deadline: None }
+        Self { command, stdin: None, stdout: None, stderr: None, live: None, cap: 1 << 20, deadline: None, lent: None }
     }
 }
 
@@ -150,6 +154,19 @@ pub trait Session: Send + Sync {
     /// # Errors
     /// [`Dial`] says whether the port is closed, silent, or forbidden to try.
     async fn dial(&self, address: &str, port: u16, within: Duration) -> Result<Box<dyn Tunnel>, Dial>;
+
+    /// How it has let us in, where another host can come in the same way: by a key, at an address.
+    fn door(&self) -> Option<Door> {
+        None
+    }
+
+    /// Lends the host an agent that opens these doors, each once, and signs nothing else.
+    ///
+    /// # Errors
+    /// [`Lost`]; where the host takes no agent, or there is none to lend, it is [`Lost::Refused`].
+    async fn lend(&self, _doors: Vec<Door>) -> Result<Lent, Lost> {
+        Err(Lost::Refused("no agent can be lent to it".into()))
+    }
 
     /// Whether there is an answer for a sudo that asks. It is given to [`Session::exec`]'s own only: then no script should call
     /// sudo itself.

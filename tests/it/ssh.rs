@@ -13,6 +13,7 @@ mod commands;
 mod doors;
 mod faults;
 mod judged;
+mod lent;
 mod logins;
 mod sudo;
 mod users;

@@ -1,14 +1,16 @@
 //! Our side's answers to what a server says of its own accord.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use russh::client::{ChannelOpenHandle, DisconnectReason, Handler, Msg, Session};
-use russh::keys::PublicKeyOrCertificate;
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelId, ChannelOpenFailure};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{Duration, Instant, timeout};
 
+use super::agent::Agent;
+use super::auth::Offer;
 use super::destination::Destination;
 use super::hostkeys::HostKeys;
 use super::lock;
@@ -52,6 +54,12 @@ pub(super) struct Facts {
     undialled: Mutex<Vec<String>>,
     /// Rung when [`Facts::undialled`] grows.
     pub failure: Notify,
+    /// The key that the host has shown.
+    pub host_key: OnceLock<PublicKey>,
+    /// What let us in, where that was one key.
+    pub key: OnceLock<Offer>,
+    /// What the host may ask.
+    pub agent: OnceLock<Arc<Agent>>,
 }
 
 impl Facts {
@@ -69,6 +77,9 @@ impl Facts {
             goodbye: AtomicBool::new(false),
             undialled: Mutex::default(),
             failure: Notify::new(),
+            host_key: OnceLock::new(),
+            key: OnceLock::new(),
+            agent: OnceLock::new(),
         }
     }
 
@@ -161,6 +172,7 @@ impl Handler for Client {
     type Error = russh::Error;
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+        let _ = self.0.host_key.set(shown.public_key());
         Ok(self.0.trusts(shown).await)
     }
 
@@ -199,7 +211,20 @@ impl Handler for Client {
         Ok(())
     }
 
-    // Nothing was asked to be forwarded to us: whatever the server opens is turned down by dropping the reply handle.
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        if let Some(agent) = self.0.agent.get().cloned() {
+            reply.accept().await;
+            tokio::spawn(async move { agent.serve(channel.into_stream()).await });
+        }
+        Ok(())
+    }
+
+    // Nothing else was asked to be forwarded to us: whatever the server opens is turned down by dropping the reply handle.
 
     async fn server_channel_open_forwarded_tcpip(
         &mut self,
@@ -218,15 +243,6 @@ impl Handler for Client {
         &mut self,
         _: Channel<Msg>,
         _: &str,
-        _: ChannelOpenHandle,
-        _: &mut Session,
-    ) -> Result<(), russh::Error> {
-        Ok(())
-    }
-
-    async fn server_channel_open_agent_forward(
-        &mut self,
-        _: Channel<Msg>,
         _: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {

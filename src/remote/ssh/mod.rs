@@ -9,6 +9,7 @@
 //! | `tcp` | the socket, and what a host says before it speaks SSH |
 //! | `hostkeys`, `trust` | which host keys are expected; what happens with others |
 //! | `auth` | keys, certificates, passwords: how we log in |
+//! | `agent` | how a host logs in to another one as we did |
 //! | `client` | our answers to what a server says of its own accord |
 //! | `connection` | a login and its channels |
 //! | `exec`, `output` | one command on one channel |
@@ -16,6 +17,7 @@
 //! | `session` | all that is done with one host |
 //! | `dial` | connections from the host to somewhere else |
 
+mod agent;
 mod auth;
 mod book;
 mod client;

@@ -8,14 +8,15 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use tokio::time::{Duration, sleep, timeout};
 
+use super::agent::Agent;
 use super::connect::Reach;
 use super::connection::{Connection, Hold};
-use super::destination::Destination;
+use super::destination::{Destination, Way};
 use super::dial;
 use super::exec::{self, Job};
 use super::lock;
 use super::sudo::Sudo;
-use crate::remote::{Command, Dial, Exec, Live, Lost, Output, Session, Tunnel, Unreachable, User};
+use crate::remote::{Command, Dial, Door, Exec, Lent, Live, Lost, Output, Session, Tunnel, Unreachable, User};
 
 /// How long a second connection to a host that answered before may take.
 const ANOTHER: Duration = Duration::from_secs(10);
@@ -36,6 +37,12 @@ struct Shared {
     running: Mutex<BTreeMap<u64, Running>>,
     next: AtomicU64,
     interrupts: AtomicU64,
+}
+
+/// A connection whose host may ask an agent, and at which socket.
+struct Agency {
+    connection: Hold,
+    socket: String,
 }
 
 /// A command under way.
@@ -74,6 +81,9 @@ impl Ssh {
 #[async_trait]
 impl Session for Ssh {
     async fn exec(&self, exec: Exec<'_>) -> Result<Output, Lost> {
+        if exec.lent.is_some() {
+            return self.0.with_agent(exec).await;
+        }
         let streams = exec.stdin.is_some() || exec.stdout.is_some() || exec.stderr.is_some();
         let deadline = exec.deadline;
         let job = Job::new(exec, &self.0.to.user, &self.0.mark, &self.0.sudo);
@@ -90,6 +100,20 @@ impl Session for Ssh {
 
     async fn dial(&self, address: &str, port: u16, within: Duration) -> Result<Box<dyn Tunnel>, Dial> {
         dial::dial(&self.0.main, address, port, within).await
+    }
+
+    fn door(&self) -> Option<Door> {
+        let (to, facts) = (&self.0.to, &self.0.main.facts);
+        // Where a program leads is not for others to go.
+        let host_key = (!matches!(to.way, Way::Command(..))).then(|| facts.host_key.get()?.to_openssh().ok())??;
+        let (address, user, proof) = (to.address.clone(), to.user.clone(), Arc::new(facts.key.get()?.clone()));
+        Some(Door { address, port: to.port, user, host_key, proof })
+    }
+
+    async fn lend(&self, doors: Vec<Door>) -> Result<Lent, Lost> {
+        let connection = self.0.fresh().await?;
+        let socket = self.0.lend(&connection, doors).await?;
+        Ok(Lent(Box::new(Agency { connection, socket })))
     }
 
     fn answers_sudo(&self) -> bool {
@@ -119,9 +143,13 @@ impl Shared {
     /// A connection for streams: an idle one, or a new one.
     async fn another(&self) -> Result<Hold, Lost> {
         let idle = std::iter::from_fn(|| lock(&self.idle).pop()).find(|connection| !connection.handle.is_closed());
-        if let Some(connection) = idle {
-            return Ok(connection);
+        match idle {
+            Some(connection) => Ok(connection),
+            None => self.fresh().await,
         }
+    }
+
+    async fn fresh(&self) -> Result<Hold, Lost> {
         let quiet: Live = Arc::new(|_| {});
         self.reach.reach(&self.to, ANOTHER, &quiet).await.map_err(|why| Lost::Unsent(why.what))
     }
@@ -151,6 +179,31 @@ impl Shared {
             },
         };
         watch.over = matches!(result, Ok(_) | Err(Lost::Refused(_) | Lost::Deadline(_)));
+        result
+    }
+
+    /// Has the host make a socket for an agent; where that is. All that runs on the connection may ask it.
+    async fn lend(&self, connection: &Hold, doors: Vec<Door>) -> Result<String, Lost> {
+        let _ = connection.facts.agent.set(Arc::new(Agent::new(doors)));
+        let slot = connection.slot().await.map_err(Lost::unsent)?;
+        // It answers where it does, and sets the variable where it can.
+        slot.write.agent_forward(false).await.map_err(|_| connection.lost())?;
+        let ask = Command::sh("printf %s \"${SSH_AUTH_SOCK-}\"");
+        let job = Job::new(Exec::new(&ask), &self.to.user, &self.mark, &self.sudo);
+        let socket = exec::run(slot, job, |_| {}).await?.text();
+        if socket.is_empty() { Err(Lost::Refused("its sshd takes no agent".into())) } else { Ok(socket) }
+    }
+
+    async fn with_agent(self: &Arc<Self>, mut exec: Exec<'_>) -> Result<Output, Lost> {
+        let agency = exec.lent.take().and_then(|lent| lent.0.downcast::<Agency>().ok());
+        let Some(Agency { connection, socket }) = agency.map(|agency| *agency) else {
+            return Err(Lost::Refused("it was lent another agent".into()));
+        };
+        let command = exec.command.clone().env("SSH_AUTH_SOCK", socket);
+        let deadline = exec.deadline;
+        let job = Job::new(Exec { command: &command, ..exec }, &self.to.user, &self.mark, &self.sudo);
+        let result = self.run(&connection, job, deadline).await;
+        connection.close().await;
         result
     }
 

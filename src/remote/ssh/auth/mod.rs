@@ -149,11 +149,22 @@ impl Login<'_> {
         self.made += 1;
         self.denied.offered.push(offer.describe());
         match offer.make(self.handle, &self.to.user, self.facts).await {
+            Ok(AuthResult::Success) => {
+                self.lets_in(offer);
+                Step::In
+            }
             Ok(result) => Step::of(result),
             Err(problem) => {
                 self.denied.problems.push(problem);
                 Step::Unmade
             }
+        }
+    }
+
+    /// Remembers a key that was enough. One that a person must touch is not for others to use.
+    fn lets_in(&self, offer: &Offer) {
+        if !self.denied.partly && !offer.needs_touch() {
+            let _ = self.facts.key.set(offer.clone());
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use russh::client::{AuthResult, Handle};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::signature::Signer as _;
@@ -12,8 +13,13 @@ use russh::keys::ssh_key::{self, Signature};
 use russh::keys::{Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 
 use super::agent;
+use crate::remote::Proof;
 use crate::remote::ssh::client::{Client, Facts};
 use crate::remote::ssh::trust::fingerprint;
+
+/// Flags of an agent's request: how RSA signs (draft-ietf-sshm-ssh-agent, section 3.6.1).
+const RSA_SHA2_256: u32 = 2;
+const RSA_SHA2_512: u32 = 4;
 
 /// One way to prove who we are.
 #[derive(Clone)]
@@ -66,12 +72,45 @@ impl russh::Signer for Signing<'_> {
         hash: Option<HashAlg>,
         data: Vec<u8>,
     ) -> Result<Vec<u8>, Unsigned> {
-        match &self.0 {
-            Signer::Key(key) => sign(key, hash, data).map_err(|error| Unsigned(error.to_string())),
-            Signer::Agent(socket, identity) => {
-                self.1.while_asking(agent::sign(socket, identity, hash, data)).await.map_err(Unsigned)
-            }
+        self.1.while_asking(self.0.sign(hash, data)).await.map_err(Unsigned)
+    }
+}
+
+impl Signer {
+    /// What was signed, with the signature behind it.
+    async fn sign(&self, hash: Option<HashAlg>, data: Vec<u8>) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Key(key) => sign(key, hash, data).map_err(|error| error.to_string()),
+            Self::Agent(socket, identity) => agent::sign(socket, identity, hash, data).await,
         }
+    }
+}
+
+/// Another host logs in with it, as we did.
+#[async_trait]
+impl Proof for Offer {
+    fn public(&self) -> Vec<u8> {
+        let bytes = match self {
+            Self::Key(_, key) => key.public_key().to_bytes(),
+            Self::Agent(_, identity) => match &**identity {
+                AgentIdentity::PublicKey { key, .. } => key.to_bytes(),
+                AgentIdentity::Certificate { certificate, .. } => certificate.to_bytes(),
+            },
+            Self::Certificate(_, certificate, _) => certificate.to_bytes(),
+        };
+        bytes.unwrap_or_default()
+    }
+
+    async fn sign(&self, data: Vec<u8>, flags: u32) -> Result<Vec<u8>, String> {
+        let hash = match (self.public_key().algorithm().is_rsa(), flags) {
+            (false, _) => None,
+            (true, flags) if flags & RSA_SHA2_512 != 0 => Some(HashAlg::Sha512),
+            (true, flags) if flags & RSA_SHA2_256 != 0 => Some(HashAlg::Sha256),
+            (true, _) => return Err("it asks for a signature by SHA-1".into()),
+        };
+        let length = data.len();
+        let mut signed = self.signer().sign(hash, data).await?;
+        Ok(signed.split_off(length))
     }
 }
 
@@ -90,7 +129,7 @@ fn sign(key: &PrivateKey, hash: Option<HashAlg>, mut data: Vec<u8>) -> Result<Ve
 impl Offer {
     /// Whether that is its key.
     pub fn is_of(&self, key: &PublicKey) -> bool {
-        self.public().key_data() == key.key_data()
+        self.public_key().key_data() == key.key_data()
     }
 
     /// Whether it is one already.
@@ -102,7 +141,7 @@ impl Offer {
         }
     }
 
-    fn public(&self) -> PublicKey {
+    fn public_key(&self) -> PublicKey {
         match self {
             Self::Key(_, key) => key.public_key().clone(),
             Self::Agent(_, identity) => identity.public_key().into_owned(),
@@ -112,17 +151,25 @@ impl Offer {
 
     /// A certificate of this key.
     pub fn certified(&self, file: &Path, certificate: Certificate) -> Self {
-        let signer = match self {
+        Self::Certificate(file.into(), certificate.into(), self.signer())
+    }
+
+    fn signer(&self) -> Signer {
+        match self {
             Self::Key(_, key) => Signer::Key(key.clone()),
             Self::Agent(socket, identity) => Signer::Agent(socket.clone(), identity.clone()),
             Self::Certificate(_, _, signer) => signer.clone(),
-        };
-        Self::Certificate(file.into(), certificate.into(), signer)
+        }
+    }
+
+    /// Whether a person must touch something each time that it signs.
+    pub fn needs_touch(&self) -> bool {
+        self.public_key().algorithm().as_str().starts_with("sk-")
     }
 
     /// For people.
     pub fn describe(&self) -> String {
-        let of = fingerprint(&self.public());
+        let of = fingerprint(&self.public_key());
         match self {
             Self::Key(path, _) => format!("{} ({of})", path.display()),
             Self::Agent(_, identity) => format!("the agent's {:?} ({of})", identity.comment()),
@@ -139,7 +186,7 @@ impl Offer {
 
     /// Offers it.
     pub async fn make(&self, handle: &mut Handle<Client>, user: &str, facts: &Facts) -> Result<AuthResult, String> {
-        let hash = rsa_hash(handle, self.public().algorithm().is_rsa()).await;
+        let hash = rsa_hash(handle, self.public_key().algorithm().is_rsa()).await;
         match self {
             Self::Key(_, key) => {
                 let key = PrivateKeyWithHashAlg::new(key.clone(), hash);
