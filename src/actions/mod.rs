@@ -312,7 +312,8 @@ pub enum Does {
         /// What reads it on standard input.
         to: Command,
     },
-    /// Streams one command's output into another's input, through memory only: a join token, an image.
+    /// Streams one command's output into another's input: a join token, an image. What is much goes straight from host to host,
+    /// where those reach each other; all else through the workstation's memory.
     Pipe {
         /// The host it comes from.
         from: String,
@@ -320,6 +321,8 @@ pub enum Does {
         source: Command,
         /// What reads it on standard input, on the change's host.
         to: Command,
+        /// About how many bytes it is; 0 where it is little, or nobody knows.
+        bytes: u64,
     },
     /// Makes a value up on the host where the file is not there yet: random, mode 0600 or as said.
     Generate {
@@ -345,7 +348,7 @@ impl Does {
             Self::Run(command) | Self::Restart(command) => command.masked(),
             Self::Put(put) => format!("write {} ({})", put.path, put.content),
             Self::Send { parcel, to } => format!("{} <{parcel}", to.masked()),
-            Self::Pipe { from, source, to } => format!("[{from}] {} | {}", source.masked(), to.masked()),
+            Self::Pipe { from, source, to, .. } => format!("[{from}] {} | {}", source.masked(), to.masked()),
             Self::Generate { path, bytes, .. } => format!("make up {bytes} random bytes in {path}"),
             Self::Reconnect => "log in anew".into(),
         }

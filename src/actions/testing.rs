@@ -178,7 +178,7 @@ fn does_told(does: &Does) -> String {
             format!("put {} mode {} owner {}", put.path, or_dash(put.mode.as_ref()), or_dash(put.owner.as_ref()))
         }
         Does::Send { to, .. } => format!("send | {to}"),
-        Does::Pipe { from, source, to } => format!("{from}: {source} | {to}"),
+        Does::Pipe { from, source, to, .. } => format!("{from}: {source} | {to}"),
         Does::Generate { path, bytes, mode, owner } => {
             format!("generate {path}, {bytes} bytes, mode {mode} owner {}", or_dash(owner.as_ref()))
         }

@@ -9,12 +9,14 @@ use tokio::sync::MutexGuard;
 
 use super::fanout::Fanouts;
 use super::job::{Failure, Job, Mishap};
-use super::{World, doing, lock, pipe, restart};
+use super::pipe::Pipe;
+use super::straight::Word;
+use super::{World, doing, lock, pipe, restart, straight};
 use crate::actions::{self, Change, Does, Parcel};
 use crate::event::Event;
 use crate::inventory::Host;
 use crate::reads::context::Context;
-use crate::remote::{Command, Exec, Live, Lost, Output, Session, Sink, Source};
+use crate::remote::{Command, Exec, Lent, Live, Lost, Output, Session, Sink, Source};
 
 /// Makes `changes` in order; the first that fails ends them. Each starts a new epoch when it starts and when it ends.
 ///
@@ -55,19 +57,19 @@ pub fn told(job: &Job, change: &Change, after: Option<String>) -> Event {
 
 async fn make(at: &At<'_>) -> Result<Output, Mishap> {
     match &at.change.does {
-        Does::Run(command) => at.run(command.clone(), None, None).await,
+        Does::Run(command) => at.run(command.clone(), None).await,
         Does::Put(put) => {
             let (stdin, bytes) = open(&put.content).await.map_err(|why| at.failed(&put.path, &why))?;
-            at.run(actions::put::put(&put.path, put.mode.as_deref(), put.owner.as_deref(), bytes), Some(stdin), None)
-                .await
+            let write = actions::put::put(&put.path, put.mode.as_deref(), put.owner.as_deref(), bytes);
+            at.run(write, Some(stdin)).await
         }
         Does::Send { parcel, to } => {
             let (stdin, _) = open(parcel).await.map_err(|why| at.failed(&to.masked(), &why))?;
-            at.run(to.clone(), Some(stdin), None).await
+            at.run(to.clone(), Some(stdin)).await
         }
-        Does::Pipe { from, source, to } => pipe::pipe(at, from, source, to).await,
+        Does::Pipe { from, source, to, bytes } => pipe::run(at, Pipe { from, source, to, bytes: *bytes }).await,
         Does::Generate { path, bytes, mode, owner } => {
-            at.run(doing::generate(path, *bytes, mode, owner.as_deref()), None, None).await
+            at.run(doing::generate(path, *bytes, mode, owner.as_deref()), None).await
         }
         Does::Reconnect => {
             at.world.crew.renew(&at.host.name).await;
@@ -75,6 +77,31 @@ async fn make(at: &At<'_>) -> Result<Output, Mishap> {
         }
         Does::Restart(command) => restart::restart(at, command).await,
     }
+}
+
+/// Is told what a command says of a pipe.
+pub(super) type Ear = Arc<dyn Fn(Word) + Send + Sync>;
+
+/// What goes into a command and comes out of it.
+#[derive(Default)]
+pub(super) struct Ends {
+    pub(super) stdin: Option<Source>,
+    pub(super) stdout: Option<Sink>,
+    pub(super) ear: Option<Ear>,
+    pub(super) lent: Option<Lent>,
+}
+
+/// Words about a pipe go to `ear`, all else goes on.
+fn heard(ear: Ear, live: Option<Live>) -> Live {
+    Arc::new(move |text| {
+        for line in text.split_inclusive('\n') {
+            match (straight::word(line), &live) {
+                (Some(word), _) => ear(word),
+                (None, Some(live)) => live(line),
+                (None, None) => {}
+            }
+        }
+    })
 }
 
 /// Where a change is made, and for whom.
@@ -102,9 +129,9 @@ impl<'a> At<'a> {
     }
 
     /// In its turn among the changes of this host. While it waited for that, anything may have happened.
-    async fn run(&self, command: Command, stdin: Option<Source>, stdout: Option<Sink>) -> Result<Output, Mishap> {
+    async fn run(&self, command: Command, stdin: Option<Source>) -> Result<Output, Mishap> {
         let _turn = self.turn().await;
-        self.exec(command, stdin, stdout).await
+        self.exec(command, Ends { stdin, ..Ends::default() }).await
     }
 
     /// The turn among the changes of this host.
@@ -113,17 +140,14 @@ impl<'a> At<'a> {
     }
 
     /// The same for who has his turn, or needs none.
-    pub(super) async fn exec(
-        &self,
-        command: Command,
-        stdin: Option<Source>,
-        stdout: Option<Sink>,
-    ) -> Result<Output, Mishap> {
+    pub(super) async fn exec(&self, command: Command, ends: Ends) -> Result<Output, Mishap> {
         let command = self.dressed(command);
         let session = self.session().await?;
         let deadline = Some(self.time()?);
         let live = (!self.quiet).then(|| self.live());
-        match session.exec(Exec { stdin, stdout, live, deadline, ..Exec::new(&command) }).await {
+        let live = ends.ear.map(|ear| heard(ear, live.clone())).or(live);
+        let Ends { stdin, stdout, lent, .. } = ends;
+        match session.exec(Exec { stdin, stdout, live, deadline, lent, ..Exec::new(&command) }).await {
             Ok(output) => self.ended(output),
             Err(lost) => Err(self.lost(&session, lost).await),
         }
@@ -177,7 +201,8 @@ impl<'a> At<'a> {
         if self.world.cancelled() {
             return Err(Mishap::Interrupted);
         }
-        let said = if output.errors().is_empty() { output.text() } else { output.errors() };
+        let errors = own_words(&output.errors());
+        let said = if errors.is_empty() { output.text() } else { errors };
         let stderr = Some(tail(&said)).filter(|said| !said.is_empty());
         let what = format!("exit status {} on {}", output.code, self.host.name);
         let failure = self.failure(&self.change.does.masked(), &what);
@@ -215,6 +240,11 @@ impl<'a> At<'a> {
     fn failure(&self, command: &str, what: &str) -> Failure {
         Failure { what: what.to_owned(), command: command.to_owned(), ..Failure::default() }
     }
+}
+
+/// Without those about a pipe, which are ours.
+fn own_words(said: &str) -> String {
+    said.lines().filter(|line| straight::word(line).is_none()).collect::<Vec<_>>().join("\n")
 }
 
 /// The last lines of what a command said: enough to see why, short enough to read.

@@ -24,7 +24,8 @@
 //! | `waits` | what a job waits for, and when waiting is over |
 //! | `approve` | asks before something is removed or replaced |
 //! | `apply`, `doing` | makes changes; the scripts behind those that are no plain command |
-//! | `pipe`, `fanout` | one host's output into others' input; what several read is read once |
+//! | `pipe`, `fanout`, `deal` | one host's output into others' input; what several read is read once |
+//! | `straight` | the same from host to host, not through the workstation |
 //! | `restart` | waits for the next boot of a machine |
 //! | `lock` | two runs at once on one host |
 //! | `mask` | what a command prints may hold a secret |
@@ -37,6 +38,7 @@ mod ahead;
 mod apply;
 mod approve;
 mod crew;
+mod deal;
 mod doing;
 mod facts;
 mod fanout;
@@ -54,6 +56,7 @@ mod rolling;
 mod rounds;
 mod run;
 mod sight;
+mod straight;
 mod tally;
 #[cfg(test)]
 mod tests;

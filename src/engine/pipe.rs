@@ -1,14 +1,29 @@
-//! One host's output into another's input, through the workstation's memory.
+//! One host's output into another's input: straight, where it is much and they reach each other, or through the workstation's
+//! memory.
 
-use super::apply::At;
-use super::fanout::{Fanouts, Key, Seat};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::apply::{At, Ear, Ends};
+use super::deal::PIPE;
+use super::fanout::{Fanout, Fanouts, Key, Reading, Sent};
 use super::job::{Job, Mishap};
+use super::straight::{self, Leg, Word};
 use crate::actions::{Change, Does};
-use crate::remote::pipe::{self, Reader};
-use crate::remote::{Command, Output};
+use crate::remote::pipe::pipe;
+use crate::remote::{Command, Door, Lent, Output};
 
-/// How many bytes wait between the two ends.
-const PIPE: usize = 1 << 20;
+/// What is piped.
+#[derive(Clone, Copy)]
+pub struct Pipe<'a> {
+    /// The host it comes from.
+    pub from: &'a str,
+    pub source: &'a Command,
+    pub to: &'a Command,
+    /// About how many; 0 where it is little, or nobody knows.
+    pub bytes: u64,
+}
 
 /// What these jobs are about to read of other hosts.
 pub fn fanouts<'a>(jobs: impl Iterator<Item = &'a Job>) -> Fanouts {
@@ -29,42 +44,118 @@ fn key(job: &Job, from: &str, source: &Command) -> Key {
 }
 
 /// Both ends at once; what others read too is read once. Who is at work on the other end already has his turn there.
-pub async fn pipe(at: &At<'_>, from: &str, source: &Command, to: &Command) -> Result<Output, Mishap> {
-    let Some(host) = at.world.host(from) else { return Err(at.failed(from, "not in the inventory")) };
-    let there = at.giving(host.clone());
+pub async fn run(at: &At<'_>, what: Pipe<'_>) -> Result<Output, Mishap> {
+    let Some(host) = at.world.host(what.from) else { return Err(at.failed(what.from, "not in the inventory")) };
     let _turn = at.turn().await;
-    if let Some((seat, stdin)) = at.fanouts.seat(&key(at.job, from, source)) {
-        let result = together(at, &there, source, to, &seat, stdin).await;
-        if !seat.fell_behind() {
-            return result;
-        }
+    let key = key(at.job, what.from, what.source);
+    let piping = Piping { at, there: at.giving(host.clone()), what, key, own: Fanout::new(1) };
+    let first = match piping.door().await {
+        Some(door) => piping.straight(door).await,
+        None => piping.through(piping.fanout()).await,
+    };
+    match first {
+        Some(result) => result,
+        None => piping.through(&Fanout::new(1)).await.unwrap_or(Err(Mishap::Interrupted)),
     }
-    let (writer, reader) = pipe::pipe(PIPE);
-    let (sent, taken) = tokio::join!(
-        there.exec(source.clone(), None, Some(Box::new(writer))),
-        at.exec(to.clone(), Some(Box::new(reader)), None)
-    );
-    told(sent, taken)
 }
 
-async fn together(
-    at: &At<'_>,
-    there: &At<'_>,
-    source: &Command,
-    to: &Command,
-    seat: &Seat<'_>,
-    stdin: Reader,
-) -> Result<Output, Mishap> {
-    let (sent, taken) = tokio::join!(
-        seat.sent(|sink| there.exec(source.clone(), None, Some(sink))),
-        at.exec(to.clone(), Some(Box::new(stdin)), None)
-    );
-    told(sent, taken)
+/// Both ends, and what is piped.
+struct Piping<'a> {
+    at: &'a At<'a>,
+    /// Where it comes from.
+    there: At<'a>,
+    what: Pipe<'a>,
+    key: Key,
+    /// For who reads alone.
+    own: Fanout,
+}
+
+impl Piping<'_> {
+    /// With whom it is read: with the others, unless they have begun.
+    fn fanout(&self) -> &Fanout {
+        self.at.fanouts.of_all(&self.key).unwrap_or(&self.own)
+    }
+
+    /// How the source may come in here, where it is worth it and what it writes can be read.
+    async fn door(&self) -> Option<Door> {
+        let what = self.what;
+        if what.bytes < straight::WORTH || !what.to.input().is_empty() {
+            return None;
+        }
+        let door = self.at.session().await.ok()?.door()?;
+        let reads = self.at.job.dressed(what.to.clone(), &self.at.host.name);
+        straight::can_take(reads.user(), &door.user).then_some(door)
+    }
+
+    /// Through the workstation; nothing where he was left behind, or came too late.
+    async fn through(&self, fanout: &Fanout) -> Option<Result<Output, Mishap>> {
+        let (to, from) = pipe(PIPE);
+        let seat = fanout.seat(to, None)?;
+        let taking = self.at.exec(self.what.to.clone(), Ends { stdin: Some(Box::new(from)), ..Ends::default() });
+        let (sent, taken) = tokio::join!(seat.sent(|reading| self.read(reading)), taking);
+        (!seat.fell_behind()).then(|| told(sent, taken))
+    }
+
+    /// Straight, or through the workstation where the source cannot come in; nothing where it broke off.
+    async fn straight(&self, door: Door) -> Option<Result<Output, Mishap>> {
+        let ((to, from), (ear, mut fifo)) = (pipe(PIPE), watch::channel(None));
+        let ear = move |word| {
+            if let Word::Takes(fifo) = word {
+                ear.send_replace(Some(fifo));
+            }
+        };
+        let ends = Ends { stdin: Some(Box::new(from)), ear: Some(Arc::new(ear)), ..Ends::default() };
+        let taking = self.at.exec(straight::take(self.what.to, &door.user), ends);
+        let giving = async {
+            // Its pipe is there once it has got the lock.
+            let fifo = fifo.wait_for(Option::is_some).await.ok()?.clone()?;
+            let Some(seat) = self.fanout().seat(to, Some(Leg { door, fifo })) else {
+                return Some((Err(Mishap::Interrupted), true));
+            };
+            let sent = seat.sent(|reading| self.read(reading)).await;
+            Some((sent, seat.fell_behind()))
+        };
+        match tokio::join!(giving, taking) {
+            (None, taken) => Some(taken),
+            (Some((_, true)), taken) if !ended_itself(&taken) && !self.at.world.cancelled() => None,
+            (Some((sent, _)), taken) => Some(told(sent, taken)),
+        }
+    }
+
+    /// Reads it once, for all.
+    async fn read(&self, reading: Reading) -> Sent {
+        let Reading { sink, legs, through, tell } = reading;
+        let lent = if legs.is_empty() { None } else { self.lent(&legs).await };
+        let stdout = Some(sink);
+        let Some(lent) = lent else {
+            let fail = |leg| tell.send(Word::Failed(leg, "it was lent no agent".into()));
+            (0..legs.len()).for_each(|leg| drop(fail(leg)));
+            return self.there.exec(self.what.source.clone(), Ends { stdout, ..Ends::default() }).await;
+        };
+        let give = straight::give(self.what.source, self.what.bytes, &legs, through);
+        let ear: Ear = Arc::new(move |word| drop(tell.send(word)));
+        self.there.exec(give, Ends { stdout, ear: Some(ear), lent: Some(lent), ..Ends::default() }).await
+    }
+
+    async fn lent(&self, legs: &[Leg]) -> Option<Lent> {
+        let doors = legs.iter().map(|leg| leg.door.clone()).collect();
+        let lent = self.there.session().await.ok()?.lend(doors).await;
+        lent.map_err(|why| tracing::info!("{} was lent no agent: {why}", self.what.from)).ok()
+    }
+}
+
+/// Whether the command that took it has ended by itself, and said how.
+fn ended_itself(taken: &Result<Output, Mishap>) -> bool {
+    match taken {
+        Ok(_) => true,
+        Err(Mishap::Failed(failure)) => failure.output.is_some(),
+        Err(_) => false,
+    }
 }
 
 /// Where the source fails, its words are told: the other end only saw its input break off. Where all that ails the source is
 /// that nobody took its output, the other end's are.
-fn told(sent: Result<Output, Mishap>, taken: Result<Output, Mishap>) -> Result<Output, Mishap> {
+fn told(sent: Sent, taken: Result<Output, Mishap>) -> Result<Output, Mishap> {
     match sent {
         Err(Mishap::Failed(failure)) if failure.untaken => taken.and(Err(Mishap::Failed(failure))),
         sent => sent.and(taken),

@@ -60,6 +60,6 @@ impl File {
         let mode = if there.is_some() { asked } else { self.new_mode() };
         let to = put(path, mode.as_deref(), self.asked.owner.as_deref(), size);
         let source = Command::new("cat").arg("--").arg(path);
-        Change::new(format!("it is not {from}'s"), Does::Pipe { from: from.into(), source, to })
+        Change::new(format!("it is not {from}'s"), Does::Pipe { from: from.into(), source, to, bytes: size })
     }
 }

@@ -59,7 +59,7 @@ impl Image {
             }
         }
         // Nobody has it yet: an earlier step makes it, or its absence will be told by Docker itself.
-        Plan::Change(vec![self.transfer("it is not here", first, 0)])
+        Plan::Change(vec![self.transfer("it is not here", first, 0, 0)])
     }
 
     fn carry(&self, host: &str, theirs: &Found, own: Option<&Found>, on: &Target, seen: &Readings<'_>) -> Plan {
@@ -67,7 +67,7 @@ impl Image {
             return refused;
         }
         let why = if own.is_some() { format!("that of {host} is another") } else { "it is not here".into() };
-        Plan::Change(vec![self.transfer(&why, host, left_out(theirs, host, on, seen))])
+        Plan::Change(vec![self.transfer(&why, host, left_out(theirs, host, on, seen), theirs.size)])
     }
 
     fn no_room(&self, theirs: &Found, on: &Target, seen: &Readings<'_>) -> Option<Plan> {
@@ -82,7 +82,7 @@ impl Image {
     }
 
     /// The first `without` layers stay where they are.
-    fn transfer(&self, why: &str, host: &str, without: usize) -> Change {
+    fn transfer(&self, why: &str, host: &str, without: usize, bytes: u64) -> Change {
         let save = format!("docker save {}", quote(&self.name));
         let source = match without {
             0 => Command::sh(&save),
@@ -90,7 +90,8 @@ impl Image {
                 Command::sh(save_without(&save, count)).shown_as(format!("{save} (without its first {count} layers)"))
             }
         };
-        Change::new(why, Does::Pipe { from: host.into(), source, to: Command::new("docker").args(["load", "-q"]) })
+        let to = Command::new("docker").args(["load", "-q"]);
+        Change::new(why, Does::Pipe { from: host.into(), source, to, bytes })
     }
 }
 

@@ -63,7 +63,7 @@ impl Registry {
         );
         let source = Command::new("openssl").args(["x509", "-in", &self.asked.pem()]);
         let to = Command::sh(script).shown_as(format!("cat >{path}"));
-        Change::new(why, Does::Pipe { from: keeper.to_owned(), source, to })
+        Change::new(why, Does::Pipe { from: keeper.to_owned(), source, to, bytes: 0 })
     }
 
     /// What Docker trusts, and for that registry alone.

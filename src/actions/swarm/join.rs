@@ -134,7 +134,7 @@ impl View<'_> {
         let source = Command::new("docker").args(["swarm", "join-token", "-q", joining.role.word()]);
         let to = join_command(joining.own, joining.at);
         let why = format!("it is in no swarm{}", self.frail(joining.role));
-        let join = Change::new(why, Does::Pipe { from: joining.leader.into(), source, to });
+        let join = Change::new(why, Does::Pipe { from: joining.leader.into(), source, to, bytes: 0 });
         self.bridge(joining.own, pools).into_iter().chain([join]).collect()
     }
 

@@ -59,7 +59,7 @@ impl<'a> View<'a> {
         let mark = Command::new("docker")
             .args(["node", "update", "--label-add", &format!("{LABEL}={}", path.far.id), &path.node.id])
             .syntax(">/dev/null");
-        let prove = Change::new(why, Does::Pipe { from: path.far_host.clone(), source, to });
+        let prove = Change::new(why, Does::Pipe { from: path.far_host.clone(), source, to, bytes: 0 });
         vec![prove, Change::run("overlay networks pass", mark).on(leader)]
     }
 

@@ -73,6 +73,13 @@ impl Parts {
         self.on(host, "docker images -aq --no-trunc | sort; docker image inspect -f 'ours: {{.Id}}' parts/app:1")
     }
 
+    /// How often the first host has logged in there.
+    fn straight(&self, host: &str) -> usize {
+        let first = self.on("node1", "docker info -f '{{.Swarm.NodeAddr}}'");
+        let told = self.on(host, "journalctl --no-pager -o cat -u ssh");
+        told.lines().filter(|line| line.contains(&format!("from {first} ")) && line.starts_with("Accepted")).count()
+    }
+
     /// Waits until a script ends well on a host.
     pub(super) fn until(&self, host: &str, script: &str) {
         let began = Instant::now();
@@ -101,6 +108,7 @@ fn an_image_is_built_carried_and_run_on_the_overlay_and_again_only_if_it_changed
     parts.ask(APP);
     parts.run(0);
     assert_eq!(parts.on("node1", SAVED), "1", "read once, for both who lacked it");
+    assert_eq!((parts.straight("node2"), parts.straight("node3")), (1, 1), "from host to host");
     parts.nothing_to_do();
     let said = |host: &str| parts.on(host, &format!("docker exec app-{host} cat /said"));
     assert_eq!((said("node1"), said("node2"), said("node3")), ("one".into(), "one".into(), "one".into()));
@@ -121,9 +129,36 @@ fn an_image_is_built_carried_and_run_on_the_overlay_and_again_only_if_it_changed
     assert_eq!((said("node1"), said("node2")), ("two".into(), "two".into()));
     parts.nothing_to_do();
 
+    some_cannot_be_reached(&parts);
     lost_while_it_builds(&parts);
     cut_while_it_is_carried(&parts);
     what_cannot_be(&parts);
+}
+
+/// Where node1 is not let in, or takes no agent, the image comes through the workstation, and is still read once.
+fn some_cannot_be_reached(parts: &Parts) {
+    let sshd = |host: &str, line: &str| {
+        parts.on(host, &format!("echo '{line}' >/etc/ssh/sshd_config.d/0-parts.conf; systemctl reload ssh"));
+    };
+    let first = parts.on("node1", "docker info -f '{{.Swarm.NodeAddr}}'");
+    for (round, (host, line, came)) in
+        [("node2", format!("DenyUsers *@{first}"), (2, 3)), ("node1", "AllowAgentForwarding no".into(), (2, 3))]
+            .into_iter()
+            .enumerate()
+    {
+        sshd(host, &line);
+        parts.app(&format!("RUN head -c 9m /dev/urandom >/ballast; echo round {round} >/said"));
+        let saved = parts.on("node1", SAVED).parse::<u32>().unwrap();
+        parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
+        parts.nothing_to_do();
+        assert_eq!(parts.on("node1", SAVED), (saved + 1).to_string(), "read once for both");
+        assert_eq!((parts.straight("node2"), parts.straight("node3")), came, "{line}");
+        sshd(host, "");
+    }
+    let left = "ls -d /tmp/skep.* /var/tmp/skep.* /tmp/ssh-* 2>/dev/null || true";
+    for host in ["node1", "node2", "node3"] {
+        assert_eq!(parts.on(host, left), "", "left on {host}");
+    }
 }
 
 /// The host that builds loses power while it is at it. Without it the others have no image to get, which is a failure of

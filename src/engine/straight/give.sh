@@ -1,0 +1,57 @@
+umask 077
+d=$(mktemp -d /var/tmp/skep.XXXXXX) || exit
+exec 8<"$d"
+flock 8
+trap 'rm -rf "$d"' EXIT
+trap 'exit 1' HUP INT TERM
+# By itself: it may have a folder and traps of its own.
+give() (
+@SOURCE@
+)
+if [ "$(df -Pk /var/tmp | tail -n 1 | { read -r _ _ _ free _; echo "$free"; })" -lt @KIB@ ]; then
+  for n in $(seq 0 @LAST@); do echo "skep: leg $n has failed: no room in /var/tmp" >&2; done
+  give
+  exit
+fi
+mkfifo "$d/told"
+exec 7<>"$d/told"
+give >"$d/all" 7>&- 8>&- &
+giver=$!
+# What is there already, and what still comes: whoever reads slowly, or not at all, holds up nobody else.
+all() { tail -c +1 -s 0.1 -f --pid="$giver" "$d/all"; }
+fails() {
+  why=$(tail -n 1 "$d/$1.errors")
+  echo "skep: leg $1 has failed: ${why:-it broke off}" >&2
+}
+# leg NUMBER PORT LOGIN ADDRESS HOST_KEY FIFO
+leg() {
+  all | ssh -F none -T -p "$2" -l "$3" -o BatchMode=yes -o ConnectTimeout=5 -o ServerAliveInterval=5 -o ServerAliveCountMax=4 \
+    -o IdentityFile=none -o PreferredAuthentications=publickey -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null \
+    -o GlobalKnownHostsFile=/dev/null -o "KnownHostsCommand=/bin/echo %H $5" -o UpdateHostKeys=no -o LogLevel=ERROR \
+    -o Ciphers=^aes128-gcm@openssh.com -- "$4" \
+    "exec sh -c 'timeout 10 sh -c \": >\$0\" \"\$0\" && exec 3>\"\$0\" && echo open && tee /dev/fd/3 | wc -c' $6" 2>"$d/$1.errors" | {
+    read -r word || word=
+    if [ "$word" = open ]; then echo "skep: leg $1 is open" >&2; else fails "$1"; fi
+    echo "${word:-shut}" >&7
+    [ "$word" = open ] || exit
+    read -r bytes || bytes=
+    until [ -z "$bytes" ] || [ -e "$d/code" ]; do sleep 0.1; done
+    if [ "$bytes" = "$(wc -c <"$d/all")" ] && [ "$(cat "$d/code")" = 0 ]; then
+      echo "skep: leg $1 is whole" >&2
+    else
+      fails "$1"
+    fi
+  }
+}
+through=@THROUGH@
+@LEGS@
+for _ in $(seq 0 @LAST@); do
+  read -r told <&7
+  [ "$told" = open ] || through=1
+done
+[ -z "$through" ] || all &
+wait "$giver"
+echo $? >"$d/ended"
+mv "$d/ended" "$d/code"
+wait
+exit "$(cat "$d/code")"
