@@ -20,12 +20,14 @@ const CHUNK: usize = 256 << 10;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What became of one who reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// Nothing yet.
     Open,
     /// All has come to him, straight.
     Whole,
+    /// It goes through the workstation, for this reason.
+    Through(String),
     /// He was left behind, or his leg broke off.
     Behind,
 }
@@ -101,15 +103,14 @@ impl Dealer {
                     let _ = taker.to.shutdown().await;
                 }
             }
-            Word::Failed(leg, why) => self.failed(leg, &why).await,
+            Word::Failed(leg, why) => self.failed(leg, why).await,
             Word::Takes(_) => {}
         }
     }
 
-    async fn failed(&mut self, leg: usize, why: &str) {
+    async fn failed(&mut self, leg: usize, why: String) {
         if let Some(mut taker) = self.waiting.remove(&leg) {
-            let to = taker.leg.as_ref().map_or("it", |leg| &leg.door.address);
-            tracing::info!("{to} cannot be reached from there ({why}), so it goes through here");
+            taker.fate.send_replace(Fate::Through(why));
             taker.say(b"through\n").await;
             self.through.push(taker);
         } else if let Some(taker) = self.straight.remove(&leg) {

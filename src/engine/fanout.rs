@@ -141,6 +141,14 @@ impl Seat<'_> {
         self.fanout.sent.send_replace(Some(sent));
     }
 
+    /// Why it did not come straight, where it was to.
+    pub fn why_through(&self) -> Option<String> {
+        match &*self.fate.borrow() {
+            Fate::Through(why) => Some(why.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether he was left behind: he can read for himself.
     pub fn fell_behind(&self) -> bool {
         *self.fate.borrow() == Fate::Behind

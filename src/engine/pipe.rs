@@ -96,7 +96,7 @@ impl Piping<'_> {
         (!seat.fell_behind()).then(|| told(sent, taken))
     }
 
-    /// Straight, or through the workstation where the source cannot come in; nothing where it broke off.
+    /// Straight, or through the workstation where the source cannot come in; nothing where it broke off though all is well there.
     async fn straight(&self, door: Door) -> Option<Result<Output, Mishap>> {
         let ((to, from), (ear, mut fifo)) = (pipe(PIPE), watch::channel(None));
         let ear = move |word| {
@@ -110,14 +110,18 @@ impl Piping<'_> {
             // Its pipe is there once it has got the lock.
             let fifo = fifo.wait_for(Option::is_some).await.ok()?.clone()?;
             let Some(seat) = self.fanout().seat(to, Some(Leg { door, fifo })) else {
-                return Some((Err(Mishap::Interrupted), true));
+                return Some((Ok(Output::default()), true));
             };
             let sent = seat.sent(|reading| self.read(reading)).await;
+            if let Some(why) = seat.why_through() {
+                let (from, host) = (self.what.from, &self.at.host.name);
+                (self.at.live())(&format!("through the workstation, for {from} did not reach {host}: {why}\n"));
+            }
             Some((sent, seat.fell_behind()))
         };
         match tokio::join!(giving, taking) {
             (None, taken) => Some(taken),
-            (Some((_, true)), taken) if !ended_itself(&taken) && !self.at.world.cancelled() => None,
+            (Some((Ok(_), true)), taken) if !ended_itself(&taken) && !self.at.world.cancelled() => None,
             (Some((sent, _)), taken) => Some(told(sent, taken)),
         }
     }
@@ -125,22 +129,26 @@ impl Piping<'_> {
     /// Reads it once, for all.
     async fn read(&self, reading: Reading) -> Sent {
         let Reading { sink, legs, through, tell } = reading;
-        let lent = if legs.is_empty() { None } else { self.lent(&legs).await };
         let stdout = Some(sink);
-        let Some(lent) = lent else {
-            let fail = |leg| tell.send(Word::Failed(leg, "it was lent no agent".into()));
-            (0..legs.len()).for_each(|leg| drop(fail(leg)));
-            return self.there.exec(self.what.source.clone(), Ends { stdout, ..Ends::default() }).await;
+        let lent = match self.lent(&legs).await {
+            Ok(lent) => lent,
+            Err(why) => {
+                (0..legs.len()).for_each(|leg| drop(tell.send(Word::Failed(leg, why.clone()))));
+                return self.there.exec(self.what.source.clone(), Ends { stdout, ..Ends::default() }).await;
+            }
         };
         let give = straight::give(self.what.source, self.what.bytes, &legs, through);
         let ear: Ear = Arc::new(move |word| drop(tell.send(word)));
         self.there.exec(give, Ends { stdout, ear: Some(ear), lent: Some(lent), ..Ends::default() }).await
     }
 
-    async fn lent(&self, legs: &[Leg]) -> Option<Lent> {
-        let doors = legs.iter().map(|leg| leg.door.clone()).collect();
-        let lent = self.there.session().await.ok()?.lend(doors).await;
-        lent.map_err(|why| tracing::info!("{} was lent no agent: {why}", self.what.from)).ok()
+    /// An agent for these, or why there is none.
+    async fn lent(&self, legs: &[Leg]) -> Result<Lent, String> {
+        if legs.is_empty() {
+            return Err("nobody is to be reached".into());
+        }
+        let session = self.there.session().await.map_err(|_| "it is gone".to_owned())?;
+        session.lend(legs.iter().map(|leg| leg.door.clone()).collect()).await.map_err(|why| why.to_string())
     }
 }
 

@@ -44,8 +44,8 @@ struct Parameters {
     src: Option<String>,
     /// A value that is made up once, on the host itself, if the file is not there yet: `generate: {}`.
     generate: Option<Generate>,
-    /// The first of these other hosts that has this very file, such as `managers[0]` or `leader`: it is copied from there
-    /// through memory.
+    /// The first of these other hosts that has this very file, such as `managers[0]` or `leader`: it is copied from there, and
+    /// stays on no other machine.
     carry: Option<String>,
     /// What it should be.
     #[serde(default)]

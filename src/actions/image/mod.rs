@@ -35,7 +35,8 @@ pub struct Image {
     /// Load it from an archive on the workstation (`docker save`), if it is not there; the path is relative to the playbook's folder.
     load: Option<PathBuf>,
     /// Carry it from the first of these hosts that has it, without a registry: `managers[0]`. It is read there once for all who
-    /// lack the same of it; layers that a host has already are left out where its engine allows that. With `pull: true` it comes
+    /// lack the same of it, and goes straight from host to host (docs/ssh.md), or through the workstation to those that cannot be
+    /// reached from there; layers that a host has already are left out where its engine allows that. With `pull: true` it comes
     /// from the registry, and is the one that they have.
     carry: Option<String>,
     /// Push it to its registry after that, if that does not have it.

@@ -126,8 +126,8 @@ fn a_way_back_leaves_nothing_but_what_is_kept(parts: &Parts) {
         "{}",
         told.text()
     );
-    let gone = "docker info --format '{{.Swarm.LocalNodeState}}'; docker ps -aq; docker volume ls -q";
-    assert_eq!(parts.on("node1", gone), "inactive\nkept");
+    let gone = "docker info --format '{{.Swarm.LocalNodeState}}'; docker ps -aq";
+    assert_eq!(parts.on("node1", &format!("{gone}; docker volume ls -q")), "inactive\nkept");
     parts.on("node2", "systemctl start docker");
     // Nobody commands its swarm any more.
     assert_eq!(parts.cluster.skep(&["down", "--yes"]).ends(0).places(), [at("workers", "node2")].into());
