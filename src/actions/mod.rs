@@ -321,7 +321,7 @@ pub enum Does {
         source: Command,
         /// What reads it on standard input, on the change's host.
         to: Command,
-        /// About how many bytes it is; 0 where it is little, or nobody knows.
+        /// About how many bytes it is at most; 0 where it is little, or nobody knows.
         bytes: u64,
     },
     /// Makes a value up on the host where the file is not there yet: random, mode 0600 or as said.

@@ -222,8 +222,8 @@ impl<'a> At<'a> {
                 self.overdue(&self.job.manner.timeout.map_or(what, told))
             }
             lost => {
-                let untaken = self.quiet && matches!(lost, Lost::Relay(_));
-                Mishap::Failed(Box::new(Failure { untaken, ..self.failure(&self.change.does.masked(), &what) }))
+                let relay = matches!(lost, Lost::Relay(_));
+                Mishap::Failed(Box::new(Failure { relay, ..self.failure(&self.change.does.masked(), &what) }))
             }
         }
     }

@@ -54,6 +54,7 @@ impl Taker {
 /// Deals to all of these, until nothing comes any more and nothing is told.
 pub async fn deal(from: Reader, takers: Vec<Taker>, mut told: UnboundedReceiver<Word>) {
     let mut dealer = Dealer::of(takers);
+    let end = dealer.passed.as_ref().map(watch::Sender::subscribe);
     while !dealer.waiting.is_empty() {
         match told.recv().await {
             Some(word) => dealer.hear(word).await,
@@ -61,7 +62,7 @@ pub async fn deal(from: Reader, takers: Vec<Taker>, mut told: UnboundedReceiver<
         }
     }
     let through = std::mem::take(&mut dealer.through);
-    tokio::join!(pass(from, through), dealer.listen(told));
+    tokio::join!(pass(from, through, end), dealer.listen(told));
 }
 
 /// Who is where.
@@ -71,12 +72,15 @@ struct Dealer {
     /// Those whose legs are open.
     straight: BTreeMap<usize, Taker>,
     through: Vec<Taker>,
+    /// How many bytes go through the workstation, where some go straight; as long as that may be told.
+    passed: Option<watch::Sender<Option<u64>>>,
 }
 
 impl Dealer {
     fn of(takers: Vec<Taker>) -> Self {
         let (legs, through) = takers.into_iter().partition::<Vec<_>, _>(|taker| taker.leg.is_some());
-        Self { waiting: legs.into_iter().enumerate().collect(), straight: BTreeMap::new(), through }
+        let passed = (!legs.is_empty()).then(|| watch::Sender::new(None));
+        Self { waiting: legs.into_iter().enumerate().collect(), straight: BTreeMap::new(), through, passed }
     }
 
     async fn listen(&mut self, mut told: UnboundedReceiver<Word>) {
@@ -84,8 +88,9 @@ impl Dealer {
             self.hear(word).await;
         }
         // Whoever reads has gone, and what became of these legs nobody knows.
-        self.straight.clear();
-        self.waiting.clear();
+        std::mem::take(&mut self.straight).into_values().for_each(Taker::left_behind);
+        std::mem::take(&mut self.waiting).into_values().for_each(Taker::left_behind);
+        self.passed = None;
     }
 
     async fn hear(&mut self, word: Word) {
@@ -104,6 +109,7 @@ impl Dealer {
                 }
             }
             Word::Failed(leg, why) => self.failed(leg, why).await,
+            Word::Passed(bytes) => drop(self.passed.as_ref().map(|passed| passed.send_replace(Some(bytes)))),
             Word::Takes(_) => {}
         }
     }
@@ -119,16 +125,39 @@ impl Dealer {
     }
 }
 
-/// Passes on all that comes, as fast as the slowest takes it; and its end, if it has one.
-async fn pass(mut from: Reader, mut takers: Vec<Taker>) {
-    let mut chunk = vec![0; CHUNK];
-    while !takers.is_empty() {
-        match from.read(&mut chunk).await {
-            Ok(0) => return drop(join_all(takers.iter_mut().map(|taker| taker.to.shutdown())).await),
+/// Passes on all that comes, as fast as the slowest takes it; and its end, if it has one: where some of it goes straight, once so
+/// many bytes have come as `told`, for what comes from there ends with the slowest leg.
+async fn pass(mut from: Reader, mut takers: Vec<Taker>, mut told: Option<watch::Receiver<Option<u64>>>) {
+    let (mut chunk, mut passed) = (vec![0; CHUNK], 0);
+    // Where some goes straight, what comes here is taken even for nobody: the source would break off.
+    while told.is_some() || !takers.is_empty() {
+        let read = tokio::select! {
+            biased;
+            true = is_all(&mut told, passed), if !takers.is_empty() => {
+                end(std::mem::take(&mut takers)).await;
+                continue;
+            }
+            read = from.read(&mut chunk) => read,
+        };
+        match read {
+            Ok(0) if told.is_none() || is_all(&mut told, passed).await => return end(takers).await,
+            Ok(0) | Err(_) => return,
             Ok(length) => takers = given(takers, &chunk[..length]).await,
-            Err(_) => return,
         }
+        passed += read.unwrap_or_default() as u64;
     }
+}
+
+/// Returns once so many bytes are all of it; or that they are not, where no more is told.
+async fn is_all(told: &mut Option<watch::Receiver<Option<u64>>>, passed: u64) -> bool {
+    match told {
+        Some(told) => told.wait_for(|bytes| *bytes == Some(passed)).await.is_ok(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn end(mut takers: Vec<Taker>) {
+    join_all(takers.iter_mut().map(|taker| taker.to.shutdown())).await;
 }
 
 /// Those who have taken it. Where there is but one, nobody waits for him.
@@ -144,4 +173,116 @@ async fn given(takers: Vec<Taker>, bytes: &[u8]) -> Vec<Taker> {
         }
     };
     join_all(takers.into_iter().map(give)).await.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+    use super::super::straight::tests::leg;
+    use super::*;
+    use crate::remote::pipe::pipe;
+
+    /// One who reads, as he sees it.
+    struct Place {
+        input: Reader,
+        fate: watch::Receiver<Fate>,
+    }
+
+    impl Place {
+        /// All that came to him, and whether that was all.
+        async fn got(mut self) -> (String, bool, Fate) {
+            let mut input = Vec::new();
+            let whole = self.input.read_to_end(&mut input).await.is_ok();
+            let fate = self.fate.borrow().clone();
+            (String::from_utf8_lossy(&input).into_owned(), whole, fate)
+        }
+    }
+
+    fn place(straight: bool) -> (Taker, Place) {
+        let ((to, input), (tell, fate)) = (pipe(PIPE), watch::channel(Fate::Open));
+        (Taker { to, leg: straight.then(|| leg(22, "/tmp/in")), fate: tell }, Place { input, fate })
+    }
+
+    /// What comes to three who want it straight and one who does not, while `say` tells how the legs fare; then `bytes` come.
+    async fn dealt(bytes: &[u8], say: impl Fn(&UnboundedSender<Word>)) -> Vec<(String, bool, Fate)> {
+        let ((mut to, from), (tell, told)) = (pipe(PIPE), unbounded_channel());
+        let (takers, places): (Vec<_>, Vec<_>) = [true, true, true, false].map(place).into_iter().unzip();
+        say(&tell);
+        drop(tell);
+        to.write_all(bytes).await.expect("written");
+        to.shutdown().await.expect("ended");
+        let (got, ()) = tokio::join!(join_all(places.into_iter().map(Place::got)), deal(from, takers, told));
+        got
+    }
+
+    #[tokio::test]
+    async fn each_is_told_which_way_it_comes_and_that_it_is_all() {
+        let why = || "no route".to_owned();
+        let got = dealt(b"bytes", |tell| {
+            let of_legs =
+                [Word::Open(0), Word::Failed(2, why()), Word::Open(1), Word::Whole(0), Word::Failed(1, why())];
+            for word in of_legs.into_iter().chain([Word::Passed(5)]) {
+                tell.send(word).expect("heard");
+            }
+        })
+        .await;
+        let straight = |words: &str, whole, fate| (words.to_owned(), whole, fate);
+        assert_eq!(
+            got,
+            [
+                straight("straight\nwhole\n", true, Fate::Whole),
+                straight("straight\n", false, Fate::Behind),
+                straight("through\nbytes", true, Fate::Through(why())),
+                straight("bytes", true, Fate::Open),
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn what_nobody_told_the_end_of_has_none() {
+        for words in [vec![Word::Open(0)], vec![Word::Open(0), Word::Open(1), Word::Open(2), Word::Passed(6)]] {
+            let heard = words.len();
+            let say = |tell: &UnboundedSender<Word>| {
+                let said = |word: &Word| tell.send(word.clone()).expect("heard");
+                words.iter().for_each(said);
+            };
+            let got = dealt(b"bytes", say).await;
+            assert!(got.iter().all(|(_, whole, _)| !whole), "{got:?}");
+            assert!(got[..heard.min(3)].iter().all(|(_, _, fate)| *fate == Fate::Behind), "{got:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_stops_nobody_who_gets_it_straight() {
+        let ((mut to, from), (tell, told)) = (pipe(64), unbounded_channel());
+        let ((straight, here), (through, gone)) = (place(true), place(false));
+        drop(gone);
+        tell.send(Word::Open(0)).expect("heard");
+        let source = async move {
+            to.write_all(&[7; 100_000]).await.expect("it is taken, though nobody wants it");
+            tell.send(Word::Whole(0)).expect("heard");
+            to.shutdown().await.expect("ended");
+        };
+        let ((), (), got) = tokio::join!(source, deal(from, vec![straight, through], told), here.got());
+        assert_eq!(got, ("straight\nwhole\n".to_owned(), true, Fate::Whole));
+    }
+
+    /// The slowest leg holds up nobody.
+    #[tokio::test]
+    async fn who_gets_it_through_the_workstation_does_not_wait_for_legs() {
+        let ((mut to, from), (tell, told)) = (pipe(PIPE), unbounded_channel());
+        let ((straight, here), (through, there)) = (place(true), place(false));
+        tell.send(Word::Open(0)).expect("heard");
+        let source = async move {
+            to.write_all(b"bytes").await.expect("written");
+            tell.send(Word::Passed(5)).expect("heard");
+            let got = there.got().await;
+            // Only now.
+            tell.send(Word::Whole(0)).expect("heard");
+            got
+        };
+        let (got, (), _) = tokio::join!(source, deal(from, vec![straight, through], told), here.got());
+        assert_eq!(got, ("bytes".to_owned(), true, Fate::Open));
+    }
 }

@@ -114,7 +114,8 @@ impl Fanout {
 }
 
 impl Seat<'_> {
-    /// How reading ended: the first one who came reads, by `read`, for all. Who has got all of it straight need not wait for that.
+    /// How reading ended: the first one who came reads, by `read`, for all. Who has got all of it straight need not wait
+    /// for that, unless it is he who reads.
     pub async fn sent<Read: Future<Output = Sent>>(&self, read: impl FnOnce(Reading) -> Read) -> Sent {
         if self.leads {
             self.lead(read).await;

@@ -146,8 +146,9 @@ pub struct Failure {
     pub hint: Option<String>,
     /// What it left behind, where it ended.
     pub output: Option<Output>,
-    /// Whether all that failed is that nobody took what it wrote: then who should have taken it knows why.
-    pub untaken: bool,
+    /// Whether all that failed is what lies between two hosts: what it was to read broke off, or nobody took what it wrote. Then
+    /// who is at the other end knows why.
+    pub relay: bool,
 }
 
 impl Job {

@@ -2,6 +2,7 @@
 //! memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -14,6 +15,9 @@ use crate::actions::{Change, Does};
 use crate::remote::pipe::pipe;
 use crate::remote::{Command, Door, Lent, Output};
 
+/// How long what broke off may take to end.
+const LET_GO: Duration = Duration::from_secs(2);
+
 /// What is piped.
 #[derive(Clone, Copy)]
 pub struct Pipe<'a> {
@@ -21,7 +25,7 @@ pub struct Pipe<'a> {
     pub from: &'a str,
     pub source: &'a Command,
     pub to: &'a Command,
-    /// About how many; 0 where it is little, or nobody knows.
+    /// At most about how many; 0 where it is little, or nobody knows.
     pub bytes: u64,
 }
 
@@ -55,7 +59,7 @@ pub async fn run(at: &At<'_>, what: Pipe<'_>) -> Result<Output, Mishap> {
     };
     match first {
         Some(result) => result,
-        None => piping.through(&Fanout::new(1)).await.unwrap_or(Err(Mishap::Interrupted)),
+        None => piping.alone().await,
     }
 }
 
@@ -96,7 +100,13 @@ impl Piping<'_> {
         (!seat.fell_behind()).then(|| told(sent, taken))
     }
 
-    /// Straight, or through the workstation where the source cannot come in; nothing where it broke off though all is well there.
+    /// Once more, through the workstation and with nobody else, when what was broken off has had its time to let go of the lock.
+    async fn alone(&self) -> Result<Output, Mishap> {
+        tokio::time::sleep(LET_GO).await;
+        self.through(&Fanout::new(1)).await.unwrap_or(Err(Mishap::Interrupted))
+    }
+
+    /// Straight, or through the workstation where the source cannot come in; nothing where the way between the two broke off.
     async fn straight(&self, door: Door) -> Option<Result<Output, Mishap>> {
         let ((to, from), (ear, mut fifo)) = (pipe(PIPE), watch::channel(None));
         let ear = move |word| {
@@ -114,14 +124,13 @@ impl Piping<'_> {
             };
             let sent = seat.sent(|reading| self.read(reading)).await;
             if let Some(why) = seat.why_through() {
-                let (from, host) = (self.what.from, &self.at.host.name);
-                (self.at.live())(&format!("through the workstation, for {from} did not reach {host}: {why}\n"));
+                (self.at.live())(&format!("through the workstation: {why}\n"));
             }
             Some((sent, seat.fell_behind()))
         };
         match tokio::join!(giving, taking) {
             (None, taken) => Some(taken),
-            (Some((Ok(_), true)), taken) if !ended_itself(&taken) && !self.at.world.cancelled() => None,
+            (Some((Ok(_), true)), Err(Mishap::Failed(failure))) if failure.relay && !self.at.world.cancelled() => None,
             (Some((sent, _)), taken) => Some(told(sent, taken)),
         }
     }
@@ -152,20 +161,11 @@ impl Piping<'_> {
     }
 }
 
-/// Whether the command that took it has ended by itself, and said how.
-fn ended_itself(taken: &Result<Output, Mishap>) -> bool {
-    match taken {
-        Ok(_) => true,
-        Err(Mishap::Failed(failure)) => failure.output.is_some(),
-        Err(_) => false,
-    }
-}
-
 /// Where the source fails, its words are told: the other end only saw its input break off. Where all that ails the source is
 /// that nobody took its output, the other end's are.
 fn told(sent: Sent, taken: Result<Output, Mishap>) -> Result<Output, Mishap> {
     match sent {
-        Err(Mishap::Failed(failure)) if failure.untaken => taken.and(Err(Mishap::Failed(failure))),
+        Err(Mishap::Failed(failure)) if failure.relay => taken.and(Err(Mishap::Failed(failure))),
         sent => sent.and(taken),
     }
 }

@@ -39,7 +39,7 @@ pub struct Exec<'a> {
     pub stdout: Option<Sink>,
     /// Takes its standard error as it comes; its end is kept in [`Output::stderr`] all the same.
     pub stderr: Option<Sink>,
-    /// Told all of standard output and standard error.
+    /// Told all of standard error, and of standard output where nobody else takes that.
     pub live: Option<Live>,
     /// Bytes kept of each of the two outputs: the last ones of a longer stream.
     pub cap: usize,

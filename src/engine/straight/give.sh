@@ -1,4 +1,8 @@
 umask 077
+# What was left by one whose host lost its power: it is old, and nobody holds it.
+for o in /var/tmp/skep.*; do
+  [ -z "$(find "$o" -maxdepth 0 -type d -user "$(id -u)" -mmin +1 2>/dev/null)" ] || flock -n "$o" rm -rf "$o" || :
+done
 d=$(mktemp -d /var/tmp/skep.XXXXXX) || exit
 exec 8<"$d"
 flock 8
@@ -15,9 +19,10 @@ if [ "$(df -Pk /var/tmp | tail -n 1 | { read -r _ _ _ free _; echo "$free"; })" 
 fi
 mkfifo "$d/told"
 exec 7<>"$d/told"
+: >"$d/all"
 give >"$d/all" 7>&- 8>&- &
 giver=$!
-# What is there already, and what still comes: whoever reads slowly, or not at all, holds up nobody else.
+# What is there already, and what still comes: whoever reads slowly holds up nobody else.
 all() { tail -c +1 -s 0.1 -f --pid="$giver" "$d/all"; }
 fails() {
   why=$(tail -n 1 "$d/$1.errors")
@@ -31,8 +36,9 @@ leg() {
     -o Ciphers=^aes128-gcm@openssh.com -- "$4" \
     "exec sh -c 'timeout 10 sh -c \": >\$0\" \"\$0\" && exec 3>\"\$0\" && echo open && tee /dev/fd/3 | wc -c' $6" 2>"$d/$1.errors" | {
     read -r word || word=
-    if [ "$word" = open ]; then echo "skep: leg $1 is open" >&2; else fails "$1"; fi
+    # First within: who is to be told may be gone.
     echo "${word:-shut}" >&7
+    if [ "$word" = open ]; then echo "skep: leg $1 is open" >&2; else fails "$1"; fi
     [ "$word" = open ] || exit
     read -r bytes || bytes=
     until [ -z "$bytes" ] || [ -e "$d/code" ]; do sleep 0.1; done
@@ -49,9 +55,12 @@ for _ in $(seq 0 @LAST@); do
   read -r told <&7
   [ "$told" = open ] || through=1
 done
-[ -z "$through" ] || all &
+[ -z "$through" ] || { all; } &
+passing=$!
 wait "$giver"
 echo $? >"$d/ended"
 mv "$d/ended" "$d/code"
+wait "$passing"
+[ "$(cat "$d/code")" != 0 ] || (echo "skep: passed $(wc -c <"$d/all")" >&2)
 wait
 exit "$(cat "$d/code")"

@@ -8,6 +8,9 @@ use crate::remote::{Command, Door, User, quote};
 /// From what size on it is worth two logins.
 pub const WORTH: u64 = 4 << 20;
 
+/// How many times its size it may take where it comes from: `source` may unpack it there, too.
+const ROOM: u64 = 2;
+
 /// What goes to one host.
 #[derive(Clone)]
 pub struct Leg {
@@ -17,7 +20,7 @@ pub struct Leg {
 }
 
 /// What both ends say of it, on their standard errors.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
     /// The pipe is there.
     Takes(String),
@@ -25,6 +28,8 @@ pub enum Word {
     Open(usize),
     /// All has come there.
     Whole(usize),
+    /// So many bytes have gone through the workstation, and that was all.
+    Passed(u64),
     /// It was not reached, or broke off.
     Failed(usize, String),
 }
@@ -33,7 +38,10 @@ pub enum Word {
 pub fn word(line: &str) -> Option<Word> {
     let said = line.trim_end().strip_prefix("skep: ")?;
     if let Some(fifo) = said.strip_prefix("takes ") {
-        return Some(Word::Takes(fifo.into()));
+        return is_ours(fifo).then(|| Word::Takes(fifo.into()));
+    }
+    if let Some(bytes) = said.strip_prefix("passed ") {
+        return bytes.parse().ok().map(Word::Passed);
     }
     let (leg, what) = said.strip_prefix("leg ")?.split_once(' ')?;
     let leg = leg.parse().ok()?;
@@ -42,6 +50,12 @@ pub fn word(line: &str) -> Option<Word> {
         "is whole" => Some(Word::Whole(leg)),
         _ => Some(Word::Failed(leg, what.strip_prefix("has failed: ")?.into())),
     }
+}
+
+/// It becomes part of a script on another host.
+fn is_ours(fifo: &str) -> bool {
+    let name = fifo.strip_prefix("/tmp/skep.").and_then(|rest| rest.strip_suffix("/in"));
+    name.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric()))
 }
 
 /// `to`, ready to read from a pipe of its own that only `login` may write to, or else from its input: `straight` or `through` on
@@ -59,12 +73,12 @@ pub fn can_take(user: &User, login: &str) -> bool {
     }
 }
 
-/// `source`, about `bytes` of it, sent to each of these; and to its output as well where one of them cannot be reached, or
+/// `source`, at most about `bytes` of it, sent to each of these; and to its output as well where one of them cannot be reached, or
 /// others want it `through` the workstation.
 pub fn give(source: &Command, bytes: u64, legs: &[Leg], through: bool) -> Command {
     let lines: Vec<String> = legs.iter().enumerate().map(|(number, leg)| line(number, leg)).collect();
     let script = include_str!("give.sh")
-        .replace("@KIB@", &(bytes / 1024 * 11 / 10).to_string())
+        .replace("@KIB@", &(bytes / 1024 * ROOM).to_string())
         .replace("@LAST@", &legs.len().saturating_sub(1).to_string())
         .replace("@THROUGH@", if through { "1" } else { "" })
         .replace("@LEGS@", &lines.join("\n"))
@@ -78,4 +92,4 @@ fn line(number: usize, Leg { door, fifo }: &Leg) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

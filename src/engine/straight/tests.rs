@@ -33,7 +33,8 @@ impl Proof for Ours {
     }
 }
 
-fn leg(port: u16, fifo: &str) -> Leg {
+/// A leg to somebody who is let in nowhere.
+pub fn leg(port: u16, fifo: &str) -> Leg {
     let (user, host_key) = ("ann".to_owned(), "ssh-ed25519 AAAA".to_owned());
     Leg { door: Door { address: "b".into(), port, user, host_key, proof: Arc::new(Ours) }, fifo: fifo.into() }
 }
@@ -69,8 +70,11 @@ impl Ground {
 
     /// One who takes all into the file `name`, and where.
     fn taker(&self, name: &str) -> (Child, String) {
-        let to = Command::sh(format!("cat >{}", self.path(name).display()));
-        let mut taker = self.begin(&take(&to, &login()));
+        self.begin_taker(&Command::sh(format!("cat >{}", self.path(name).display())))
+    }
+
+    fn begin_taker(&self, to: &Command) -> (Child, String) {
+        let mut taker = self.begin(&take(to, &login()));
         let mut line = String::new();
         BufReader::new(taker.stderr.as_mut().expect("errors")).read_line(&mut line).expect("a line");
         match word(&line) {
@@ -94,10 +98,10 @@ fn ends(mut taker: Child) -> bool {
     taker.wait().expect("it ends").success()
 }
 
-/// What is said line by line, until it ends; whoever's leg is open is told so.
+/// What is said of legs line by line, until it ends; whoever's leg is open is told so.
 fn words(of: &mut Child, takers: &mut [&mut Child]) -> Vec<Word> {
     let lines = BufReader::new(of.stderr.take().expect("errors")).lines().map_while(Result::ok);
-    let words = lines.filter_map(|line| word(&line));
+    let words = lines.filter_map(|line| word(&line)).filter(|word| !matches!(word, Word::Passed(_)));
     let open = |word: &Word| {
         if let Word::Open(leg) = word {
             says(takers[*leg], "straight\n");
@@ -174,6 +178,47 @@ fn what_breaks_off_is_never_taken_for_the_whole() {
     }
 }
 
+/// The daemon is down, the disk is full: whoever gives is not kept waiting for who takes no more.
+#[test]
+fn who_ends_early_says_so_and_ends_its_leg() {
+    let ground = Ground::new();
+    let to = Command::sh("head -c 1000 >/dev/null; echo no room on this disk >&2; exit 9");
+    let (mut taker, fifo) = ground.begin_taker(&to);
+    let mut giver = ground.begin(&give(&source(), 3_000_000, &[leg(22, &fifo)], false));
+    let told = words(&mut giver, &mut [&mut taker]);
+    assert!(matches!(&told[..], [Word::Open(0), Word::Failed(0, _)]), "{told:?}");
+    let mut said = String::new();
+    taker.stderr.take().expect("errors").read_to_string(&mut said).expect("read");
+    assert_eq!((taker.wait().expect("it ends").code(), said.as_str()), (Some(9), "no room on this disk\n"));
+    assert!(giver.wait().expect("it ends").success());
+}
+
+#[test]
+fn who_is_ended_sees_no_end_of_it_and_cleans_up() {
+    let ground = Ground::new();
+    let (file, ended) = (ground.path("half"), ground.path("ended"));
+    let to = Command::sh(format!(
+        "trap 'rm -f {0}; exit 1' TERM; cat >{0}; echo ended >{1}",
+        file.display(),
+        ended.display()
+    ));
+    let (mut taker, fifo) = ground.begin_taker(&to);
+    let slow = Command::sh("head -c 100000 /dev/zero; sleep 30");
+    let mut giver = ground.begin(&give(&slow, 100_000, &[leg(22, &fifo)], false));
+    let mut line = String::new();
+    BufReader::new(giver.stderr.as_mut().expect("errors")).read_line(&mut line).expect("a line");
+    says(&mut taker, "straight\n");
+    while fs::metadata(&file).map_or(0, |file| file.len()) < 60_000 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    // As skep ends what runs on a host: one process after the other.
+    Process::new("pkill").args(["-TERM", "-g", &taker.id().to_string()]).status().expect("pkill");
+    assert!(!taker.wait().expect("it ends").success());
+    assert!(!ended.exists() && !file.exists());
+    let _ = Process::new("pkill").args(["-TERM", "-g", &giver.id().to_string()]).status();
+    giver.wait().expect("it ends");
+}
+
 #[test]
 fn where_there_is_no_room_it_goes_through_the_workstation() {
     let ground = Ground::new();
@@ -191,6 +236,8 @@ fn where_there_is_no_room_it_goes_through_the_workstation() {
 fn words_are_told_from_what_a_command_says() {
     assert_eq!(word("skep: leg 3 is whole\n"), Some(Word::Whole(3)));
     assert_eq!(word("skep: waiting for ann"), None);
+    assert_eq!(word("skep: takes /tmp/skep.aB3/in"), Some(Word::Takes("/tmp/skep.aB3/in".into())));
+    assert_eq!(word("skep: takes /tmp/skep.a;reboot/in"), None);
     assert_eq!(word("skep: leg of lamb"), None);
     assert_eq!(word("Loaded image: app:1"), None);
 }

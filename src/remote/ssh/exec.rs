@@ -143,8 +143,9 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(job: &Job) -> Self {
-        Self { preface: Preface::new(&job.mark), tail: Tail::new(job.cap), lines: Lines::new(job.live.clone()) }
+    fn new(job: &Job, told: bool) -> Self {
+        let live = job.live.clone().filter(|_| told);
+        Self { preface: Preface::new(&job.mark), tail: Tail::new(job.cap), lines: Lines::new(live) }
     }
 }
 
@@ -155,7 +156,7 @@ enum Next {
 
 impl<F: FnOnce(u32)> Follow<F> {
     fn new(slot: Slot, job: Job, started: Option<F>) -> Self {
-        let (out, err) = (Stream::new(&job), Stream::new(&job));
+        let (out, err) = (Stream::new(&job, job.stdout.is_none()), Stream::new(&job, true));
         Self { slot, job, started, out, err, code: None, ended: None, heard: Instant::now(), whole: false }
     }
 

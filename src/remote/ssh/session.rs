@@ -184,14 +184,21 @@ impl Shared {
 
     /// Has the host make a socket for an agent; where that is. All that runs on the connection may ask it.
     async fn lend(&self, connection: &Hold, doors: Vec<Door>) -> Result<String, Lost> {
+        let socket = timeout(ANOTHER, self.agents_socket(connection, doors)).await;
+        match socket.unwrap_or_else(|_| Err(Lost::Refused(format!("{} does not answer", self.to.name))))? {
+            socket if socket.is_empty() => Err(Lost::Refused(format!("the sshd of {} takes no agent", self.to.name))),
+            socket => Ok(socket),
+        }
+    }
+
+    async fn agents_socket(&self, connection: &Hold, doors: Vec<Door>) -> Result<String, Lost> {
         let _ = connection.facts.agent.set(Arc::new(Agent::new(doors)));
         let slot = connection.slot().await.map_err(Lost::unsent)?;
         // It answers where it does, and sets the variable where it can.
         slot.write.agent_forward(false).await.map_err(|_| connection.lost())?;
         let ask = Command::sh("printf %s \"${SSH_AUTH_SOCK-}\"");
         let job = Job::new(Exec::new(&ask), &self.to.user, &self.mark, &self.sudo);
-        let socket = exec::run(slot, job, |_| {}).await?.text();
-        if socket.is_empty() { Err(Lost::Refused("its sshd takes no agent".into())) } else { Ok(socket) }
+        Ok(exec::run(slot, job, |_| {}).await?.text())
     }
 
     async fn with_agent(self: &Arc<Self>, mut exec: Exec<'_>) -> Result<Output, Lost> {

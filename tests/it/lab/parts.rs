@@ -149,7 +149,7 @@ fn some_cannot_be_reached(parts: &Parts) {
         let saved = parts.on("node1", SAVED).parse::<u32>().unwrap();
         let ran = parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
         let said = ran.of("line").filter_map(|line| line["line"].as_str()).collect::<String>();
-        assert!(said.contains("for node1 did not reach node2: ") && said.contains(why), "{said}");
+        assert!(said.contains("through the workstation: ") && said.contains(why), "{said}");
         parts.nothing_to_do();
         assert_eq!(parts.on("node1", SAVED), (saved + 1).to_string(), "read once for both");
         assert_eq!((parts.straight("node2"), parts.straight("node3")), (2, 3), "{line}");
