@@ -54,7 +54,6 @@ impl Taker {
 /// Deals to all of these, until nothing comes any more and nothing is told.
 pub async fn deal(from: Reader, takers: Vec<Taker>, mut told: UnboundedReceiver<Word>) {
     let mut dealer = Dealer::of(takers);
-    let end = dealer.passed.as_ref().map(watch::Sender::subscribe);
     while !dealer.waiting.is_empty() {
         match told.recv().await {
             Some(word) => dealer.hear(word).await,
@@ -62,6 +61,7 @@ pub async fn deal(from: Reader, takers: Vec<Taker>, mut told: UnboundedReceiver<
         }
     }
     let through = std::mem::take(&mut dealer.through);
+    let end = dealer.passed.as_ref().filter(|_| !dealer.straight.is_empty()).map(watch::Sender::subscribe);
     tokio::join!(pass(from, through, end), dealer.listen(told));
 }
 
@@ -72,14 +72,14 @@ struct Dealer {
     /// Those whose legs are open.
     straight: BTreeMap<usize, Taker>,
     through: Vec<Taker>,
-    /// How many bytes go through the workstation, where some go straight; as long as that may be told.
+    /// How many bytes go through the workstation; as long as that may be told.
     passed: Option<watch::Sender<Option<u64>>>,
 }
 
 impl Dealer {
     fn of(takers: Vec<Taker>) -> Self {
         let (legs, through) = takers.into_iter().partition::<Vec<_>, _>(|taker| taker.leg.is_some());
-        let passed = (!legs.is_empty()).then(|| watch::Sender::new(None));
+        let passed = Some(watch::Sender::new(None));
         Self { waiting: legs.into_iter().enumerate().collect(), straight: BTreeMap::new(), through, passed }
     }
 
@@ -251,6 +251,14 @@ mod tests {
             assert!(got.iter().all(|(_, whole, _)| !whole), "{got:?}");
             assert!(got[..heard.min(3)].iter().all(|(_, _, fate)| *fate == Fate::Behind), "{got:?}");
         }
+    }
+
+    /// By an old ssh, say, or because the source takes no agent: then its output is as any other.
+    #[tokio::test]
+    async fn where_nobody_can_be_reached_straight_the_end_is_the_end() {
+        let failed = |leg| Word::Failed(leg, "no agent".into());
+        let got = dealt(b"bytes", |tell| (0..3).for_each(|leg| tell.send(failed(leg)).expect("heard"))).await;
+        assert!(got.iter().all(|(came, whole, _)| *whole && came.ends_with("bytes")), "{got:?}");
     }
 
     #[tokio::test]
