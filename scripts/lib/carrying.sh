@@ -33,25 +33,6 @@ address_of() { scripts/lab list | awk -v host="$1" '$1 == host { print $2 }'; }
 
 by_hand() { ssh_to node1 "sudo docker save $CARRIED" | ssh_to node2 "sudo docker load -q" >/dev/null; }
 
-# load_at_once HOST… has these hosts load the image from an archive that lies there.
-load_at_once() {
-  local host
-  for host in "$@"; do ssh_to "$host" "sudo docker load -q -i /var/tmp/carried.tar" >/dev/null & done
-  wait
-}
-
-# shared is how many times as long two hosts of a lab take to load the image as one does: they share a disk and a processor, so
-# that no way to bring it there could be faster.
-shared() {
-  local host one
-  for host in node2 node3; do
-    ssh_to node1 "sudo docker save $CARRIED" | ssh_to "$host" "cat >/var/tmp/carried.tar"
-  done
-  one=$(took load_at_once node2)
-  figure "$(took load_at_once node2 node3) / $one"
-  for host in node2 node3; do scripts/lab exec "$host" -- rm /var/tmp/carried.tar; done
-}
-
 # forgotten: nobody but node1 has the image or a layer of it, and nothing is left to be written.
 forgotten() {
   local host
@@ -74,7 +55,7 @@ took() {
 bytes() { scripts/lab exec "$1" -- cat "/sys/class/net/eth0/statistics/${2}_bytes"; }
 
 images() {
-  local INVENTORY FOLDER SKEP size hand skep shared
+  local INVENTORY FOLDER SKEP size hand skep
   export SKEP_LAB=bench
   INVENTORY=$(scripts/lab inventory)
   FOLDER=$(mktemp -d)
@@ -87,9 +68,8 @@ images() {
   size=$(scripts/lab exec node1 -- docker image inspect -f '{{.Size}}' "$CARRIED")
   hand=$(took by_hand)
   skep=$(took carry --step carried)
-  shared=$(shared)
-  say "$((size / 1000000)) MB to two hosts in $skep s, by \`docker save | ssh | docker load\` to one in $hand s; hosts of one machine that load at once take $shared times as long as one"
-  held "the time by hand to one host, were it as busy as both" "$(figure "$skep / ($hand * $shared)")" 1 times
+  held "$((size / 1000000)) MB to two hosts in $skep s, by \`docker save | ssh | docker load\` to one in $hand s" \
+    "$(figure "$skep / $hand")" 1 times
   carried_again
   carried_anew
   scripts/lab down
