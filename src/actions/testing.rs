@@ -122,9 +122,14 @@ impl Case {
 
     /// The plan, as text; it must not want a reading that the case lacks.
     pub fn plan(&self, action: &dyn Action) -> String {
+        told(&self.decided(action))
+    }
+
+    /// The plan itself.
+    pub fn decided(&self, action: &dyn Action) -> Plan {
         let missing = self.missing(action);
         assert!(missing.is_empty(), "the case does not answer {missing:#?}");
-        self.readings(|seen| told(&action.plan(&self.target, seen)))
+        self.readings(|seen| action.plan(&self.target, seen))
     }
 }
 

@@ -4,7 +4,7 @@
 //! goes step by step, each seen in what the leader lists, so that a run that was cut is gone on with by the next one.
 
 use super::mark::{JOINED, LEAVES, name};
-use super::roles::{majority, manages, spared, votes, wait_for};
+use super::roles::{majority, manages, spared, votes};
 use super::view::View;
 use super::{Availability, Role, view};
 use crate::actions::{Ask, Change, Plan, Refusal, Wait};
@@ -110,7 +110,7 @@ impl<'a> View<'a> {
         };
         let arriving: Vec<&str> = read.filter(|name| !there(name)).collect();
         (!arriving.is_empty())
-            .then(|| wait_for(&arriving, format!("{} to be in the swarm as asked", arriving.join(", "))))
+            .then(|| self.wait_for(&arriving, format!("{} to be in the swarm as asked", arriving.join(", ")), nodes))
     }
 
     /// The managers that stay must be a majority among themselves, or nobody commands the swarm any more.

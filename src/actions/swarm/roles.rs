@@ -86,10 +86,13 @@ impl View<'_> {
         }
         let to_come = self.to_come(nodes);
         if !to_come.is_empty() {
-            return Err(wait_for(&to_come, format!("{} to be a manager, before {host} is none", to_come.join(", "))));
+            let what = format!("{} to be a manager, before {host} is none", to_come.join(", "));
+            return Err(self.wait_for(&to_come, what, nodes));
         }
         match self.first_to_go(nodes).filter(|first| *first != host) {
-            Some(first) => Err(wait_for(&[first], format!("{first} to leave the managers: one goes at a time"))),
+            Some(first) => {
+                Err(self.wait_for(&[first], format!("{first} to leave the managers: one goes at a time"), nodes))
+            }
             None => spared(host, node, nodes),
         }
     }
@@ -116,10 +119,12 @@ impl View<'_> {
         let id = &self.seen.daemon(host).is()?.swarm.node_id;
         nodes.iter().find(|node| node.id == *id)
     }
-}
 
-/// Waits for what hosts bring about in this very step.
-pub(super) fn wait_for(hosts: &[&str], what: String) -> Plan {
-    let on = hosts.iter().map(|host| (*host).to_owned()).collect();
-    Plan::Wait(Wait { what, on, by_step: true, ..Wait::default() })
+    /// Waits for what hosts bring about in this very step; or the swarm, where each has been given its role and is only to be heard
+    /// of: a leader that has just become one knows of nobody yet.
+    pub(super) fn wait_for(&self, hosts: &[&str], what: String, nodes: &[Node]) -> Plan {
+        let has_role = |host: &&str| self.node_of(host, nodes).is_some_and(|n| manages(n) == self.is_to_manage(host));
+        let on = hosts.iter().map(|host| (*host).to_owned()).collect();
+        Plan::Wait(Wait { what, on, by_step: !hosts.iter().all(has_role), ..Wait::default() })
+    }
 }

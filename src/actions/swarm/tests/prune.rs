@@ -153,6 +153,24 @@ fn more_than_half_is_a_mistake_and_so_is_one_whose_host_was_not_read() {
     assert_eq!(unread("node2"), "settled", "each may be the one that has its name");
 }
 
+/// Whether only the step of these hosts can bring it about: what the swarm has yet to notice comes without anybody's doing.
+#[test]
+fn who_has_done_its_part_is_waited_for_though_its_step_is_over() {
+    let by_step = |role: &str, state: &str| {
+        let mut second = listed("id2", role, json!({}));
+        second["Status"]["State"] = state.into();
+        let hosts = [("node1@managers", daemon("id1", true)), ("node2@workers", daemon("id2", false))];
+        let nodes = [listed("id1", "manager", json!({})), second, node3("worker", json!({}))];
+        match swarm_of(&hosts, &nodes).answers("node3", &looks(), OUT).decided(&prune()) {
+            Plan::Wait(wait) => (wait.what, wait.by_step),
+            other => panic!("{other:?}"),
+        }
+    };
+    let as_asked = |by_step| ("node2 to be in the swarm as asked".to_owned(), by_step);
+    assert_eq!(by_step("worker", "unknown"), as_asked(false));
+    assert_eq!(by_step("manager", "ready"), as_asked(true));
+}
+
 #[test]
 fn those_that_come_are_waited_for_and_those_that_come_back_stay() {
     let hosts = [("node1@managers", daemon("id1", true)), ("node2@workers", OUT.to_owned())];
