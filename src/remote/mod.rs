@@ -17,6 +17,10 @@ use tokio::time::Duration;
 pub use command::{Command, User, Word, quote};
 pub use door::{Door, Lent, Proof};
 
+/// Begins a script that needs room for much: its folder `$d` in `/var/tmp` is gone with it, or, where the host lost its power,
+/// with the next such script (flock(1); it holds descriptor 8).
+pub const SCRATCH: &str = include_str!("scratch.sh");
+
 /// Bytes that come from the workstation, or from another host, while a command runs.
 pub type Source = Box<dyn AsyncRead + Send + Unpin>;
 /// Where a command's standard output goes when it is not kept.

@@ -5,7 +5,7 @@ use crate::actions::peers::{others, peers};
 use crate::actions::{Ask, Change, Does, Plan, Target};
 use crate::reads::docker::Look;
 use crate::reads::{Probe, Read, Readings, Seen};
-use crate::remote::{Command, quote};
+use crate::remote::{Command, SCRATCH, quote};
 
 /// How much room it takes, in times its size: the archive, its files, and what becomes of them.
 const ROOM: f64 = 2.5;
@@ -97,7 +97,10 @@ impl Image {
 
 /// What saves an image without its first layers.
 pub(super) fn save_without(save: &str, layers: usize) -> String {
-    include_str!("save.sh").replace("@SAVE@", save).replace("@WITHOUT@", &layers.to_string())
+    include_str!("save.sh")
+        .replace("@SCRATCH@", SCRATCH)
+        .replace("@SAVE@", save)
+        .replace("@WITHOUT@", &layers.to_string())
 }
 
 /// Where an image that comes is unpacked, and then kept: the daemon's temporary files are within its root too.

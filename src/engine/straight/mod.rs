@@ -3,7 +3,7 @@
 //!
 //! Where a host cannot be reached from there, it gets the same through the workstation: nobody has to read it twice.
 
-use crate::remote::{Command, Door, User, quote};
+use crate::remote::{Command, Door, SCRATCH, User, quote};
 
 /// From what size on it is worth two logins.
 pub const WORTH: u64 = 4 << 20;
@@ -78,6 +78,7 @@ pub fn can_take(user: &User, login: &str) -> bool {
 pub fn give(source: &Command, bytes: u64, legs: &[Leg], through: bool) -> Command {
     let lines: Vec<String> = legs.iter().enumerate().map(|(number, leg)| line(number, leg)).collect();
     let script = include_str!("give.sh")
+        .replace("@SCRATCH@", SCRATCH)
         .replace("@KIB@", &(bytes / 1024 * ROOM).to_string())
         .replace("@LAST@", &legs.len().saturating_sub(1).to_string())
         .replace("@THROUGH@", if through { "1" } else { "" })
