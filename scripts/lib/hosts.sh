@@ -65,7 +65,8 @@ start_host() {
 }
 
 make_host() {
-  local host=$1 address=$2 options=() capability confinement
+  local host=$1 address=$2 image=$HOST_IMAGE options=() capability confinement
+  [[ -z $ENGINE ]] || image=$ENGINE_IMAGE
   for capability in "${CAPABILITIES[@]}"; do options+=(--cap-add "$capability"); done
   for confinement in seccomp apparmor systempaths; do options+=(--security-opt "$confinement=unconfined"); done
   write_meminfo
@@ -75,7 +76,7 @@ make_host() {
     --cgroupns private "${options[@]}" --tmpfs /run:exec,mode=755 --tmpfs /run/lock \
     --memory "$MEMORY" --memory-swap "$MEMORY" --volume "$DIR/meminfo:/proc/meminfo:ro" \
     --env "LAB_AUTHORIZED_KEY=$(<"$KEY.pub")" --env "LAB_RESOLV_CONF=$(resolv_conf)" \
-    "$HOST_IMAGE" >/dev/null
+    "$image" >/dev/null
 }
 
 # write_meminfo writes the /proc/meminfo of a host: with the machine's own, three hosts would each believe to have all of it.

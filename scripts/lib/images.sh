@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# The two images a lab is made of, both built from the distribution's packages, so that no registry is needed:
+# The images that a lab is made of, all built from the distribution's packages, so that no registry is needed:
 #   skep-lab/host:HASH    a lab host: systemd, sshd, sudo, no Docker engine
+#   skep-lab/engine:HASH  the same with an engine, for what is not about installing one (scripts/lab up --engine)
 #   skep-lab/base:SUITE   a slim base system, for building the product's images on the hosts
 # They are built once: HASH is that of the recipe, so a changed recipe, mirror or suite makes a new image.
 
@@ -53,6 +54,7 @@ prepare_recipe() {
   BASE_RECIPE=$(hash_of_recipe sources.list apt.conf ca authorities)
   HOST_IMAGE=skep-lab/host:$HOST_RECIPE
   BASE_IMAGE=skep-lab/base:$SUITE
+  ENGINE_IMAGE=skep-lab/engine:$HOST_RECIPE
 }
 
 # hash_of_recipe PATH… is that of these parts of the recipe, for this architecture.
@@ -78,6 +80,11 @@ build_host_image() {
     | docker import --change 'CMD ["/sbin/lab-init"]' --change 'ENV container=docker' \
         --change 'VOLUME ["/var/lib/docker", "/var/lib/containerd"]' --change "LABEL skep.lab.recipe=$HOST_RECIPE" \
         - "$HOST_IMAGE"
+}
+
+build_engine_image() {
+  printf 'FROM %s\nRUN DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-download --no-install-recommends install docker.io\n' "$HOST_IMAGE" \
+    | docker build --quiet --network none --tag "$ENGINE_IMAGE" -
 }
 
 build_base_image() {
@@ -112,6 +119,10 @@ make_images() {
     quietly build_base_image || die "the lab's base image could not be built" "is the mirror in $RECIPE/sources.list reachable? SKEP_LAB_MIRROR names another"
   }
   save_base_image
+  [[ -z $ENGINE || -n $(docker image ls --quiet "$ENGINE_IMAGE") ]] || {
+    say "Installing an engine into the image of a lab host (once, about half a minute)"
+    quietly build_engine_image || die "the lab's host image with an engine could not be built"
+  }
 }
 
 # save_base_image keeps the base image as an archive, which is how it gets to hosts that have no registry.

@@ -1,8 +1,6 @@
 //! Bad days on two real engines: power that goes in the middle of each action, daemons that hang, hosts that lose each other,
 //! and what a swarm cannot place. Each is told by host, step and cause, and the next run completes it.
 
-use std::process::{Child, Command, Stdio};
-
 use crate::support::cluster::{Told, at};
 
 use super::parts::{BEGIN, Parts};
@@ -53,22 +51,6 @@ impl Parts {
         self.write(&(BEGIN.to_owned() + IMAGES + steps));
     }
 
-    fn begin_run(&self) -> Child {
-        let mut run = Command::new(env!("CARGO_BIN_EXE_skep"));
-        run.current_dir(&self.cluster.project).args([
-            "run",
-            "parts.yml",
-            "--yes",
-            "--wait",
-            "5s",
-            "--output",
-            "plain",
-            "-i",
-        ]);
-        run.arg(self.cluster.lab.inventory()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        run.spawn().expect("skep runs")
-    }
-
     fn heals(&self) -> Told {
         let told = self.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
         self.nothing_to_do();
@@ -91,23 +73,14 @@ fn whatever_happens_is_told_and_the_next_run_completes_it() {
     }
 }
 
-fn ended(run: Child, code: i32) -> String {
-    let output = run.wait_with_output().expect("it ends");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let said = text(&output.stdout) + &text(&output.stderr);
-    eprintln!("---\n{said}");
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    said
-}
-
 fn power_goes(parts: &Parts, (words, host, done, step): (&str, &str, bool, &str)) {
     let moment = if done { "true" } else { "touch /run/before" };
     parts.on(host, &format!("{SHIM}\n{moment}; echo '{words}' >/run/slow"));
     parts.ask_for(&format!("\n      - {{ id: cut, name: The unlucky one, hosts: {host}, {step} }}\n"));
-    let run = parts.begin_run();
-    parts.until(host, "test -e /run/at-it");
+    let run = parts.begin();
+    parts.cluster.lab.until(host, "test -e /run/at-it");
     parts.cluster.lab.unplug(host);
-    let said = ended(run, 3);
+    let said = run.ends(3);
     assert!(said.contains(&format!("{host}  lost in the middle of The unlucky one")), "{said}");
     parts.cluster.lab.start(host);
     parts.heals();
@@ -139,11 +112,11 @@ const PAUSE: &str = "
 /// In the middle of a run two hosts cannot reach each other any more, and then they can again.
 fn hosts_that_lose_each_other(parts: &Parts) {
     parts.ask_for(PAUSE);
-    let run = parts.begin_run();
-    parts.until("node1", "test -e /run/here");
+    let run = parts.begin();
+    parts.cluster.lab.until("node1", "test -e /run/here");
     let cut = parts.cluster.lab.cut("node2", &["--peer", "node1"]);
     // Until the swarm has given node2 up: what is to run on every node is for those that are up.
-    assert!(ended(run, 0).contains("parted_app to run: 1 of 2 (node2"), "it is waited for");
+    assert!(run.ends(0).contains("parted_app to run: 1 of 2 (node2"), "it is waited for");
     let told = parts.cluster.skep(&["status"]);
     let status = &told.of("status").next().expect("a status")["status"];
     let node2 = status["nodes"].as_array().expect("nodes").iter().find(|node| node["host"] == "node2");

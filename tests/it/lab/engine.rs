@@ -1,7 +1,7 @@
 //! `ready` and `docker_engine` on fresh machines: cold, warm, with apt in the way, and cut in the middle.
 
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{fs, thread};
 
 use tempfile::TempDir;
@@ -58,19 +58,10 @@ impl Fresh {
         self.lab.on("node1", script)
     }
 
-    /// Waits until a script ends well on the host.
-    fn until(&self, script: &str) {
-        let end = Instant::now() + Duration::from_secs(120);
-        while !self.lab.try_on("node1", script).status.success() {
-            assert!(Instant::now() < end, "never came true: {script}");
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
     /// A run that is in the middle of apt-get: dpkg unpacks what was fetched.
     fn in_the_middle(&self) -> Child {
         let run = self.skep().spawn().expect("skep runs");
-        self.until("pgrep -x dpkg && test -e /usr/bin/runc");
+        self.lab.until("node1", "pgrep -x dpkg && test -e /usr/bin/runc");
         run
     }
 
@@ -130,7 +121,7 @@ fn apts_words_are_shown_and_whoever_holds_its_lock_is_named_and_waited_for() {
     fresh.on("umount /var/cache/apt/archives");
 
     fresh.on(LOCK);
-    fresh.until("grep -q POSIX /proc/locks");
+    fresh.lab.until("node1", "grep -q POSIX /proc/locks");
     let run = fresh.skep().spawn().expect("skep runs");
     thread::sleep(Duration::from_secs(15));
     assert!(!fresh.lab.try_on("node1", "command -v dockerd").status.success(), "the lock was not waited for");

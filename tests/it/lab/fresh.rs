@@ -216,3 +216,59 @@ fn a_unit_is_restarted_for_its_files_alone_and_says_why_it_cannot_start() {
     let failed = told.troubles();
     assert!(failed.contains("no port is free") && failed.contains("systemctl start tick.service"), "{failed}");
 }
+
+/// In front of the commands that make the changes: one that is asked for what `/run/cut` has does it, says so, and keeps to
+/// itself that it has; `before` it does so at all, if that is asked. What is in /run goes with the power.
+const SHIMS: &str = r#"
+for name in hostname apt-get groupadd useradd mv systemctl; do
+    real=$(PATH=/usr/sbin:/usr/bin:/sbin:/bin command -v $name)
+    cat >/usr/local/sbin/$name <<END
+#!/bin/sh
+cut=\$(cat /run/cut 2>/dev/null || echo none)
+case "$name \$*" in
+\$cut)
+    [ -e /run/before ] || $real "\$@"
+    touch /run/at-it
+    sleep 600 ;;
+*) exec $real "\$@" ;;
+esac
+END
+    chmod +x /usr/local/sbin/$name
+done
+"#;
+
+/// The command in whose middle power goes, whether it has done its work by then, and the step.
+const CUTS: [(&str, bool, &str); 8] = [
+    ("hostname web*", true, "name"),
+    ("apt-get * install *tool*", false, "tool"),
+    ("apt-get * install *newest*", true, "newest"),
+    ("groupadd *web*", true, "deploy"),
+    ("useradd *", true, "deploy"),
+    ("mv * /etc/tick.conf", false, "settings"),
+    ("mv * /etc/systemd/system/tick.service", true, "unit"),
+    ("systemctl start tick*", true, "tick"),
+];
+
+/// Each run comes as far as its cut, the next one goes on from there, and the last has nothing to mend by hand.
+#[test]
+fn whatever_is_under_way_when_power_goes_is_completed_by_the_next_run() {
+    let cluster = fresh("power");
+    cluster.on("node1", &format!("{BEFORE}\n{SHIMS}"));
+    let key = fs::read_to_string(key_of(&cluster).with_extension("pub")).unwrap();
+    ask(&cluster, &everything(key.trim()));
+    for (command, done, step) in CUTS {
+        let moment = if done { "true" } else { "touch /run/before" };
+        cluster.on("node1", &format!("{moment}; echo '{command}' >/run/cut"));
+        let run = cluster.begin(&["run", "fresh.yml", "--yes", "--wait", "3s"]);
+        cluster.lab.until("node1", "test -e /run/at-it");
+        cluster.lab.unplug("node1");
+        let said = run.ends(3);
+        assert!(said.contains(&format!("node1  lost in the middle of {step}")), "{said}");
+        cluster.lab.start("node1");
+    }
+    run(&cluster);
+    is_as_asked(&cluster);
+    warm(&cluster);
+    let left = "ls -A /etc /etc/systemd/system /home/deploy/.ssh | grep '^[.]skep' || true";
+    assert_eq!(cluster.on("node1", left), "", "half a file");
+}

@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::support::cluster::{Cluster, Told};
 use crate::support::lab::Lab;
@@ -32,7 +30,7 @@ impl Life {
         let project = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("life");
         fs::remove_dir_all(&project).ok();
         fs::create_dir_all(&project).expect("a folder");
-        let life = Life { cluster: Cluster { lab: Lab::own("life", 4), project } };
+        let life = Life { cluster: Cluster { lab: Lab::with_engines("life", 4), project } };
         life.write("life.yml", PLAYBOOK);
         life.write("labels.yml", "plays: [{ hosts: all, steps: [{ swarm: { labels: { disk: ssd } } }] }]");
         life.write("engine.yml", "plays: [{ hosts: all, steps: [{ docker_engine: { source: distribution } }] }]");
@@ -92,15 +90,6 @@ impl Life {
         let listed = self.on(on, &format!("docker node ls -q | xargs docker node inspect --format '{format}' | sort"));
         listed.lines().map(str::to_owned).collect()
     }
-
-    /// Waits until a script ends well on a host.
-    fn until(&self, host: &str, script: &str) {
-        let end = Instant::now() + Duration::from_secs(240);
-        while !self.cluster.lab.try_on(host, script).status.success() {
-            assert!(Instant::now() < end, "never came true on {host}: {script}");
-            thread::sleep(Duration::from_millis(100));
-        }
-    }
 }
 
 /// Where changes were made, for whom: the job's host, and the one that the command ran on.
@@ -136,7 +125,7 @@ fn the_leader_is_killed_before_the_others_join(life: &Life) {
     life.on("node1", &format!("systemd-run --quiet --collect sh -c \"{kill}\""));
     let roles: Roles<'_> = (&["node1"], &["node2", "node3"], &[]);
     let first = life.run(roles, &[]);
-    life.until("node1", "test -e /run/killed && docker node ls >/dev/null");
+    life.cluster.lab.until("node1", "test -e /run/killed && docker node ls >/dev/null");
     let second = life.run(roles, &[]).ends(0);
     assert_eq!(
         life.nodes("node1"),
@@ -155,7 +144,7 @@ fn a_service(life: &Life) {
     }
     let create = "docker service create --detach --no-resolve-image --stop-grace-period 3s --replicas 3 --name web";
     life.on("node1", &format!("{create} 127.0.0.1:1/app {TASK}"));
-    life.until("node1", "docker service ls | grep -q 3/3");
+    life.cluster.lab.until("node1", "docker service ls | grep -q 3/3");
 }
 
 fn a_host_comes_and_only_it_changes(life: &Life) {
@@ -202,7 +191,7 @@ fn a_leader_is_lost_and_another_manager_commands(life: &Life) {
 }
 
 fn a_manager_that_is_down_is_removed(life: &Life) {
-    life.until("node3", "docker node inspect --format '{{.Status.State}} {{.ManagerStatus.Reachability}}' node2 | grep -q 'down unreachable'");
+    life.cluster.lab.until("node3", "docker node inspect --format '{{.Status.State}} {{.ManagerStatus.Reachability}}' node2 | grep -q 'down unreachable'");
     let roles: Roles<'_> = (&["node3", "node4"], &["node1"], &[]);
     let told = life.run(roles, &["-e", "prune=true", "--yes"]).ends(0);
     assert_eq!(
@@ -215,7 +204,7 @@ fn a_manager_that_is_down_is_removed(life: &Life) {
     // From now on it is there again, and by somebody else's hand.
     let token = life.on("node3", "docker swarm join-token -q worker");
     life.on("node2", &format!("docker swarm join --token {token} {}:2377", life.cluster.lab.address("node3")));
-    life.until("node3", "docker service ls | grep -q 3/3");
+    life.cluster.lab.until("node3", "docker service ls | grep -q 3/3");
 }
 
 /// It is asked about first; node2, which somebody else brought in, stays.
@@ -223,9 +212,11 @@ fn a_host_is_removed_and_what_ran_there_runs_elsewhere(life: &Life) {
     let roles: Roles<'_> = (&["node3", "node4"], &[], &["node1", "node2"]);
     // One on each host.
     life.on("node3", "docker service update --detach --force --replicas 4 web >/dev/null");
-    life.until("node1", &format!("pgrep -fx '{TASK}'"));
-    life.until("node3", "docker service inspect --format '{{.UpdateStatus.State}}' web | grep -q completed");
-    life.until("node3", "docker service ls | grep -q 4/4");
+    life.cluster.lab.until("node1", &format!("pgrep -fx '{TASK}'"));
+    life.cluster
+        .lab
+        .until("node3", "docker service inspect --format '{{.UpdateStatus.State}}' web | grep -q completed");
+    life.cluster.lab.until("node3", "docker service ls | grep -q 4/4");
     let refused = life.run(roles, &["-e", "prune=true"]).ends(1);
     assert!(refused.text().contains("not allowed to remove or replace anything"), "{}", refused.text());
     let told = life.run(roles, &["-e", "prune=true", "--yes"]).ends(0);
@@ -245,7 +236,7 @@ fn a_host_is_removed_and_what_ran_there_runs_elsewhere(life: &Life) {
 fn all_managers_but_one_are_lost(life: &Life) {
     life.on("node4", "systemctl stop docker.socket docker");
     let roles: Roles<'_> = (&["node3", "node4"], &[], &[]);
-    life.until("node3", "docker node ls 2>&1 | grep -q 'does not have a leader'");
+    life.cluster.lab.until("node3", "docker node ls 2>&1 | grep -q 'does not have a leader'");
     let lost = life.run(roles, &[]).ends(1);
     let chosen = format!(
         "on node3: docker swarm init --force-new-cluster --advertise-addr {}",
@@ -257,8 +248,8 @@ fn all_managers_but_one_are_lost(life: &Life) {
     // What the hint says.
     life.on("node3", chosen.trim_start_matches("on node3: "));
     life.on("node4", "systemctl start docker && docker swarm leave --force");
-    life.until("node3", "docker node ls | grep node4 | grep -q Down");
+    life.cluster.lab.until("node3", "docker node ls | grep node4 | grep -q Down");
     life.run(roles, &["--yes"]).ends(0);
     assert_eq!(life.nodes("node3"), ["node2 worker ready", "node3 manager ready", "node4 manager ready"]);
-    life.until("node3", "docker service ls | grep -q 4/4");
+    life.cluster.lab.until("node3", "docker service ls | grep -q 4/4");
 }

@@ -2,10 +2,8 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use crate::support::cluster::{Cluster, at};
+use crate::support::cluster::{Begun, Cluster, at};
 use crate::support::lab::Lab;
 
 /// Some hosts in a swarm, and a playbook of our own.
@@ -30,7 +28,7 @@ impl Parts {
         let project = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::remove_dir_all(&project).ok();
         fs::create_dir_all(project.join("app")).expect("a folder");
-        let parts = Parts { cluster: Cluster { lab: Lab::own(name, hosts), project } };
+        let parts = Parts { cluster: Cluster { lab: Lab::with_engines(name, hosts), project } };
         parts.app("RUN echo one >/said");
         parts
     }
@@ -53,10 +51,8 @@ impl Parts {
         self.cluster.skep(&["run", "parts.yml", "--wait", "20s"]).ends(code)
     }
 
-    fn begin(&self) -> Begun {
-        let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_skep"));
-        run.current_dir(&self.cluster.project).args(["run", "parts.yml", "--yes", "--wait", "5s", "-i"]);
-        Begun(run.arg(self.cluster.lab.inventory()).stdout(std::process::Stdio::null()).spawn().expect("skep runs"))
+    pub(super) fn begin(&self) -> Begun {
+        self.cluster.begin(&["run", "parts.yml", "--yes", "--wait", "5s"])
     }
 
     pub(super) fn nothing_to_do(&self) {
@@ -78,15 +74,6 @@ impl Parts {
         let first = self.on("node1", "docker info -f '{{.Swarm.NodeAddr}}'");
         let told = self.on(host, "journalctl --no-pager -o cat -u ssh");
         told.lines().filter(|line| line.contains(&format!("from {first} ")) && line.starts_with("Accepted")).count()
-    }
-
-    /// Waits until a script ends well on a host.
-    pub(super) fn until(&self, host: &str, script: &str) {
-        let began = Instant::now();
-        while !self.cluster.lab.try_on(host, script).status.success() {
-            assert!(began.elapsed() < Duration::from_secs(120), "never came true on {host}: {script}");
-            thread::sleep(Duration::from_millis(20));
-        }
     }
 }
 
@@ -166,52 +153,45 @@ fn some_cannot_be_reached(parts: &Parts) {
 fn lost_while_it_builds(parts: &Parts) {
     parts.app("RUN sleep 9.321; echo three >/said");
     let run = parts.begin();
-    parts.until("node1", "pgrep -f 'sleep 9.321'");
+    parts.cluster.lab.until("node1", "pgrep -f 'sleep 9.321'");
     parts.cluster.lab.unplug("node1");
-    assert_eq!(run.ended(), Some(1));
+    run.ends(1);
     parts.cluster.lab.start("node1");
     parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
     parts.nothing_to_do();
 }
 
-/// When a good part of an image has come, and the rest has not.
-const HALFWAY: &str = "[ \"$(du -sm /var/lib/docker/tmp | cut -f1)\" -gt 40 ]";
+/// Where a good part of an image has come, and the rest has not, the engine stands still: no host is done before another is cut.
+const HALFWAY: &str = "rm -f /run/halfway; systemd-run --quiet --collect sh -c 'until [ \"$(du -sm /var/lib/docker/tmp | cut -f1)\" -gt 40 ]; do sleep 0.02; done; pkill -STOP -x dockerd; touch /run/halfway'";
 
 /// Whoever is cut off in the middle of a carry, a host has its old image after that, whole, and nothing else; and the next
 /// run carries the new one.
 fn cut_while_it_is_carried(parts: &Parts) {
     parts.app("RUN head -c 160m /dev/urandom >/ballast; echo four >/said");
-    let before = parts.images("node2");
+    let takers = ["node2", "node3"];
+    let before = takers.map(|host| parts.images(host));
     for lost in [None, Some("node1"), Some("node2")] {
+        takers.iter().for_each(|host| drop(parts.on(host, HALFWAY)));
         let mut run = parts.begin();
-        parts.until("node2", HALFWAY);
+        takers.iter().for_each(|host| parts.cluster.lab.until(host, "test -e /run/halfway"));
         match lost {
             None => run.kill(),
             Some(host) => parts.cluster.lab.unplug(host),
         }
-        assert_eq!(run.ended(), lost.map(|_| 3), "after {lost:?} was lost");
+        takers.iter().filter(|host| lost != Some(host)).for_each(|host| drop(parts.on(host, "pkill -CONT -x dockerd")));
+        let (code, said) = run.ended();
+        assert_eq!(code, lost.map(|_| 3), "after {lost:?} was lost: {said}");
         lost.iter().for_each(|host| parts.cluster.lab.start(host));
-        parts.until("node2", "docker info && ! pgrep -fx 'docker load -q'");
-        assert_eq!(parts.images("node2"), before, "after {lost:?} was lost");
+        for (host, before) in takers.iter().zip(&before).filter(|(host, _)| lost != Some("node2") || **host == "node2")
+        {
+            parts.cluster.lab.until(host, "docker info && ! pgrep -fx 'docker load -q'");
+            assert_eq!(&parts.images(host), before, "{host}, after {lost:?} was lost");
+        }
     }
     assert_eq!(parts.on("node3", "docker exec app-node3 cat /said"), "four", "it lost nothing but its neighbour");
     parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
     parts.nothing_to_do();
     assert_eq!(parts.on("node2", "docker exec app-node2 cat /said"), "four");
-}
-
-/// A run that goes on while we do something else.
-struct Begun(std::process::Child);
-
-impl Begun {
-    fn kill(&mut self) {
-        self.0.kill().expect("it can be killed");
-    }
-
-    /// Its exit code, if nothing killed it.
-    fn ended(mut self) -> Option<i32> {
-        self.0.wait().expect("it ends").code()
-    }
 }
 
 /// What cannot be done is said, with Docker's own words and a remedy.

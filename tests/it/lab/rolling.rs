@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{fs, thread};
 
 use crate::support::cluster::{Cluster, Told, at};
@@ -87,15 +87,6 @@ impl Swarm {
         self.on("node1", &inspect).lines().map(shown).collect()
     }
 
-    /// Waits until a script ends well on a host.
-    fn until(&self, host: &str, script: &str) {
-        let end = Instant::now() + Duration::from_secs(90);
-        while !self.cluster.lab.try_on(host, script).status.success() {
-            assert!(Instant::now() < end, "never came true on {host}: {script}");
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
     /// The tasks that ran on all hosts together, one sum for each half of a second that all were looked at.
     fn tasks(&self) -> Vec<u32> {
         let mut ticks: BTreeMap<u64, BTreeMap<String, u32>> = BTreeMap::new();
@@ -162,7 +153,7 @@ fn a_service(swarm: &Swarm) {
     let create = "docker service create --detach --no-resolve-image --stop-grace-period 6s --replicas 3 --name web";
     swarm.on("node1", &format!("{create} 127.0.0.1:1/app {TASK}"));
     for host in swarm.cluster.lab.hosts() {
-        swarm.until(&host, &format!("pgrep -fx '{TASK}'"));
+        swarm.cluster.lab.until(&host, &format!("pgrep -fx '{TASK}'"));
     }
     swarm.everywhere("systemd-run --quiet sh /opt/look");
     let drained = "while sleep 0.5; do docker node ls | grep -c Drain; done >/opt/drained";
@@ -202,7 +193,7 @@ fn cut_on_node2(swarm: &Swarm) {
     skep.arg(format!("docker_version={}", swarm.version)).arg(checkout().join("playbooks/rolling-upgrade.yml"));
     skep.arg("-i").arg(swarm.cluster.lab.inventory()).stdin(Stdio::null()).stdout(Stdio::null());
     let mut run = skep.spawn().expect("skep runs");
-    swarm.until("node2", "test -s /opt/at-upgrade");
+    swarm.cluster.lab.until("node2", "test -s /opt/at-upgrade");
     run.kill().and_then(|()| run.wait()).expect("it is killed");
 }
 
@@ -227,7 +218,7 @@ fn the_service_went_on(swarm: &Swarm) {
     // That nobody serves would have been seen.
     swarm.on("node1", "docker service rm web");
     for host in swarm.cluster.lab.hosts() {
-        swarm.until(&host, &format!("! pgrep -fx '{TASK}'"));
+        swarm.cluster.lab.until(&host, &format!("! pgrep -fx '{TASK}'"));
     }
     thread::sleep(Duration::from_secs(2));
     assert_eq!(swarm.tasks().last(), Some(&0));

@@ -1,8 +1,7 @@
 //! `swarm` on real engines: cold, warm, cut in the middle, and where a network lets some things pass and others not.
 
+use std::fs;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use tempfile::TempDir;
 
@@ -16,7 +15,7 @@ struct Hosts {
 
 impl Hosts {
     fn new() -> Self {
-        let hosts = Self { lab: Lab::own("swarm", 3), folder: tempfile::tempdir().expect("a folder") };
+        let hosts = Self { lab: Lab::with_engines("swarm", 3), folder: tempfile::tempdir().expect("a folder") };
         hosts.write("engine.yml", "docker_engine: { source: distribution }");
         // Three engines at once on a busy machine: a reading may take too long, and is read again.
         (0..3).any(|_| hosts.run("engine.yml").0 == Some(0));
@@ -78,15 +77,6 @@ impl Hosts {
     fn left_over(&self) -> String {
         let look = "docker ps -aq; docker images -q; docker network ls --format '{{.Name}}' | grep skep || true";
         self.lab.hosts().iter().map(|host| self.lab.on(host, look)).collect()
-    }
-
-    /// Waits until a script ends well on a host.
-    fn until(&self, host: &str, script: &str) {
-        let end = Instant::now() + Duration::from_secs(60);
-        while !self.lab.try_on(host, script).status.success() {
-            assert!(Instant::now() < end, "never came true: {script}");
-            thread::sleep(Duration::from_millis(20));
-        }
     }
 }
 
@@ -172,7 +162,7 @@ fn another_swarm_is_left_alone(hosts: &Hosts) {
     hosts.fails(&["the swarm that node2 is in", &elsewhere]);
     // It comes back as a manager, and nothing of its earlier life is left.
     hosts.leave(&["node3"]);
-    hosts.until("node1", "docker node ls --format '{{.Status}}' | grep -q Down");
+    hosts.lab.until("node1", "docker node ls --format '{{.Status}}' | grep -q Down");
     hosts.lab.on("node1", "docker node rm --force node3");
     hosts.ask("{ managers: \"node1:node3\", workers: node2 }");
     hosts.converges();
@@ -203,7 +193,7 @@ impl Hosts {
         let freeze = "systemd-run --quiet --collect sh -c 'until pgrep -f d/swarm/join; do sleep 0.01; done; sleep 0.05; pkill -STOP -x dockerd; touch /run/frozen'";
         self.lab.on(host, freeze);
         let run = self.skep("swarm.yml").spawn().expect("skep runs");
-        self.until(host, "test -e /run/frozen");
+        self.lab.until(host, "test -e /run/frozen");
         run
     }
 }

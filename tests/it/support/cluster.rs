@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{Read as _, Seek as _};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -85,6 +86,17 @@ impl Cluster {
         told
     }
 
+    /// Begins a call of `skep` on the lab, as a person without a terminal would see it.
+    pub fn begin(&self, arguments: &[&str]) -> Begun {
+        let said = tempfile::tempfile().expect("a file");
+        let mut skep = Command::new(env!("CARGO_BIN_EXE_skep"));
+        skep.current_dir(&self.project).env("SKEP_SSH_CONFIG", "none").args(arguments);
+        skep.args(["--output", "plain", "-i"]).arg(self.lab.inventory()).stdin(Stdio::null());
+        let file = || said.try_clone().expect("a file");
+        let child = skep.stdout(file()).stderr(file()).spawn().expect("skep runs");
+        Begun { child, said }
+    }
+
     /// What would be done now.
     pub fn plan(&self) -> Told {
         self.skep(&["plan", "playbooks/spark.yml"])
@@ -100,6 +112,37 @@ impl Cluster {
     /// Runs a script on a host, and returns its last word.
     pub fn on(&self, host: &str, script: &str) -> String {
         self.lab.on(host, script)
+    }
+}
+
+/// A call that goes on while we do something else.
+pub struct Begun {
+    child: Child,
+    said: fs::File,
+}
+
+impl Begun {
+    /// Without a moment to clean up.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+    }
+
+    /// Waits for it: its exit code, if nothing killed it, and all that it said.
+    pub fn ended(mut self) -> (Option<i32>, String) {
+        let code = self.child.wait().expect("it ends").code();
+        let mut said = String::new();
+        self.said.rewind().and_then(|()| self.said.read_to_string(&mut said)).expect("it said something");
+        (code, said)
+    }
+
+    /// Waits for it, and returns all that it said.
+    ///
+    /// # Panics
+    /// If it ended with another exit code.
+    pub fn ends(self, wanted: i32) -> String {
+        let (code, said) = self.ended();
+        assert_eq!(code, Some(wanted), "{said}");
+        said
     }
 }
 

@@ -1,7 +1,8 @@
 //! Real hosts for the tests: `scripts/lab`, under a name of its own beside the demo's.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// A lab of throwaway hosts `node1` … `nodeN`, node1 being the manager. Tests that use one belong under `lab::`, where
 /// nextest runs those that share one after the other.
@@ -23,14 +24,18 @@ impl Lab {
 
     /// A lab for one test alone, removed when dropped.
     pub fn own(name: &str, hosts: usize) -> Lab {
-        let lab = Lab { name: name.into(), shared: false };
-        lab.control(&["up", &hosts.to_string()]);
-        lab
+        Lab::began(name, &["up", &hosts.to_string()])
     }
 
-    /// What `SKEP_LAB` must be for `scripts/lab`.
-    pub fn name(&self) -> &str {
-        &self.name
+    /// The same with a Docker engine on each, for what is not about installing one.
+    pub fn with_engines(name: &str, hosts: usize) -> Lab {
+        Lab::began(name, &["up", &hosts.to_string(), "--engine"])
+    }
+
+    fn began(name: &str, up: &[&str]) -> Lab {
+        let lab = Lab { name: name.into(), shared: false };
+        lab.control(up);
+        lab
     }
 
     /// The names of the hosts, in order.
@@ -62,6 +67,22 @@ impl Lab {
     /// As [`Lab::on`], for scripts that may fail.
     pub fn try_on(&self, host: &str, script: &str) -> Output {
         self.run(&["exec", host, "--", "sh", "-c", script])
+    }
+
+    /// Waits until a script ends well on a host. The host itself tries it: from here each try would cost it more than the script.
+    ///
+    /// # Panics
+    /// If that takes more than four minutes.
+    pub fn until(&self, host: &str, script: &str) {
+        let tries = format!(
+            "end=$(($(date +%s) + 240))
+            until ( {script} ) </dev/null >/dev/null 2>&1; do [ $(date +%s) -lt $end ] || exit 1; sleep 0.05; done"
+        );
+        // By its input, lest the script be found in a list of processes that it looks through itself.
+        let mut lab =
+            self.command(&["exec", host, "--", "sh"]).stdin(Stdio::piped()).spawn().expect("scripts/lab runs");
+        lab.stdin.take().expect("a pipe").write_all(tries.as_bytes()).expect("it reads");
+        assert!(lab.wait().expect("it ends").success(), "never came true on {host}: {script}");
     }
 
     /// Logs in by OpenSSH, as the user `ubuntu`, and runs a command.
@@ -111,9 +132,14 @@ impl Lab {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("scripts/lab can be run")
+    }
+
+    /// A call of `scripts/lab`.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut lab = Command::new(checkout().join("scripts/lab"));
         lab.args(arguments).env("SKEP_LAB", &self.name);
-        lab.output().expect("scripts/lab can be run")
+        lab
     }
 }
 

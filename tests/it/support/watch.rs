@@ -1,8 +1,8 @@
 //! Who could see a secret: a watch over the process lists of hosts.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
-use super::lab::{Lab, checkout};
+use super::lab::Lab;
 
 /// Samples what `ps axww` and `/proc/*/environ` would show, on all hosts, twenty times a second, until it is ended.
 pub struct Watch<'lab> {
@@ -40,8 +40,7 @@ impl Watch<'_> {
     /// Begins to watch.
     pub fn begin(lab: &Lab) -> Watch<'_> {
         let sampler = |host: String| {
-            let mut command = Command::new(checkout().join("scripts/lab"));
-            command.args(["exec", &host, "--", "perl", "-e", SAMPLER]).env("SKEP_LAB", lab.name());
+            let mut command = lab.command(&["exec", &host, "--", "perl", "-e", SAMPLER]);
             let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("scripts/lab runs");
             (host, child)
         };
