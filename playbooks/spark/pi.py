@@ -159,6 +159,8 @@ def main():
         # Work goes to whoever is free, and not to where most of the data is: a slow worker would be left without.
         "spark.locality.wait": "0s",
         "spark.shuffle.reduceLocality.enabled": "false",
+        # It is over before the better of Java's two compilers has been worth its work.
+        "spark.executor.defaultJavaOptions": "-XX:TieredStopAtLevel=1",
     }
     spark = SparkSession.builder.appName(asked.name).config(map=settings).getOrCreate()
     # If something is wrong, our own words are the last ones.

@@ -15,9 +15,9 @@ const IN_A_ROW: usize = 5;
 
 /// A job that fails unless each worker has taken part.
 fn job(cluster: &Cluster) {
-    let line = format!(
-        "docker exec $({DRIVER}) spark-submit /opt/jobs/pi.py --workers 2 --shuffle-mib 20 --samples 1000000 2>&1 || echo FAILED"
-    );
+    let submit = "spark-submit --conf spark.driver.defaultJavaOptions=-XX:TieredStopAtLevel=1 /opt/jobs/pi.py";
+    let line =
+        format!("docker exec $({DRIVER}) {submit} --workers 2 --shuffle-mib 20 --samples 1000000 2>&1 || echo FAILED");
     let said = cluster.on("node1", &line);
     assert!(said.contains("\"pi\"") && !said.contains("FAILED"), "{said}");
     for word in ["RetryingBlockTransfer", "Connection refused", "Failed to connect", "UnknownHostException"] {
@@ -95,12 +95,19 @@ fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
     assert_eq!(published, "", "nothing is published to the world");
     typed_by_hand(&cluster);
     cluster.on("node1", "docker stack rm spark-stack >/dev/null; docker secret rm spark jupyter >/dev/null");
+    is_gone(&cluster);
+}
+
+/// Those who come after it find one Spark.
+fn is_gone(cluster: &Cluster) {
+    let left = "docker ps -aq --filter label=com.docker.stack.namespace=spark-stack; docker network inspect spark-stack_sparknet -f {{.Id}}";
+    cluster.lab.hosts().iter().for_each(|host| cluster.lab.until(host, &format!("[ -z \"$({left})\" ]")));
 }
 
 /// The line that the write-up ends with, on the leader, with the file that ships.
 fn typed_by_hand(cluster: &Cluster) {
-    let gone = "while docker stack ps -q spark-stack || docker network inspect spark-stack_sparknet; do sleep 0.5; done >/dev/null 2>&1";
-    cluster.on("node1", &format!("docker stack rm spark-stack >/dev/null; {gone}"));
+    cluster.on("node1", "docker stack rm spark-stack >/dev/null");
+    is_gone(cluster);
     let file = fs::read_to_string(checkout().join("playbooks/spark/stack.yml")).expect("the file that ships");
     let deploy = "docker stack deploy --compose-file stack.yml spark-stack";
     cluster.on("node1", &format!("cd /root && cat >stack.yml <<'END' && {deploy} >/dev/null\n{file}\nEND"));
