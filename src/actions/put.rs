@@ -2,8 +2,10 @@
 
 use crate::remote::{Command, quote};
 
-/// Makes `$t` beside `$p`, gone however the script ends: dash forgets its EXIT trap where a signal ends it.
+/// Makes `$t` beside `$p`, gone however the script ends: dash forgets its EXIT trap where a signal ends it. Where power ended it,
+/// it goes with the next that is written there: who writes has the host's lock, so nobody else is at it.
 pub const TEMPORARY: &str = "t=; trap 'rm -f -- \"$t\"' EXIT; trap 'exit 1' HUP INT TERM\n\
+    rm -f -- \"$(dirname -- \"$p\")\"/.skep.?????? 2>/dev/null || :\n\
     t=$(mktemp \"$(dirname -- \"$p\")/.skep.XXXXXX\")\n";
 
 /// Writes standard input to a file: into a temporary beside it, counted, then moved into its place. A connection that is
@@ -58,10 +60,12 @@ mod tests {
     #[test]
     fn what_is_ended_leaves_nothing_beside_it() {
         let folder = tempfile::tempdir().expect("tempdir");
+        let old = folder.path().join(".skep.power1");
+        std::fs::write(&old, "half").expect("what a power cut left");
         let script = put(text(&folder.path().join("file")), None, None, 3).wire();
         let mut child = Process::new("sh").arg("-c").arg(script).stdin(Stdio::piped()).spawn().expect("sh");
         let count = || std::fs::read_dir(folder.path()).expect("list").count();
-        while count() == 0 {
+        while old.exists() || count() == 0 {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
         let kill = |id: u32| Process::new("kill").arg(id.to_string()).status().expect("kill");

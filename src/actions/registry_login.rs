@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 
 use super::hidden::Hidden;
 use super::network::Presence;
+use super::put::TEMPORARY;
 use super::{Action, Ask, Change, Object, Plan, Target, hints, slow};
 use crate::reads::{Probe, Read, Readings, Seen};
 use crate::remote::{Command, quote};
@@ -183,10 +184,10 @@ impl RegistryLogin {
     /// Runs a line of docker's and, if it did what it should, notes it down: what is noted of others stays.
     fn noted(&self, line: &str, note: &str) -> String {
         format!(
-            "set -e\numask 077\n{HOME}{line}\nmkdir -p \"$c\"\nt=$(mktemp \"$c/.skep.XXXXXX\")\ntrap 'rm -f \"$t\"' EXIT\n\
-             {{\nif [ -e \"$c/skep-logins\" ]; then while read -r r d; do\n\
-             if [ \"$r\" != {} ]; then printf '%s %s\\n' \"$r\" \"$d\"; fi\ndone <\"$c/skep-logins\"; fi\n{note}\n}} >\"$t\"\n\
-             mv -f -T \"$t\" \"$c/skep-logins\"",
+            "set -e\numask 077\n{HOME}{line}\nmkdir -p \"$c\"\np=$c/skep-logins\n{TEMPORARY}\
+             {{\nif [ -e \"$p\" ]; then while read -r r d; do\n\
+             if [ \"$r\" != {} ]; then printf '%s %s\\n' \"$r\" \"$d\"; fi\ndone <\"$p\"; fi\n{note}\n}} >\"$t\"\n\
+             mv -f -T \"$t\" \"$p\"",
             quote(&self.0.registry)
         )
     }
