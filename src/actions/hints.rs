@@ -1,5 +1,7 @@
 //! What to do about a command that failed, told by its own words. First match wins: what says more comes first.
 
+use crate::remote::quote;
+
 /// Words of a failure, and the remedy.
 type Hints = &'static [(&'static [&'static str], &'static str)];
 
@@ -108,6 +110,22 @@ const PACKAGES: Hints = &[
         "the host cannot resolve names: see its resolv.conf, and its sources in /etc/apt",
     ),
 ];
+
+/// A file system's, by errno(3). FOLDER is the one that is written to.
+const FILES: Hints = &[
+    (&["No space left on device"], "make room there: df -h FOLDER; df -i FOLDER"),
+    (&["Disk quota exceeded"], "the quota of that user is used up there: quota; df -h FOLDER"),
+    (
+        &["Read-only file system"],
+        "it is mounted for reading only: findmnt -T FOLDER tells how; an error of the disk does that too: dmesg",
+    ),
+    (&["Operation not permitted"], "is it made unchangeable there? lsattr -d FOLDER; lsattr FOLDER"),
+];
+
+/// About what writing in a folder said.
+pub fn files(said: &str, folder: &str) -> Option<String> {
+    of(FILES, said).map(|hint| hint.replace("FOLDER", &quote(folder)))
+}
 
 /// About what `docker` said.
 pub fn docker(said: &str) -> Option<String> {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 
-use super::{Action, Ask, Change, Object, Plan, Sent, Target};
+use super::{Action, Ask, Change, Object, Plan, Sent, Target, hints};
 use crate::event::Difference;
 use crate::reads::{self, FileKind, Read, Readings, Seen, WORKSTATION};
 use crate::remote::Command;
@@ -153,6 +153,10 @@ impl Action for File {
             State::Directory => self.folder(there),
             State::File => self.with_folder(self.file(there, on, seen), on, seen),
         }
+    }
+
+    fn hint(&self, said: &str) -> Option<String> {
+        hints::files(said, self.above())
     }
 
     fn template(&self) -> Option<&str> {

@@ -237,16 +237,16 @@ END
 done
 "#;
 
-/// The command in whose middle power goes, whether it has done its work by then, and the step.
+/// The command in whose middle power goes, whether it has done its work by then, and the step's action.
 const CUTS: [(&str, bool, &str); 8] = [
-    ("hostname web*", true, "name"),
-    ("apt-get * install *tool*", false, "tool"),
-    ("apt-get * install *newest*", true, "newest"),
-    ("groupadd *web*", true, "deploy"),
-    ("useradd *", true, "deploy"),
-    ("mv * /etc/tick.conf", false, "settings"),
-    ("mv * /etc/systemd/system/tick.service", true, "unit"),
-    ("systemctl start tick*", true, "tick"),
+    ("hostname web*", true, "hostname"),
+    ("apt-get * install *tool*", false, "package"),
+    ("apt-get * install *newest*", true, "package"),
+    ("groupadd *web*", true, "user"),
+    ("useradd *", true, "user"),
+    ("mv * /etc/tick.conf", false, "file"),
+    ("mv * /etc/systemd/system/tick.service", true, "file"),
+    ("systemctl start tick*", true, "systemd"),
 ];
 
 /// Each run comes as far as its cut, the next one goes on from there, and the last has nothing to mend by hand.
@@ -256,14 +256,14 @@ fn whatever_is_under_way_when_power_goes_is_completed_by_the_next_run() {
     cluster.on("node1", &format!("{BEFORE}\n{SHIMS}"));
     let key = fs::read_to_string(key_of(&cluster).with_extension("pub")).unwrap();
     ask(&cluster, &everything(key.trim()));
-    for (command, done, step) in CUTS {
+    for (command, done, action) in CUTS {
         let moment = if done { "true" } else { "touch /run/before" };
         cluster.on("node1", &format!("{moment}; echo '{command}' >/run/cut"));
         let run = cluster.begin(&["run", "fresh.yml", "--yes", "--wait", "3s"]);
         cluster.lab.until("node1", "test -e /run/at-it");
         cluster.lab.unplug("node1");
         let said = run.ends(3);
-        assert!(said.contains(&format!("node1  lost in the middle of {step}")), "{said}");
+        assert!(said.contains(&format!("node1  lost in the middle of {action}")), "{said}");
         cluster.lab.start("node1");
     }
     run(&cluster);
@@ -271,4 +271,21 @@ fn whatever_is_under_way_when_power_goes_is_completed_by_the_next_run() {
     warm(&cluster);
     let left = "ls -A /etc /etc/systemd/system /home/deploy/.ssh | grep '^[.]skep' || true";
     assert_eq!(cluster.on("node1", left), "", "half a file");
+}
+
+#[test]
+fn what_a_full_disk_refuses_is_told_and_what_was_there_stays() {
+    let cluster = fresh("full");
+    cluster.on("node1", "mkdir /srv/small && mount -t tmpfs -o size=16k none /srv/small && echo old >/srv/small/kept");
+    let kept = |bytes: usize| {
+        let content = "x".repeat(bytes);
+        ask(&cluster, &format!("\n      - {{ id: kept, file: {{ path: /srv/small/kept, content: {content} }} }}\n"));
+    };
+    kept(20_000);
+    let failed = cluster.skep(&["run", "fresh.yml"]).ends(1).troubles();
+    assert!(failed.contains("No space left on device") && failed.contains("df -h /srv/small"), "{failed}");
+    assert_eq!(cluster.on("node1", "cat /srv/small/kept; ls -A /srv/small"), "old\nkept");
+    kept(2_000);
+    run(&cluster);
+    warm(&cluster);
 }

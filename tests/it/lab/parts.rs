@@ -194,16 +194,34 @@ fn cut_while_it_is_carried(parts: &Parts) {
     assert_eq!(parts.on("node2", "docker exec app-node2 cat /said"), "four");
 }
 
+/// A registry that has had enough of us, in the words of Docker's own.
+const LIMITED: &str = r#"
+read -r line
+body='{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit."}]}'
+printf 'HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body"
+"#;
+
+/// A program of the first host that answers at a port.
+fn holds(parts: &Parts, unit: &str, port: u16, answers: &str) {
+    let listen = format!("systemd-socket-activate -l 127.0.0.1:{port} --accept --inetd {answers}");
+    parts.on("node1", &format!("systemd-run --quiet --unit {unit} {listen}"));
+    parts.cluster.lab.until("node1", &format!("ss -ltnH 'sport = :{port}' | grep -q ."));
+}
+
 /// What cannot be done is said, with Docker's own words and a remedy.
 fn what_cannot_be(parts: &Parts) {
     parts.ask("\n      - { id: none, hosts: node1, image: { name: '127.0.0.1:1/none:1' } }\n");
     let failed = parts.run(1);
     assert!(failed.troubles().contains("connection refused"), "{}", failed.troubles());
 
-    parts.on(
-        "node1",
-        "systemd-run --quiet --unit holder systemd-socket-activate -l 127.0.0.1:8099 --inetd cat; sleep 1",
-    );
+    parts.on("node1", &format!("cat >/opt/limited <<'END'\n{LIMITED}END"));
+    holds(parts, "limited", 8097, "sh /opt/limited");
+    parts.ask("\n      - { id: none, hosts: node1, image: { name: '127.0.0.1:8097/none:1' } }\n");
+    let failed = parts.run(1).troubles();
+    assert!(failed.contains("toomanyrequests") && failed.contains("counts pulls"), "{failed}");
+    parts.on("node1", "systemctl stop limited");
+
+    holds(parts, "holder", 8099, "cat");
     let ports = APP.replace("networks: [parts],", "networks: [parts], ports: ['127.0.0.1:8099:80'],");
     parts.ask(&ports);
     let failed = parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(1);
