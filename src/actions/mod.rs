@@ -40,7 +40,7 @@ mod volume;
 mod wait_for;
 
 pub use peers::peers;
-pub use tasks::end_stack;
+pub use tasks::end_services;
 
 use std::fmt::{self, Debug};
 use std::path::{Path, PathBuf};

@@ -3,12 +3,22 @@
 use std::collections::BTreeMap;
 
 use super::{Change, Plan, Target, Wait, hints};
-use crate::reads::docker::{Service, Stack, Task};
+use crate::reads::docker::{Restart, Service, Stack, Task};
 use crate::reads::{Probe, Readings};
 use crate::remote::Command;
 
 /// So many tasks of one slot that failed one after the other, all of them just now: it will not come up.
 const FAILED: usize = 3;
+/// For how many seconds a task must have run, after a service was asked to be otherwise, to be taken for one that stays up: `docker
+/// service update` watches a new one for as long.
+const STAYS: u64 = 5;
+/// For how many seconds after that. Then a task is taken for what it says: its time is told by its node's clock, the service's by the
+/// manager's.
+const WATCHED: u64 = 60;
+/// Within so many seconds the swarm has begun to do what a service was asked for.
+const BEGUN: u64 = 2;
+/// And within so many it has made another task in place of one that failed before.
+const REPLACED: u64 = 10;
 
 /// Settled once all tasks run, or have ended well where they run once. `of` is said behind the name of a service: ` of stack web`.
 pub(super) fn plan(of: &str, found: &Stack, on: &Target, seen: &Readings<'_>) -> Plan {
@@ -37,27 +47,33 @@ pub(super) fn given_up(
     Some(refused(of, service, &not_updated(service, found), on, seen))
 }
 
-/// What another run left failing is tried once more: what was in the way may be gone.
-pub(super) fn again<'a>(found: &'a Stack, on: &Target) -> impl Iterator<Item = (&'a Service, Change)> {
+/// What another run left failing is tried once more: what was in the way may be gone, and a login (`auth`) may be there.
+pub(super) fn again<'a>(found: &'a Stack, auth: bool, on: &Target) -> impl Iterator<Item = (&'a Service, Change)> {
     let failing = found.services.iter().filter(|_| !on.tried);
-    failing.filter_map(|service| {
+    failing.filter_map(move |service| {
         let why = format!("{} {}: once more", service.name, broken(service, found)?);
-        let command = Command::new("docker").args(["service", "update", "--detach", "--force", &service.id]);
+        let command = Command::new("docker").args(["service", "update", "--detach", "--force"]);
+        let command = command.args(auth.then_some("--with-registry-auth")).arg(&service.id);
         Some((service, Change::run(why, command)))
     })
 }
 
-/// Removes the services of a stack, by their ids, and waits until their tasks have ended: until then those hold on to networks
-/// and volumes. On a node that is down nobody ends them, and nobody would be heard of it.
-pub fn end_stack(stack: &str, services: &[&str]) -> Command {
-    let nodes = "docker stack ps --format '{{.Node}}' \"$0\" 2>/dev/null | sort -u";
-    let left = format!("{nodes} | xargs -r docker node inspect --format '{{{{.Status.State}}}}' | grep -q ready");
+/// Removes services, by their ids, and waits until their tasks have ended: until then those hold on to networks and volumes. On a
+/// node that is down nobody ends them, and nobody would be heard of it.
+pub fn end_services(services: &[&str]) -> Command {
+    let ready = "docker node ls --format '{{.ID}} {{.Status}}' | sed -n 's/ Ready$//p'";
+    let tasks = "xargs -r docker node ps --no-trunc --format '{{.Name}} {{.CurrentState}}'";
+    // A task of a service that is gone goes by its service's id.
+    let these = format!("grep -E '^({})[.]'", services.join("|"));
+    let left = format!(
+        "{ready} | {tasks} 2>/dev/null | {these} | grep -vqE ' (Complete|Shutdown|Failed|Rejected|Remove|Orphaned) '"
+    );
     let wait = format!(
-        "for i in $(seq 120); do {left} || exit 0; sleep 0.5; done; echo \"its tasks have not ended after 60 s\" >&2; exit 1"
+        "for i in $(seq 120); do {left} || exit 0; sleep 0.5; done; echo \"their tasks have not ended after 60 s\" >&2; exit 1"
     );
     let remove = Command::new("docker").args(["service", "rm"]).args(services.iter().copied());
     let shown = remove.masked();
-    remove.syntax("&&").args(["sh", "-c", &wait, stack]).shown_as(shown)
+    remove.syntax("&&").args(["sh", "-c", &wait]).shown_as(shown)
 }
 
 /// What the services that fail have said last.
@@ -106,11 +122,24 @@ fn not_updated(service: &Service, found: &Stack) -> String {
 /// Tasks that failed before the service was asked to be otherwise say nothing of what it is now.
 fn crash(service: &Service, tasks: &[&Task]) -> Option<String> {
     let counts = |task: &Task| task.seconds().is_some_and(|seconds| seconds < service.age);
-    let failed = |task: &&&Task| matches!(task.state(), "Failed" | "Rejected") && counts(task);
-    let newest = tasks.iter().skip_while(|task| matches!(task.state(), "Ready" | "New" | "Pending" | "Assigned"));
-    let failed: Vec<_> = newest.take_while(failed).collect();
+    let newest = tasks.first()?;
+    if has_failed(newest) && stays_so(service, newest) && (counts(newest) || service.age > REPLACED) {
+        return Some(format!("has failed on {} for good: {}", newest.node, newest.error));
+    }
+    let ended = tasks.iter().skip_while(|task| matches!(task.state(), "Ready" | "New" | "Pending" | "Assigned"));
+    let failed: Vec<_> = ended.take_while(|task| has_failed(task) && counts(task)).collect();
     let last = failed.first().filter(|_| failed.len() >= FAILED)?;
     Some(format!("fails again and again on {}: {}", last.node, last.error))
+}
+
+fn has_failed(task: &Task) -> bool {
+    matches!(task.state(), "Failed" | "Rejected")
+}
+
+/// Whether no other follows the newest task of a slot: where one does, the swarm makes it as it notes that the old one is to be shut
+/// down. A node that is to have none any more keeps the last one that it had.
+fn stays_so(service: &Service, newest: &Task) -> bool {
+    newest.desired == "Shutdown" && (service.replicas.is_some() || service.restart == Restart::Never)
 }
 
 fn hint(why: &str) -> &'static str {
@@ -132,19 +161,24 @@ fn not_yet(service: &Service, found: &Stack) -> Option<String> {
     let done = slots.values().filter(is_done).count();
     let asked = service.replicas.map_or(slots.len(), |replicas| usize::try_from(replicas).unwrap_or(usize::MAX));
     let is_updating = ["updating", "rollback_started"].contains(&service.update.as_str());
-    if done >= asked && !is_updating && (asked > 0 || service.replicas == Some(0)) {
-        return None;
+    let verb = if service.once { "to have ended well" } else { "to run" };
+    if asked == 0 && service.replicas.is_none() {
+        // In the words of the scheduler, which has nothing to say where no task was made.
+        return Some(format!("{} {verb}: no node takes it (scheduling constraints not satisfied)", service.name));
+    }
+    if done >= asked && !is_updating {
+        return (service.age < BEGUN).then(|| format!("the swarm to begin with {}", service.name));
     }
     let late = slots.values().filter_map(|tasks| tasks.first()).find(|task| !self::is_done(service, task));
     let late = late.map(|task| format!(" ({})", told(task))).unwrap_or_default();
-    let verb = if service.once { "to have ended well" } else { "to run" };
     Some(format!("{} {verb}: {done} of {asked}{late}", service.name))
 }
 
 fn is_done(service: &Service, task: &Task) -> bool {
+    let is_young = || service.age < WATCHED && task.seconds().is_some_and(|seconds| seconds < STAYS);
     match task.state() {
-        "Running" => task.desired == "Running" && !service.once,
-        "Complete" => service.once,
+        "Running" => task.desired == "Running" && !service.once && !is_young(),
+        "Complete" => service.once || service.restart == Restart::OnFailure,
         _ => false,
     }
 }
@@ -163,12 +197,7 @@ fn slots<'a>(service: &Service, found: &'a Stack) -> BTreeMap<&'a str, Vec<&'a T
     }
     // A slot whose newest task is to be shut down, and has not ended well, is one that is wanted no more.
     slots.retain(|_, tasks| {
-        tasks.first().is_some_and(|task| {
-            task.desired != "Shutdown"
-                || task.state() == "Complete"
-                || task.state() == "Failed"
-                || task.state() == "Rejected"
-        })
+        tasks.first().is_some_and(|task| task.desired != "Shutdown" || task.state() == "Complete" || has_failed(task))
     });
     slots
 }

@@ -113,7 +113,7 @@ impl Service {
         if !others.is_empty() {
             return Plan::Change(self.brought(asked, &others, found));
         }
-        match tasks::again(&found.own, on).next() {
+        match tasks::again(&found.own, self.registry_auth, on).next() {
             Some((_, again)) => Plan::Change(vec![again]),
             None => tasks::plan("", &found.own, on, seen),
         }

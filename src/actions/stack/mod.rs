@@ -24,8 +24,11 @@ use compose::{Compose, Service};
 /// Deploys a Compose file to the swarm, and waits until every task of it runs; or removes a stack.
 ///
 /// It is run where the swarm is controlled (`hosts: leader`). Each service keeps, in the label `skep.asked`, what it was asked to be, so
-/// a plan shows field by field what would change; values of environments are compared and never shown. A service whose tasks are to run
-/// once (`restart_policy` with another condition than `any`, or a job) is done when they have ended well.
+/// a plan shows field by field what would change; values of environments are compared and never shown. What others have changed by
+/// hand is seen in the image, the number of replicas and the values of the environment; the action `service` compares every field.
+///
+/// A service whose tasks are to run once (`restart_policy` with the condition `none`, or a job) is done when they have ended well; with
+/// `on-failure`, when they run or have ended well. A task that has just come up must stay up for 5 s.
 ///
 /// In the file `${NAME}`, `${NAME:-default}` and `$$` mean what they mean to `docker stack deploy`, which takes the very same file.
 /// What a swarm would pass over in silence is refused: a port that is bound to an address, `env_file`, files of secrets and configs
@@ -209,7 +212,7 @@ impl Stack {
             let differs = asked.iter().any(|asked| asked.name == service.name && asked.is_another(service));
             !differs && !superfluous.iter().any(|gone| gone.id == service.id)
         };
-        let again = found.into_iter().flat_map(|found| tasks::again(found, on));
+        let again = found.into_iter().flat_map(|found| tasks::again(found, self.registry_auth, on));
         let again = again.filter(|(service, _)| stays(service)).map(|(_, change)| change).collect::<Vec<_>>();
         let deploy = (!differs.is_empty()).then(|| self.deploy(compose, asked).differing(differs));
         deploy.into_iter().chain(again).chain(superfluous.iter().map(|service| remove(service))).collect()
@@ -286,7 +289,7 @@ impl Stack {
     /// Removes its services, and waits until their tasks have ended: until then they hold on to networks and volumes.
     fn end(&self, found: &FoundStack) -> Change {
         let ids: Vec<&str> = found.services.iter().map(|service| service.id.as_str()).collect();
-        let command = tasks::end_stack(&self.name, &ids);
+        let command = tasks::end_services(&ids);
         Change::run("it is to be absent", command).removing()
     }
 }

@@ -21,7 +21,10 @@ fn planned(file: &str, parameters: Json, services: &[Json], tasks: &[Json]) -> S
         format!("{UP}{images}{}\n@skep 200 stack:web\n{}\n@skep 200 stack-tasks:web\n", rows(services), rows(tasks));
     let text = Seen::Is(Value::Text(file.into()));
     let log = Output { code: 0, stdout: "boom\n".into(), stderr: Vec::new() };
-    let log_of = Probe::new("docker service logs --raw --tail 20 s1 2>&1");
+    let log = |id: &str| {
+        let said = Seen::Is(Value::Output(log.clone()));
+        (Read::Probe(Probe::new(format!("docker service logs --raw --tail 20 {id} 2>&1"))), said)
+    };
     let mut all = json!({"name": "web", "file": "stack.yml"});
     all.as_object_mut().unwrap().extend(parameters.as_object().cloned().unwrap_or_default());
     let case = Case::new(&["node1"]);
@@ -29,9 +32,9 @@ fn planned(file: &str, parameters: Json, services: &[Json], tasks: &[Json]) -> S
     let tried = all.as_object_mut().unwrap().remove("tried").is_some();
     let case = if tried { case.tried() } else { case };
     let case = case.answers("node1", &reads(&["app:1", "app:2", "job:1", "x"]), &said);
-    case.seen(crate::reads::WORKSTATION, Read::Text("/playbooks/stack.yml".into()), text)
-        .seen("node1", Read::Probe(log_of), Seen::Is(Value::Output(log)))
-        .plan(&action::<Stack>(all))
+    let case = case.seen(crate::reads::WORKSTATION, Read::Text("/playbooks/stack.yml".into()), text);
+    let logs = ["s1", "s2"].map(log);
+    logs.into_iter().fold(case, |case, (read, said)| case.seen("node1", read, said)).plan(&action::<Stack>(all))
 }
 
 /// The services as the file asks for them, as if they had been deployed.
@@ -112,6 +115,66 @@ fn tasks_are_waited_for_and_those_that_never_come_up_are_told_with_their_words()
         planned(FILE, json!({"tried": true}), &paused, &running()),
     ];
     insta::assert_snapshot!(told.join("\n---\n"));
+}
+
+/// Whatever comes after a task that has ended: the same again, the next try, or nothing.
+#[test]
+fn what_nothing_follows_is_over_and_what_may_end_well_may_also_run() {
+    let with = |condition: &str, job: Json| {
+        let mut services = deployed(FILE);
+        services[1]["Restart"]["Condition"] = condition.into();
+        let mut tasks = running();
+        tasks[3] = job;
+        (services, tasks)
+    };
+    let plan = |(services, tasks): (Vec<Json>, Vec<Json>)| planned(FILE, json!({"tried": true}), &services, &tasks);
+    let ran = |current: &str| task("web_job.1", "Running", current, "");
+    let ended = |current: &str| task("web_job.1", "Shutdown", current, "task: non-zero exit (3)");
+    let over = "refused: service web_job of stack web has failed on node2 for good: task: non-zero exit (3)";
+    for when in ["3 seconds", "5 minutes"] {
+        let told = plan(with("none", ended(&format!("Failed {when} ago"))));
+        assert!(told.starts_with(over), "{told}");
+    }
+    // As many times as its policy lets it.
+    assert!(plan(with("any", ended("Failed 3 seconds ago"))).starts_with(over));
+    let again = |parameters: Json| {
+        let (services, tasks) = with("none", ended("Failed 3 minutes ago"));
+        planned(FILE, parameters, &services, &tasks)
+    };
+    let (once_more, bare) = (
+        "for good: task: non-zero exit (3): once more\n    $ docker service update --detach --force",
+        again(json!({})),
+    );
+    assert!(bare.ends_with(&format!("{once_more} s2")), "{bare}");
+    let with_login = again(json!({"registry_auth": true}));
+    assert!(with_login.ends_with(&format!("{once_more} --with-registry-auth s2")), "{with_login}");
+    for well in [ran("Running 5 minutes ago"), task("web_job.1", "Shutdown", "Complete 5 minutes ago", "")] {
+        assert_eq!(plan(with("on-failure", well)), "settled");
+    }
+    assert_eq!(
+        plan(with("none", ran("Running 5 minutes ago"))),
+        "wait for web_job to have ended well: 0 of 1 (node2: running)"
+    );
+}
+
+/// What has just been asked for is looked at for a while.
+#[test]
+fn a_task_that_has_just_come_up_has_yet_to_stay_and_one_that_none_takes_has_its_reason() {
+    let at = |updated: &str, current: &str| {
+        let mut services = deployed(FILE);
+        services[0]["UpdatedAt"] = updated.into();
+        let mut tasks = running();
+        tasks[0] = task("web_app.1", "Running", current, "");
+        planned(FILE, json!({"tried": true}), &services, &tasks)
+    };
+    assert_eq!(at("2026-01-01T00:00:50Z", "Running 2 seconds ago"), "wait for web_app to run: 1 of 2 (node2: running)");
+    assert_eq!(at("2026-01-01T00:00:50Z", "Running 7 seconds ago"), "settled");
+    assert_eq!(at("2025-01-01T00:00:00Z", "Running 2 seconds ago"), "settled", "long after, a clock may be wrong");
+    assert_eq!(at("2026-01-01T00:00:59Z", "Running 5 minutes ago"), "wait for the swarm to begin with web_app");
+    let mut nowhere = deployed(FILE);
+    nowhere[0]["Mode"] = json!({"Global": {}});
+    let told = planned(FILE, json!({"tried": true}), &nowhere, &running()[3..]);
+    assert_eq!(told, "wait for web_app to run: no node takes it (scheduling constraints not satisfied)");
 }
 
 #[test]

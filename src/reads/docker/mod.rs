@@ -35,7 +35,7 @@ pub use node_tasks::NodeTask;
 pub use nodes::Node;
 pub use service::OneService;
 pub use services::Serving;
-pub use stack::{Remains, Service, Stack, Task};
+pub use stack::{Remains, Restart, Service, Stack, Task};
 pub use volume::Volume;
 
 use super::{Part, Read, Readings, Seen, Value};

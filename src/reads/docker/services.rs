@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 use super::answers::Answers;
 use super::engine::Info;
 use super::network::nullable;
 use super::script::{SERVICES, SERVICES_ASKED, STACK};
+use super::stack::Restart;
 use crate::reads::Seen;
 
 /// A service, and how many of its tasks run.
@@ -29,12 +31,14 @@ pub struct Serving {
     pub note: String,
     /// `updating`, `paused`, `completed`, `rollback_started`, …; empty where it was never updated.
     pub update: String,
+    /// When a task that has ended is followed by another.
+    pub restart: Restart,
 }
 
 impl Serving {
-    /// Whether as much runs as is asked for; a job's tasks end when they have done their work.
+    /// Whether as much runs as is asked for; tasks of a job, and those that none follows, end when they have done their work.
     pub fn is_whole(&self) -> bool {
-        self.mode.ends_with("job") || self.running >= self.desired
+        self.mode.ends_with("job") || self.restart == Restart::Never || self.running >= self.desired
     }
 }
 
@@ -55,6 +59,8 @@ struct Asked {
     labels: BTreeMap<String, String>,
     #[serde(deserialize_with = "nullable")]
     update: Update,
+    #[serde(deserialize_with = "nullable")]
+    restart: BTreeMap<String, Json>,
 }
 
 #[derive(Default, Deserialize)]
@@ -95,6 +101,7 @@ impl Serving {
         let note = note.trim_matches(['(', ')']).to_owned();
         let stack = asked.labels.remove(STACK).unwrap_or_default();
         let Row { name, mode, image, .. } = row;
-        Ok(Self { name, stack, image, mode, running, desired, note, update: asked.update.state })
+        let restart = Restart::of(&asked.restart);
+        Ok(Self { name, stack, image, mode, running, desired, note, update: asked.update.state, restart })
     }
 }

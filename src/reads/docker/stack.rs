@@ -49,14 +49,39 @@ pub struct Service {
     pub env: BTreeMap<String, String>,
     /// How many tasks it has; nothing where each node has one.
     pub replicas: Option<u64>,
-    /// Whether its tasks run once, and are not started again when they have done so.
+    /// Whether its tasks are to end well: those of a job, and those that no other follows.
     pub once: bool,
+    /// When a task that has ended is followed by another.
+    pub restart: Restart,
     /// `updating`, `paused`, `completed`, `rollback_started`, …; empty where it was never updated.
     pub update: String,
     /// What is said of that.
     pub message: String,
-    /// How many seconds ago it was last asked to be otherwise.
+    /// How many seconds ago it was last asked to be otherwise, or an update of it ended; very many where nobody knows.
     pub age: u64,
+}
+
+/// When a task that has ended is followed by another: the condition of a restart policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Restart {
+    /// However it ended.
+    #[default]
+    Always,
+    /// When it failed.
+    OnFailure,
+    /// Never.
+    Never,
+}
+
+impl Restart {
+    /// Of Docker's `RestartPolicy`.
+    pub(super) fn of(policy: &BTreeMap<String, Json>) -> Self {
+        match policy.get("Condition").and_then(Json::as_str) {
+            Some("none") => Self::Never,
+            Some("on-failure") => Self::OnFailure,
+            _ => Self::Always,
+        }
+    }
 }
 
 /// A task: one container of a service, that is to run, runs, or has run.
@@ -173,7 +198,7 @@ pub(super) fn unquoted(task: Task) -> Task {
 
 fn seconds(from: &str, to: &str) -> u64 {
     let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
-    let between = time(from).zip(time(to)).map_or(0, |(from, to)| (to - from).whole_seconds());
+    let between = time(from).zip(time(to)).map_or(i64::MAX, |(from, to)| (to - from).whole_seconds());
     u64::try_from(between).unwrap_or_default()
 }
 
@@ -182,10 +207,11 @@ impl Service {
         let kind = |name: &str| raw.mode.get(name).filter(|mode| !mode.is_null());
         let number = |mode: Option<&Json>, key: &str| mode.and_then(|mode| mode.get(key)).and_then(Json::as_u64);
         let job = kind("ReplicatedJob");
+        let restart = Restart::of(&raw.restart);
         Self {
             replicas: number(kind("Replicated"), "Replicas").or_else(|| number(job, "TotalCompletions")),
-            once: job.or_else(|| kind("GlobalJob")).is_some()
-                || raw.restart.get("Condition").and_then(Json::as_str).is_some_and(|condition| condition != "any"),
+            once: job.or_else(|| kind("GlobalJob")).is_some() || restart == Restart::Never,
+            restart,
             age: seconds(&raw.updated_at, now),
             id: raw.id,
             name: raw.name,
