@@ -37,8 +37,8 @@ Examples:
   skep down --yes --volumes       everything, notebooks and data included
   skep down --docker              Docker's packages, too; its data stay unless --volumes is said as well
 
-What goes: stacks and containers that skep made, their networks, the swarm if nobody else's services run
-in it, the secrets made up for them. Volumes, images and Docker itself stay unless they are named here.";
+What goes: stacks, services and containers that skep made, their networks, the swarm if nobody else's services
+run in it, the secrets made up for them. Volumes, images and Docker itself stay unless they are named here.";
 
 /// Remove what skep made, after showing it
 #[derive(Args, Debug)]

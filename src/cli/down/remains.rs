@@ -20,8 +20,8 @@ pub struct Remains {
     pub others: Vec<Thing>,
     /// Networks of the swarm, wherever their containers are; only a manager sees them all.
     pub swarm_networks: Vec<Thing>,
-    /// Services of stacks that skep deployed.
-    pub stacked: Vec<Thing>,
+    /// Services that skep made, of stacks and of none.
+    pub served: Vec<Thing>,
     /// Networks of any stack.
     pub stack_networks: Vec<Thing>,
     /// Volumes on this host of any stack.
@@ -111,7 +111,8 @@ impl Remains {
             "files" => &mut self.files,
             "service" => &mut self.services,
             "package" => &mut self.packages,
-            "stacked" => return add(&mut self.stacked, Thing::of_stack(id, name)),
+            "stacked" => return add(&mut self.served, Thing::of_stack(id, name)),
+            "served" => &mut self.served,
             "stacknet" => return add(&mut self.stack_networks, Thing::of_stack(id, name)),
             "stackvolume" => return add(&mut self.stack_volumes, Thing::of_stack(id, name)),
             _ => return,
@@ -119,15 +120,15 @@ impl Remains {
         add(plain, Thing::new(id, name));
     }
 
-    /// Services that the swarm runs on: those that somebody else made, and those of stacks unless they go.
-    pub fn serves(&self, stacks_go: bool) -> impl Iterator<Item = &str> {
-        let stay = self.stacked.iter().filter(move |_| !stacks_go);
+    /// Services that the swarm runs on: those that somebody else made, and ours unless they go.
+    pub fn serves(&self, ours_go: bool) -> impl Iterator<Item = &str> {
+        let stay = self.served.iter().filter(move |_| !ours_go);
         self.services.iter().chain(stay).map(|service| service.name.as_str())
     }
 
     /// The stacks that skep deployed.
     pub fn stacks(&self) -> impl Iterator<Item = &str> {
-        self.stacked.iter().map(|service| service.of.as_str())
+        self.served.iter().map(|service| service.of.as_str()).filter(|stack| !stack.is_empty())
     }
 
     /// Whether these are all the services that the swarm runs.

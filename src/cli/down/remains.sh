@@ -15,5 +15,6 @@ docker volume ls --filter label=$stack --format "stackvolume {{.Name}} {{.Label 
 docker image ls --no-trunc --filter label=skep.context --format 'image {{.ID}} {{.Repository}}:{{.Tag}}' || exit
 docker info --format 'is {{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}' || exit
 ids=$(docker service ls --quiet 2>/dev/null) || exit 0
-[ -z "$ids" ] || docker service inspect --format "{{if index .Spec.Labels \"skep.asked\"}}stacked {{.ID}} {{index .Spec.Labels \"$stack\"}}{{else}}service {{.ID}}{{end}} {{.Spec.Name}}" $ids || exit
+own='{{$own := ""}}{{range $name, $value := .Spec.Labels}}{{if eq $name "skep.labels"}}{{$own = "yes"}}{{end}}{{end}}'
+[ -z "$ids" ] || docker service inspect --format "$own{{if index .Spec.Labels \"skep.asked\"}}stacked {{.ID}} {{index .Spec.Labels \"$stack\"}}{{else if \$own}}served {{.ID}}{{else}}service {{.ID}}{{end}} {{.Spec.Name}}" $ids || exit
 echo services read whole

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use super::remains::{Remains, Thing};
-use crate::actions::end_stack;
+use crate::actions::end_services;
 use crate::event::Event;
 use crate::remote::Command;
 
 /// The stages of the way back, in their order: id and name.
 pub const STAGES: [(&str, &str); 9] = [
-    ("stacks", "The stacks are removed"),
+    ("stacks", "The stacks and services are removed"),
     ("containers", "The containers are removed"),
     ("networks", "Their networks are removed"),
     ("workers", "The workers leave the swarm"),
@@ -109,7 +109,7 @@ impl Remains {
         let image = |thing: &Thing| {
             Removal::new(6, format!("image {}", thing.name), docker(&["image", "rm", "--force"], thing))
         };
-        let mut removals = self.stacked();
+        let mut removals = self.served();
         removals.extend(
             self.containers
                 .iter()
@@ -133,13 +133,14 @@ impl Remains {
         removals
     }
 
-    /// The services of each stack at once, and the end of their tasks: networks are in use until then.
-    fn stacked(&self) -> Vec<Removal> {
-        let stacks: BTreeSet<&str> = self.stacks().collect();
+    /// The services of each stack at once, and those of none, and the end of their tasks: networks are in use until then.
+    fn served(&self) -> Vec<Removal> {
+        let stacks: BTreeSet<&str> = self.served.iter().map(|thing| thing.of.as_str()).collect();
         let removal = |stack: &str| {
-            let services = self.stacked.iter().filter(|thing| thing.of == stack);
+            let services = self.served.iter().filter(|thing| thing.of == stack);
             let (ids, names): (Vec<_>, Vec<_>) = services.map(|one| (&*one.id, &*one.name)).unzip();
-            Removal::new(0, format!("stack {stack}: services {}", names.join(" ")), end_stack(stack, &ids))
+            let of = if stack.is_empty() { String::new() } else { format!("stack {stack}: ") };
+            Removal::new(0, format!("{of}services {}", names.join(" ")), end_services(&ids))
         };
         stacks.into_iter().map(removal).collect()
     }
@@ -281,6 +282,7 @@ is active true";
 stacked s1 spark spark_master
 stacked s2 spark spark_driver
 stacked s3 web web_app
+served s5 alone
 service s9 shop
 stacknet n1 spark spark_net
 stacknet n9 others others_net
@@ -296,6 +298,7 @@ services read whole";
     fn a_stack_goes_by_the_ids_of_its_services_and_its_volumes_only_when_named() {
         let told = told(STACKS, Also { volumes: true, ..Also::default() });
         let expected = [
+            "stacks docker service rm s5",
             "stacks docker service rm s1 s2",
             "stacks docker service rm s3",
             "networks docker network rm n1",
@@ -305,7 +308,7 @@ services read whole";
         assert_eq!(told, expected, "what is of a stack that skep did not deploy stays");
         let serves = |go| read(STACKS).serves(go).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(serves(true), ["shop"]);
-        assert_eq!(serves(false), ["shop", "spark_master", "spark_driver", "web_app"]);
+        assert_eq!(serves(false), ["shop", "spark_master", "spark_driver", "web_app", "alone"]);
     }
 
     #[test]
