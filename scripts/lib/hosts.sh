@@ -74,7 +74,7 @@ make_host() {
     --label "skep.lab=$LAB" --label "skep.lab.host=$host" \
     --network "$NETWORK" --ip "$address" --stop-signal SIGRTMIN+3 \
     --cgroupns private "${options[@]}" --tmpfs /run:exec,mode=755 --tmpfs /run/lock \
-    --memory "$MEMORY" --memory-swap "$MEMORY" --volume "$DIR/meminfo:/proc/meminfo:ro" \
+    ${CPUS:+--cpus "$CPUS"} --memory "$MEMORY" --memory-swap "$MEMORY" --volume "$DIR/meminfo:/proc/meminfo:ro" \
     --env "LAB_AUTHORIZED_KEY=$(<"$KEY.pub")" --env "LAB_RESOLV_CONF=$(resolv_conf)" \
     "$image" >/dev/null
 }
