@@ -31,7 +31,7 @@ END
 chmod +x /usr/local/bin/docker"#;
 
 /// The command in whose middle power goes, its host, whether it has done its work by then, and the step.
-const CUTS: [(&str, &str, bool, &str); 7] = [
+const CUTS: [(&str, &str, bool, &str); 8] = [
     ("network create", "node1", true, "network: { name: further, driver: overlay, attachable: true }"),
     ("volume create", "node2", true, "volume: { name: kept }"),
     ("secret create", "node1", true, "secret: { name: pass, generate: { bytes: 16 } }"),
@@ -42,6 +42,12 @@ const CUTS: [(&str, &str, bool, &str); 7] = [
         "node2",
         true,
         "container: { name: app, image: 'app:1', networks: [parts], command: sleep infinity, restart: unless-stopped, init: true }",
+    ),
+    (
+        "service create",
+        "node1",
+        true,
+        "service: { name: solo, image: 'app:1', resolve_image: never, endpoint_mode: dnsrr, command: sleep infinity, init: true }",
     ),
     ("stack deploy", "node1", true, "stack: { name: web, file: stack.yml, resolve_image: never }"),
 ];
@@ -65,12 +71,24 @@ fn whatever_happens_is_told_and_the_next_run_completes_it() {
     parts.ask_for("");
     parts.heals();
     CUTS.iter().for_each(|cut| power_goes(&parts, *cut));
+    nothing_was_lost_and_nothing_is_left(&parts);
     daemons(&parts);
     hosts_that_lose_each_other(&parts);
     what_cannot_be_placed(&parts);
     for host in ["node1", "node2"] {
         assert_eq!(parts.on(host, "docker ps -aq --filter status=created --filter status=dead"), "", "left on {host}");
     }
+}
+
+/// Each once, as it was asked for.
+fn nothing_was_lost_and_nothing_is_left(parts: &Parts) {
+    let there = "docker network ls --filter driver=overlay --format '{{.Name}}' | sort | xargs; docker node ls -q | wc -l; \
+        docker service ls --format '{{.Name}}' | sort | xargs; docker secret ls -q | wc -l; docker config ls -q | wc -l";
+    assert_eq!(parts.on("node1", there), "further ingress parts web_default\n2\nsolo web_app\n1\n1");
+    assert_eq!(
+        parts.on("node2", "docker ps -a --filter name=^/app$ --format '{{.Names}}'; docker volume ls -q"),
+        "app\nkept"
+    );
 }
 
 fn power_goes(parts: &Parts, (words, host, done, step): (&str, &str, bool, &str)) {

@@ -91,6 +91,7 @@ fn what_one_host_pushes_the_others_pull_and_again_only_if_it_changed() {
     assert_eq!(registry.image("node1"), registry.image("node2"));
     what_changed_reaches_those_who_pull(&registry);
     what_is_pulled_by_its_name_alone(&registry);
+    a_stack_brings_the_login_along(&registry);
     what_the_registry_lacks(&registry);
     those_who_have_none(&registry);
 }
@@ -143,6 +144,29 @@ fn what_is_pulled_by_its_name_alone(registry: &Registry) {
     assert_eq!(registry.parts.run(0).places(), [at("pulled", "node2")].into());
     registry.parts.nothing_to_do();
     assert_eq!(registry.said("node2"), "two");
+}
+
+/// A node that has neither the image nor a login gets both from the manager, if the step says so.
+fn a_stack_brings_the_login_along(registry: &Registry) {
+    let (parts, host) = (&registry.parts, &registry.address);
+    let file = format!(
+        "services: {{ app: {{ image: '{host}/app:1', command: [sleep, infinity], init: true, deploy: {{ mode: global, endpoint_mode: dnsrr }} }} }}"
+    );
+    std::fs::write(parts.cluster.project.join("stack.yml"), file).expect("a Compose file");
+    parts.on("node2", &format!("docker logout {host}; docker image rm {host}/app:1"));
+    let stack = |more: &str| {
+        format!(
+            "      - {{ id: stack, hosts: leader, timeout: 1m, stack: {{ name: web, file: stack.yml, {more} }} }}\n"
+        )
+    };
+    registry.ask_allowed(&stack("registry_auth: false"));
+    let failed = parts.run(1).troubles();
+    assert!(failed.contains("web_app") && failed.contains("node2"), "{failed}");
+    registry.ask_allowed(&stack("registry_auth: true"));
+    parts.run(0);
+    assert_eq!(parts.on("node2", "docker ps -q --filter label=com.docker.swarm.service.name=web_app | wc -l"), "1");
+    registry.ask_allowed(&stack("state: absent"));
+    parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
 }
 
 fn what_the_registry_lacks(registry: &Registry) {

@@ -31,6 +31,11 @@ services:
     image: app:1
     command: [sh, -c, "echo done"]
     deploy: { endpoint_mode: dnsrr, restart_policy: { condition: none } }
+  steady:
+    image: app:1
+    command: [sleep, infinity]
+    init: true
+    deploy: { endpoint_mode: dnsrr, restart_policy: { condition: on-failure } }
 networks: { default: { driver: overlay } }
 secrets: { pass: { external: true } }
 configs: { words: { external: true } }
@@ -96,8 +101,20 @@ fn a_stack_comes_up_with_what_it_needs_changes_fails_in_its_own_words_and_goes()
             && told.contains("exit (3)"),
         "{told}"
     );
+    // What runs once and fails is over at once; the next run tries it once more, whether or not the file is another.
+    with(&parts, "two", &FILE.replace("echo done", "cat /kept/on; echo on it goes"));
+    for _ in 0..2 {
+        let told = parts.run(1).troubles();
+        let once = told.contains("web_once") && told.contains("for good: task: non-zero exit (1)");
+        assert!(once && told.contains("/kept/on"), "{told}");
+    }
+    // One that comes up, and goes down again and again, has not come up.
+    with(&parts, "three", &(FILE.replace("networks: {", "  loops: { image: app:1, command: [sh, -c, sleep 2; echo it cannot last; exit 3], deploy: { endpoint_mode: dnsrr, restart_policy: { delay: 1s } } }\nnetworks: {")));
+    let told = parts.run(1).troubles();
+    assert!(told.contains("web_loops") && told.contains("it cannot last") && told.contains("exit (3)"), "{told}");
     with(&parts, "three", FILE);
     parts.run(0);
+    parts.nothing_to_do();
 
     super::service::scenes(&parts);
 
@@ -114,9 +131,19 @@ fn a_stack_comes_up_with_what_it_needs_changes_fails_in_its_own_words_and_goes()
     a_way_back_leaves_nothing_but_what_is_kept(&parts);
 }
 
-/// First with a daemon that is dead on the other host, which is in nobody's way; then whole, and twice; then Docker itself.
+/// A service of no stack, and a container with a volume; then that container alone.
+const MORE: &str = "
+      - { id: alone, hosts: leader, service: { name: alone, image: 'app:1', resolve_image: never, endpoint_mode: dnsrr, command: [sleep, infinity], init: true } }
+      - { id: box, hosts: node1, container: { name: box, image: 'app:1', networks: [parts], volumes: ['boxed:/data'], command: sleep infinity, init: true } }
+";
+const BOX: &str = "plays: [{ hosts: node1, steps: [{ container: { name: box, image: 'app:1', volumes: ['boxed:/data'], command: sleep infinity, init: true } }] }]";
+
+/// First with a daemon that is dead on the other host, which is in nobody's way; then whole, and twice; then with what is kept; then
+/// Docker itself.
 fn a_way_back_leaves_nothing_but_what_is_kept(parts: &Parts) {
     with(parts, "three", FILE);
+    let all = std::fs::read_to_string(parts.cluster.project.join("parts.yml")).expect("the playbook") + MORE;
+    parts.write(&all);
     parts.run(0);
     parts.on("node2", "systemctl stop docker.socket docker");
     let told = parts.cluster.skep(&["down", "--yes"]).ends(1);
@@ -127,12 +154,18 @@ fn a_way_back_leaves_nothing_but_what_is_kept(parts: &Parts) {
         told.text()
     );
     let gone = "docker info --format '{{.Swarm.LocalNodeState}}'; docker ps -aq";
-    assert_eq!(parts.on("node1", &format!("{gone}; docker volume ls -q")), "inactive\nkept");
+    let kept = "docker volume ls -q | sort; docker image inspect -f '{{index .RepoTags 0}}' app:1";
+    assert_eq!(parts.on("node1", &format!("{gone}; {kept}")), "inactive\nboxed\nkept\napp:1");
     parts.on("node2", "systemctl start docker");
     // Nobody commands its swarm any more.
     assert_eq!(parts.cluster.skep(&["down", "--yes"]).ends(0).places(), [at("workers", "node2")].into());
     assert_eq!(parts.on("node2", gone), "inactive");
     assert!(parts.cluster.skep(&["down", "--yes"]).ends(0).places().is_empty());
+    parts.write(BOX);
+    parts.run(0);
+    parts.cluster.skep(&["down", "--yes", "--volumes", "--images"]).ends(0);
+    let left = "docker ps -aq; docker volume ls -q; docker image inspect app:1 2>&1 | tail -n 1";
+    assert_eq!(parts.on("node1", left), "kept\nError: No such image: app:1");
     parts.cluster.skep(&["down", "--yes", "--docker"]).ends(0);
     for host in ["node1", "node2"] {
         let left = "command -v dockerd docker; apt-mark showhold; ls -d /var/lib/docker";

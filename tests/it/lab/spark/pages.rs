@@ -67,7 +67,8 @@ const LISTENING: &str = "ss -Hltn | awk '{ print $4 }' | grep -v '^127\\.' | sed
 #[test]
 fn forward_brings_the_pages_here() {
     let cluster = Cluster::settled();
-    let forward = Forward::begin(&cluster);
+    // Those of master, two workers, history and driver, which has two.
+    let forward = Forward::begin(&cluster, &[], 6);
     for (name, path, shows) in
         [("Spark master", "/json/", "spark://"), ("JupyterLab", "/login", "Jupyter"), ("Spark history", "/", "History")]
     {
@@ -77,27 +78,28 @@ fn forward_brings_the_pages_here() {
 }
 
 /// `skep forward` at work.
-struct Forward {
+pub(super) struct Forward {
     child: Child,
     /// Address and port here, by the page's name.
     pages: HashMap<String, String>,
 }
 
 impl Forward {
-    /// Starts it, and waits until it has told where the pages are: those of master, two workers, history and driver, which has two.
-    fn begin(cluster: &Cluster) -> Forward {
+    /// Starts it for the pages of these, or of all, and waits until it has told where so many are.
+    pub(super) fn begin(cluster: &Cluster, names: &[&str], pages: usize) -> Forward {
         let mut command = Command::new(env!("CARGO_BIN_EXE_skep"));
-        command.args(["forward", "--output", "json", "-i"]).arg(cluster.lab.inventory()).stdout(Stdio::piped());
+        command.arg("forward").args(names).args(["--output", "json", "-i"]).arg(cluster.lab.inventory());
+        command.stdout(Stdio::piped());
         let mut child = command.spawn().expect("skep runs");
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let told = lines.take(6).map(|line| serde_json::from_str::<Value>(&line.expect("a line")).expect("JSON"));
+        let told = lines.take(pages).map(|line| serde_json::from_str::<Value>(&line.expect("a line")).expect("JSON"));
         let word = |page: &Value, key: &str| page[key].as_str().unwrap_or_default().to_owned();
         let bare = |url: String| url.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let pages = told.map(|page| (word(&page, "name"), bare(word(&page, "url")))).collect();
         Forward { child, pages }
     }
 
-    fn get(&self, name: &str, path: &str) -> String {
+    pub(super) fn get(&self, name: &str, path: &str) -> String {
         let address = self.pages.get(name).unwrap_or_else(|| panic!("no {name} among {:?}", self.pages));
         let mut stream = TcpStream::connect(address).expect("it listens");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");

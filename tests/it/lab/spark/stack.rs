@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use super::pages::Forward;
 use super::submit::Desk;
 use crate::support::cluster::{Cluster, at};
 use crate::support::lab::checkout;
@@ -20,9 +21,35 @@ fn job(cluster: &Cluster) {
         format!("docker exec $({DRIVER}) {submit} --workers 2 --shuffle-mib 20 --samples 1000000 2>&1 || echo FAILED");
     let said = cluster.on("node1", &line);
     assert!(said.contains("\"pi\"") && !said.contains("FAILED"), "{said}");
-    for word in ["RetryingBlockTransfer", "Connection refused", "Failed to connect", "UnknownHostException"] {
-        assert!(!said.contains(word), "{word} in what a job said:\n{said}");
+    RETRIES.iter().for_each(|word| assert!(!said.contains(word), "{word} in what a job said:\n{said}"));
+}
+
+/// The words of a connection that had to be tried again.
+const RETRIES: [&str; 4] = ["RetryingBlockTransfer", "Connection refused", "Failed to connect", "UnknownHostException"];
+
+/// In what the executors of all jobs said, as far as their workers are still there.
+fn no_executor_had_to_try_again(cluster: &Cluster) {
+    let worker = "docker ps -q --filter label=com.docker.swarm.service.name=spark-stack_spark-worker";
+    for host in ["node2", "node3"] {
+        let files = format!("docker exec $({worker}) sh -c 'ls /var/lib/spark/work/*/*/stderr'");
+        assert!(cluster.on(host, &files).lines().count() > 0, "no executor on {host} has said anything");
+        let found = format!("docker exec $({worker}) grep -rE '{}' /var/lib/spark/work || true", RETRIES.join("|"));
+        assert_eq!(cluster.on(host, &found), "", "on {host}");
     }
+}
+
+/// What services said that nothing has happened to so far.
+fn no_service_had_to_try_again(cluster: &Cluster) {
+    let logs = "docker service ls -q --filter label=com.docker.stack.namespace=spark-stack | xargs -n1 docker service logs --raw 2>&1";
+    let said = cluster.on("node1", logs);
+    assert!(said.contains("Starting Spark master at spark://"), "{said}");
+    RETRIES.iter().for_each(|word| assert!(!said.contains(word), "{word} in what the services said:\n{said}"));
+}
+
+/// The master's page, though it is published nowhere.
+fn is_forwarded(forward: &Forward) {
+    let page = forward.get("Spark master", "/json/");
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("ALIVE"), "{page}");
 }
 
 fn jobs(cluster: &Cluster, count: usize) {
@@ -69,6 +96,12 @@ fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
     cluster.skep(&run).ends(0);
     assert!(cluster.skep(&["plan", "playbooks/spark-stack.yml"]).ends(0).places().is_empty());
     jobs(&cluster, IN_A_ROW);
+    no_service_had_to_try_again(&cluster);
+    no_executor_had_to_try_again(&cluster);
+    let forward = Forward::begin(&cluster, &["spark-stack_spark-master"], 1);
+    is_forwarded(&forward);
+    cluster.on("node1", "pkill -f '^sshd: ubuntu' || true");
+    is_forwarded(&forward);
 
     a_screen_shows_both_clusters(&cluster);
     let desk = Desk::new(&cluster);
@@ -88,11 +121,13 @@ fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
     cluster.on("node1", "docker service ls -q --filter label=com.docker.stack.namespace=spark-stack | xargs -n1 docker service update --force --detach=false --quiet >/dev/null");
     both_workers_are_back(&cluster);
     jobs(&cluster, 2);
+    no_executor_had_to_try_again(&cluster);
+    is_forwarded(&forward);
     // A master that was made anew has forgotten what was proven, and nothing else is to be done.
     let planned = cluster.skep(&["plan", "playbooks/spark-stack.yml"]);
     assert!(planned.places().is_subset(&[at("job", "node1")].into()), "{}", planned.text());
-    let published = cluster.on("node1", "docker service ls --format '{{.Ports}}' | tr -d '\\n'");
-    assert_eq!(published, "", "nothing is published to the world");
+    let ports = "docker service ls -q | xargs docker service inspect --format '{{range .Endpoint.Spec.Ports}}{{.}}{{end}}' | tr -d '\\n'";
+    assert_eq!(cluster.on("node1", ports), "", "nothing is published to the world");
     typed_by_hand(&cluster);
     cluster.on("node1", "docker stack rm spark-stack >/dev/null; docker secret rm spark jupyter >/dev/null");
     is_gone(&cluster);
