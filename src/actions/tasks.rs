@@ -42,7 +42,7 @@ pub(super) fn given_up(
     on: &Target,
     seen: &Readings<'_>,
 ) -> Option<Plan> {
-    let is_so = |service: &&Service| is_paused(service) || (is_rolled_back(service) && differs(service));
+    let is_so = |service: &&Service| is_paused(service, found) || (is_rolled_back(service) && differs(service));
     let service = found.services.iter().filter(|_| on.tried).find(is_so)?;
     Some(refused(of, service, &not_updated(service, found), on, seen))
 }
@@ -82,8 +82,13 @@ pub(super) fn logs(found: &Stack) -> impl Iterator<Item = Probe> {
     found.services.iter().filter(fails).map(last_lines)
 }
 
-fn is_paused(service: &Service) -> bool {
-    ["paused", "rollback_paused"].contains(&service.update.as_str())
+/// To the swarm a task that ends soon after an update has failed it, however well it ended.
+fn is_paused(service: &Service, found: &Stack) -> bool {
+    let slots = slots(service, found);
+    let has_ended_well = service.once
+        && slots.len() == 1
+        && slots.values().all(|tasks| tasks.first().is_some_and(|task| is_done(service, task)));
+    ["paused", "rollback_paused"].contains(&service.update.as_str()) && !has_ended_well
 }
 
 fn is_rolled_back(service: &Service) -> bool {
@@ -106,7 +111,7 @@ fn log(service: &Service, on: &Target, seen: &Readings<'_>) -> String {
 
 /// Why a service will not come up by waiting.
 fn broken(service: &Service, found: &Stack) -> Option<String> {
-    if is_paused(service) {
+    if is_paused(service, found) {
         return Some(not_updated(service, found));
     }
     slots(service, found).into_values().find_map(|tasks| crash(service, &tasks))

@@ -148,6 +148,15 @@ fn what_nothing_follows_is_over_and_what_may_end_well_may_also_run() {
     assert!(bare.ends_with(&format!("{once_more} s2")), "{bare}");
     let with_login = again(json!({"registry_auth": true}));
     assert!(with_login.ends_with(&format!("{once_more} --with-registry-auth s2")), "{with_login}");
+    // What ends soon after an update has failed it, to the swarm.
+    let (mut services, tasks) = with("none", running().remove(3));
+    services[1]["Update"] =
+        json!({"State": "paused", "Message": "update paused due to failure or early termination of task t"});
+    assert_eq!(plan((services.clone(), tasks)), "settled");
+    assert!(
+        plan((services, with("none", ended("Failed 3 seconds ago")).1))
+            .contains("was not updated (paused), on node2: task: non-zero exit (3)")
+    );
     for well in [ran("Running 5 minutes ago"), task("web_job.1", "Shutdown", "Complete 5 minutes ago", "")] {
         assert_eq!(plan(with("on-failure", well)), "settled");
     }

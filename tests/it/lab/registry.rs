@@ -165,8 +165,9 @@ fn a_stack_brings_the_login_along(registry: &Registry) {
     registry.ask_allowed(&stack("registry_auth: true"));
     parts.run(0);
     assert_eq!(parts.on("node2", "docker ps -q --filter label=com.docker.swarm.service.name=web_app | wc -l"), "1");
-    registry.ask_allowed(&stack("state: absent"));
-    parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
+    registry.ask_as("honey", &stack("state: absent").replace("file: stack.yml, ", ""));
+    let gone = parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
+    assert_eq!(gone.places(), [at("login", "node2"), at("stack", "node1")].into());
 }
 
 fn what_the_registry_lacks(registry: &Registry) {
