@@ -209,6 +209,8 @@ fn what_does_not_pass_is_told_by_pair_and_port(hosts: &Hosts) {
     hosts.fails(&[&format!("node2 cannot reach node3 at {}:7946/tcp: no answer within 3 s", address("node3"))]);
     drop(cut);
 
+    // Containers are started for it, and what is swallowed is waited for: on a busy machine that takes its time.
+    hosts.write("swarm.yml", "{ id: swarm, swarm: {}, timeout: 3m }");
     let cut = hosts.lab.cut("node2", &["--port", "4789"]);
     let pair = format!("between node2 ({}) and node1 ({})", address("node2"), address("node1"));
     hosts.fails(&[
