@@ -91,6 +91,11 @@ fn is_paused(service: &Service, found: &Stack) -> bool {
     ["paused", "rollback_paused"].contains(&service.update.as_str()) && !has_ended_well
 }
 
+/// Slot by slot: those whose turn has not come are as they were.
+fn is_updating(service: &Service) -> bool {
+    ["updating", "rollback_started"].contains(&service.update.as_str())
+}
+
 fn is_rolled_back(service: &Service) -> bool {
     service.update.starts_with("rollback")
 }
@@ -128,7 +133,8 @@ fn not_updated(service: &Service, found: &Stack) -> String {
 fn crash(service: &Service, tasks: &[&Task]) -> Option<String> {
     let counts = |task: &Task| task.seconds().is_some_and(|seconds| seconds < service.age);
     let newest = tasks.first()?;
-    if has_failed(newest) && stays_so(service, newest) && (counts(newest) || service.age > REPLACED) {
+    let is_old = service.age > REPLACED && !is_updating(service);
+    if has_failed(newest) && stays_so(service, newest) && (counts(newest) || is_old) {
         return Some(format!("has failed on {} for good: {}", newest.node, newest.error));
     }
     let ended = tasks.iter().skip_while(|task| matches!(task.state(), "Ready" | "New" | "Pending" | "Assigned"));
@@ -165,16 +171,17 @@ fn not_yet(service: &Service, found: &Stack) -> Option<String> {
     let is_done = |tasks: &&Vec<&Task>| tasks.first().is_some_and(|task| is_done(service, task));
     let done = slots.values().filter(is_done).count();
     let asked = service.replicas.map_or(slots.len(), |replicas| usize::try_from(replicas).unwrap_or(usize::MAX));
-    let is_updating = ["updating", "rollback_started"].contains(&service.update.as_str());
     let verb = if service.once { "to have ended well" } else { "to run" };
     if asked == 0 && service.replicas.is_none() {
         // In the words of the scheduler, which has nothing to say where no task was made.
         return Some(format!("{} {verb}: no node takes it (scheduling constraints not satisfied)", service.name));
     }
-    if done >= asked && !is_updating {
+    if done >= asked && !is_updating(service) {
         return (service.age < BEGUN).then(|| format!("the swarm to begin with {}", service.name));
     }
-    let late = slots.values().filter_map(|tasks| tasks.first()).find(|task| !self::is_done(service, task));
+    let newest = || slots.values().filter_map(|tasks| tasks.first()).filter(|task| !self::is_done(service, task));
+    // One that runs has only to stay.
+    let late = newest().find(|task| task.state() != "Running").or_else(|| newest().next());
     let late = late.map(|task| format!(" ({})", told(task))).unwrap_or_default();
     Some(format!("{} {verb}: {done} of {asked}{late}", service.name))
 }

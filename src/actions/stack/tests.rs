@@ -135,6 +135,10 @@ fn what_nothing_follows_is_over_and_what_may_end_well_may_also_run() {
         let told = plan(with("none", ended(&format!("Failed {when} ago"))));
         assert!(told.starts_with(over), "{told}");
     }
+    // Its turn may still come.
+    let (mut updating, tasks) = with("none", ended("Failed 5 minutes ago"));
+    updating[1]["Update"] = json!({"State": "updating"});
+    assert!(plan((updating, tasks)).starts_with("wait for web_job to have ended well: 0 of 1"));
     // As many times as its policy lets it.
     assert!(plan(with("any", ended("Failed 3 seconds ago"))).starts_with(over));
     let again = |parameters: Json| {
@@ -180,6 +184,13 @@ fn a_task_that_has_just_come_up_has_yet_to_stay_and_one_that_none_takes_has_its_
     assert_eq!(at("2026-01-01T00:00:50Z", "Running 7 seconds ago"), "settled");
     assert_eq!(at("2025-01-01T00:00:00Z", "Running 2 seconds ago"), "settled", "long after, a clock may be wrong");
     assert_eq!(at("2026-01-01T00:00:59Z", "Running 5 minutes ago"), "wait for the swarm to begin with web_app");
+    let mut late = running();
+    late[0] = task("web_app.1", "Running", "Running 2 seconds ago", "");
+    late[2] = task("web_app.2", "Running", "Pending 2 seconds ago", "");
+    let mut services = deployed(FILE);
+    services[0]["UpdatedAt"] = "2026-01-01T00:00:50Z".into();
+    let told = planned(FILE, json!({"tried": true}), &services, &late);
+    assert_eq!(told, "wait for web_app to run: 0 of 2 (node2: pending)", "one that runs has only to stay");
     let mut nowhere = deployed(FILE);
     nowhere[0]["Mode"] = json!({"Global": {}});
     let told = planned(FILE, json!({"tried": true}), &nowhere, &running()[3..]);

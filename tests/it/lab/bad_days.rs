@@ -134,7 +134,7 @@ fn hosts_that_lose_each_other(parts: &Parts) {
     parts.cluster.lab.until("node1", "test -e /run/here");
     let cut = parts.cluster.lab.cut("node2", &["--peer", "node1"]);
     // Until the swarm has given node2 up: what is to run on every node is for those that are up.
-    assert!(run.ends(0).contains("parted_app to run: 1 of 2 (node2"), "it is waited for");
+    assert!(run.ends(0).contains(" of 2 (node2: "), "it is waited for");
     let told = parts.cluster.skep(&["status"]);
     let status = &told.of("status").next().expect("a status")["status"];
     let node2 = status["nodes"].as_array().expect("nodes").iter().find(|node| node["host"] == "node2");
