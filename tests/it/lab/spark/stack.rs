@@ -38,11 +38,13 @@ fn no_executor_had_to_try_again(cluster: &Cluster) {
     }
 }
 
-/// What services said that nothing has happened to so far.
-fn no_service_had_to_try_again(cluster: &Cluster) {
-    let logs = "docker service ls -q --filter label=com.docker.stack.namespace=spark-stack | xargs -n1 docker service logs --raw 2>&1";
-    let said = cluster.on("node1", logs);
-    assert!(said.contains("Starting Spark master at spark://"), "{said}");
+/// In what the services said since then: workers that come up before their master try again, and no later.
+fn no_service_had_to_try_again(cluster: &Cluster, since: &str) {
+    let logs = format!(
+        "docker service ls -q --filter label=com.docker.stack.namespace=spark-stack | xargs -n1 docker service logs --raw --since {since} 2>&1"
+    );
+    let said = cluster.on("node1", &logs);
+    assert!(said.contains("Asked to launch executor"), "{said}");
     RETRIES.iter().for_each(|word| assert!(!said.contains(word), "{word} in what the services said:\n{said}"));
 }
 
@@ -92,11 +94,13 @@ pub fn has_two_workers(master: &serde_json::Value) {
 #[test]
 fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
     let cluster = Cluster::settled();
+    let _removed = Removed(&cluster);
     let run = ["run", "playbooks/spark-stack.yml"];
     cluster.skep(&run).ends(0);
     assert!(cluster.skep(&["plan", "playbooks/spark-stack.yml"]).ends(0).places().is_empty());
+    let since = cluster.on("node1", "date +%s");
     jobs(&cluster, IN_A_ROW);
-    no_service_had_to_try_again(&cluster);
+    no_service_had_to_try_again(&cluster, &since);
     no_executor_had_to_try_again(&cluster);
     let forward = Forward::begin(&cluster, &["spark-stack_spark-master"], 1);
     is_forwarded(&forward);
@@ -129,11 +133,19 @@ fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
     let ports = "docker service ls -q | xargs docker service inspect --format '{{range .Endpoint.Spec.Ports}}{{.}}{{end}}' | tr -d '\\n'";
     assert_eq!(cluster.on("node1", ports), "", "nothing is published to the world");
     typed_by_hand(&cluster);
-    cluster.on("node1", "docker stack rm spark-stack >/dev/null; docker secret rm spark jupyter >/dev/null");
-    is_gone(&cluster);
 }
 
-/// Those who come after it find one Spark.
+/// Those who come after it find one Spark, whatever became of the other.
+struct Removed<'a>(&'a Cluster);
+
+impl Drop for Removed<'_> {
+    fn drop(&mut self) {
+        self.0.lab.try_on("node1", "docker stack rm spark-stack");
+        is_gone(self.0);
+        self.0.lab.try_on("node1", "docker secret rm spark jupyter");
+    }
+}
+
 fn is_gone(cluster: &Cluster) {
     let left = "docker ps -aq --filter label=com.docker.stack.namespace=spark-stack; docker network inspect spark-stack_sparknet -f {{.Id}}";
     cluster.lab.hosts().iter().for_each(|host| cluster.lab.until(host, &format!("[ -z \"$({left})\" ]")));
