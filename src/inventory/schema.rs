@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::names::{CONNECTION, GROUP, OTHERWISE, PRIORITY, UNHEEDED};
+use super::names::{CONNECTION, GROUP, OTHERWISE, PRIORITY, SSH_ARGUMENTS, UNHEEDED};
 use crate::schema::{Form, Key, document, properties, reference};
 use crate::vault;
 
@@ -18,6 +18,11 @@ pub(super) const HOSTS: Form = Form { told: "map of hosts", json: hosts };
 pub(super) const CHILDREN: Form = Form { told: "map of groups", json: children };
 pub(super) const FROM: Form = Form { told: "map", json: from };
 pub(super) const VARS: Form = Form { told: "map", json: || reference("says") };
+
+/// The keys that say how a host is reached, each with what Ansible calls it.
+pub fn keys() -> impl Iterator<Item = (&'static Key, &'static [&'static str])> {
+    CONNECTION.iter().filter(|(key, _)| !SSH_ARGUMENTS.contains(&key.name)).map(|(key, theirs)| (key, *theirs))
+}
 
 /// Of an inventory.
 pub fn inventory() -> Value {

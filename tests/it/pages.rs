@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 use skep::actions::{Kind, TABLE};
-use skep::inventory::schema::inventory;
+use skep::inventory::schema::{inventory, keys};
 use skep::playbook::facts::FACTS;
 use skep::playbook::schema;
 use skep::remote::ssh::{KEYWORDS, Standing};
@@ -48,6 +48,19 @@ fn the_table_of_facts_is_what_the_code_says() {
     is_written("docs/playbook.md", |there| {
         let rows = FACTS.iter().map(|fact| format!("| `facts.{}` | {} |\n", fact.name, fact.doc));
         with_table(there, "src/playbook/facts.rs", &format!("| fact | is |\n|---|---|\n{}", rows.collect::<String>()))
+    });
+}
+
+#[test]
+fn the_table_of_an_inventorys_keys_is_what_the_code_says() {
+    is_written("docs/inventory.md", |there| {
+        let row = |(key, theirs): (&Key, &[&str])| {
+            let theirs = theirs.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            format!("| `{}` | {} | {} | {theirs} |\n", key.name, key.form.told, key.doc)
+        };
+        let table =
+            format!("| key | form | is | for Ansible |\n|---|---|---|---|\n{}", keys().map(row).collect::<String>());
+        with_table(there, "src/inventory/names.rs", &table)
     });
 }
 
