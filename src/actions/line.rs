@@ -1,6 +1,6 @@
 //! What `shell` and `docker` have in common: a line, and what says whether it has to run.
 
-use super::{Action, Ask, Change, LineOptions, Plan, Refusal, Target, hints};
+use super::{Action, Ask, Change, LONGER, LineOptions, Plan, Refusal, Target, hints};
 use crate::reads::{File, Probe, Read, Readings, Seen};
 use crate::remote::{Command, Output, quote};
 
@@ -64,13 +64,18 @@ impl Line {
         Probe { environment: self.options.environment.clone(), ..Probe::new(line) }
     }
 
+    /// What only looks has all the time that the step has; what says whether there is something to do is read with all else, and has little.
+    fn look(&self) -> Probe {
+        self.probe(&self.text).allowed(self.options.timeout)
+    }
+
     fn only_looks(&self) -> bool {
         self.options.changes == Some(false)
     }
 
     fn reads(&self, on: &Target) -> Vec<Ask> {
         if self.only_looks() {
-            return vec![on.ask(Read::Probe(self.probe(&self.text)))];
+            return vec![on.ask(Read::Probe(self.look()))];
         }
         let creates = self.options.creates.iter().map(|path| Read::File { path: path.clone(), content: false });
         let unless = self.options.unless.iter().map(|line| Read::Probe(self.probe(line)));
@@ -79,7 +84,7 @@ impl Line {
 
     fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan {
         if self.only_looks() {
-            return self.looked(seen.probe(&on.host.name, &self.probe(&self.text)));
+            return self.looked(seen.probe(&on.host.name, &self.look()));
         }
         match self.guards(on, seen) {
             Err(refused) => refused,
@@ -97,7 +102,10 @@ impl Line {
             Seen::Is(output) if output.ok() => Plan::Settled,
             Seen::Is(output) => Plan::Refused(Refusal { why: self.ended(output), hint: None }),
             Seen::Absent => Plan::unread(&self.describe(), "it is absent"),
-            Seen::Unread(why) => Plan::unread(&format!("what `{}` says", self.describe()), &why),
+            Seen::Unread(why) => {
+                let hint = why.starts_with("no answer within").then(|| LONGER.to_owned());
+                Plan::Refused(Refusal { why: format!("cannot read what `{}` says: {why}", self.describe()), hint })
+            }
         }
     }
 
@@ -120,11 +128,11 @@ impl Line {
 
     /// What there is to show of a line that only looks; else what the line of `unless` found to be so.
     fn shows(&self, on: &Target, seen: &Readings<'_>) -> Option<Output> {
-        let said = |line: &str| seen.probe(&on.host.name, &self.probe(line)).is().cloned();
+        let said = |probe| seen.probe(&on.host.name, &probe).is().cloned();
         if self.only_looks() {
-            return said(&self.text);
+            return said(self.look());
         }
-        self.options.unless.as_deref().and_then(said).filter(Output::ok)
+        self.options.unless.as_deref().and_then(|line| said(self.probe(line))).filter(Output::ok)
     }
 }
 

@@ -127,6 +127,9 @@ pub struct Sent {
     pub is_folder: bool,
 }
 
+/// What to do where something took too long.
+pub const LONGER: &str = "give the step a longer `timeout:` if it only needs more time";
+
 /// The step keys that `shell` and `docker` know beside their parameters.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LineOptions {
@@ -138,6 +141,8 @@ pub struct LineOptions {
     pub unless: Option<String>,
     /// The step's environment.
     pub environment: Vec<(String, String)>,
+    /// The step's `timeout`, which is also that of a line that only looks.
+    pub timeout: Option<Duration>,
 }
 
 /// A thing on a host that one step owns: `container spark-master`.

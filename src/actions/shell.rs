@@ -89,12 +89,14 @@ impl LineAction for Shell {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
     use crate::actions::testing::{Case, action, mistake};
-    use crate::actions::{Action, LineOptions};
-    use crate::reads::{Probe, Read};
+    use crate::actions::{Action, LONGER, LineOptions};
+    use crate::reads::{Probe, Read, Seen};
 
     fn shell(parameters: serde_json::Value, options: LineOptions) -> Shell {
         let mut shell: Shell = action(parameters);
@@ -133,6 +135,18 @@ mod tests {
         assert_eq!(case.readings(|seen| asked.shows(&case.target, seen)).unwrap().text(), "up 3 days");
         let case = Case::new(&["node1"]).ended("node1", &probe("uptime"), 127, "", "sh: uptime: not found\n");
         assert_eq!(case.plan(&asked), "refused: `uptime` ended with exit code 127\nsh: uptime: not found");
+    }
+
+    #[test]
+    fn what_only_looks_has_the_time_that_its_step_has() {
+        let options =
+            LineOptions { changes: Some(false), timeout: Some(Duration::from_secs(90)), ..Default::default() };
+        let asked = shell(json!("du -s /"), options);
+        let slow = [Read::Probe(Probe::new("du -s /").within(90))];
+        assert_eq!(Case::new(&["node1"]).answers("node1", &slow, "9 /\n").plan(&asked), "settled");
+        let [late] = slow;
+        let told = Case::new(&["node1"]).seen("node1", late, Seen::Unread("no answer within 90 s".into())).plan(&asked);
+        assert_eq!(told, format!("refused: cannot read what `du -s /` says: no answer within 90 s\nhint: {LONGER}"));
     }
 
     #[test]

@@ -229,7 +229,7 @@ impl<'a> At<'a> {
     }
 
     pub(super) fn overdue(&self, what: &str) -> Mishap {
-        let hint = Some("give the step a longer `timeout:` if it only needs more time".to_owned());
+        let hint = Some(actions::LONGER.to_owned());
         Mishap::Failed(Box::new(Failure { hint, ..self.failure(&self.change.does.masked(), what) }))
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::World;
 use super::job::{Ended, Job, State};
-use crate::actions::Wait;
+use crate::actions::{LONGER, Wait};
 use crate::event::{Event, Outcome};
 
 /// How far a step is on each host that has a job of it.
@@ -89,8 +89,7 @@ fn lost(world: &World, host: &str, by_step: bool, parts: &Parts) -> Option<(Stri
 
 fn overdue(job: &Job, wait: &Wait) -> Option<Ended> {
     let secs = job.started.elapsed().as_secs();
-    let longer = || "give the step a longer `timeout:` if it only needs more time".to_owned();
-    let hint = wait.hint.clone().or_else(|| Some(longer()));
+    let hint = wait.hint.clone().or_else(|| Some(LONGER.to_owned()));
     (Instant::now() >= job.deadline()).then(|| {
         Ended::failed(format!("still waiting for {} after {secs} s", wait.what), hint).because(job.failure.as_ref())
     })

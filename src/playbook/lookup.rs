@@ -78,8 +78,7 @@ impl Lookup {
     pub(super) fn value(&self, name: &str, scope: &Scope, context: &Jinja) -> Result<Jinja, Unresolved> {
         let host = self.host(name, scope, context)?;
         let line = expr::render_text(&self.line.value, &self.line.at, context)?;
-        let seconds = self.timeout.map_or(10, |time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX).max(1));
-        let read = Read::Probe(Probe::new(&line).within(seconds));
+        let read = Read::Probe(Probe::new(&line).allowed(self.timeout));
         let wanted = Wanted { host: host.name.clone(), user: works_as(&host, None, None), read };
         let wrong = |why: &str| Error::at(&self.at, format!("the lookup `{name}` on {}: `{line}` {why}", host.name));
         let error = match scope.look(&wanted) {

@@ -100,6 +100,7 @@ impl Step {
             creates: text(&self.creates)?,
             unless: text(&self.unless)?,
             environment,
+            timeout: self.timeout,
         })
     }
 

@@ -29,8 +29,8 @@ pub const STEP: &[Key] = &[
     Key::new(
         "timeout",
         DURATION,
-        "`90`, `30s`, `10m`, `1h30m`: how long it may take on a host, waiting included: a command still running then is ended \
-         (without it, after 30 min)",
+        "`90`, `30s`, `10m`, `1h30m`: how long it may take on a host, waiting included: a command still running then is ended. \
+         Without it: 30 min for each command, 10 min for waiting (`systemd`: 1 min), 10 s for what only looks (`changes: false`)",
     ),
     Key::new("tags", TEXTS, "`--tags` chooses by them; the play's are added"),
     Key::new("become", FLAG, "whether it works as root, through sudo; as in the play"),
@@ -52,7 +52,7 @@ pub const LINE: &[Key] = &[
         "`false`: it only looks, so it is read with all else, and `plan` shows what it says, too",
     ),
     Key::new("creates", TEMPLATE, "settled where this path exists"),
-    Key::new("unless", TEMPLATE, "settled where this line of shell ends well"),
+    Key::new("unless", TEMPLATE, "settled where this line of shell ends well; it has 10 s"),
     Key::new("retries", COUNT, "how often what fails is tried again"),
     Key::new("register", NAME, "the variable that keeps how it ended and what it said"),
 ];

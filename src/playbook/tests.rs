@@ -223,7 +223,7 @@ fn texts_are_rendered_as_yaml_writes_values() {
     assert_eq!(rendered("{{ a }}\n").split(" Line").next(), Some("1\n"), "a text that ends its line is a text");
     assert_eq!(
         told[0],
-        r#"1 2 1.10 true [1,"x"] LineOptions { changes: None, creates: None, unless: None, environment: [] }"#
+        r#"1 2 1.10 true [1,"x"] LineOptions { changes: None, creates: None, unless: None, environment: [], timeout: None }"#
     );
     assert!(told[1].starts_with("1.10 "), "{}", told[1]);
     assert!(told[2].starts_with("1-x\n "), "{}", told[2]);

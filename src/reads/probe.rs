@@ -1,5 +1,7 @@
 //! Any line of shell that only looks.
 
+use std::time::Duration;
+
 use super::{Part, Read, Readings, Seen, Value};
 use crate::remote::{Output, quote};
 
@@ -24,6 +26,13 @@ impl Probe {
     #[must_use]
     pub fn within(self, seconds: u32) -> Self {
         Self { seconds, ..self }
+    }
+
+    /// The same, where a playbook says so: in whole seconds, and at least one.
+    #[must_use]
+    pub fn allowed(self, time: Option<Duration>) -> Self {
+        let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX).max(1);
+        Self { seconds: time.map_or(self.seconds, seconds), ..self }
     }
 }
 
