@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::actions::environment::unnamed;
 use crate::actions::values::{Ports, Size, Span, Text, Words, ports};
 
 /// Runs a container, or removes one.
@@ -55,7 +56,8 @@ pub struct Parameters {
     /// Ports published on the host, as `docker run -p` takes them: `8080:8080`, `127.0.0.1:8080:8080`, `53:53/udp`. They bypass ufw.
     #[serde(default)]
     pub(super) ports: Vec<Text>,
-    /// Variables of its environment. Their values are never shown, nor visible in the host's process list.
+    /// Variables of its environment. Their values are never shown, nor visible in the host's process list, but for those that `docker` itself
+    /// would heed (`PATH`, `DOCKER_HOST`): these are in its arguments while it runs.
     #[serde(default)]
     pub(super) env: BTreeMap<String, Text>,
     /// Files on the host with more of them, a `NAME=value` a line. They are read when the container is made.
@@ -219,12 +221,8 @@ impl TryFrom<Parameters> for Container {
         if let Some(path) = asked.restart_if_newer.iter().find(|path| !path.starts_with('/')) {
             return Err(format!("`restart_if_newer` takes absolute paths on the host, and {path} is none"));
         }
-        let name = |name: &&String| {
-            !name.starts_with(|c: char| c.is_ascii_digit())
-                && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
-        };
-        match asked.env.keys().find(|key| key.is_empty() || !name(key)) {
-            Some(key) => Err(format!("`env`: \"{key}\" cannot be the name of a variable")),
+        match unnamed(&asked.env) {
+            Some(mistake) => Err(mistake),
             None => Ok(Self(asked)),
         }
     }

@@ -69,7 +69,7 @@ fn one_that_is_not_there_is_run_and_no_value_of_its_environment_shows() {
     let expected = format!(
         "change\n  it is not there\n    $ docker run -d --name web --label 'skep.digest={}' --hostname sparkmaster -p 127.0.0.1:8080:8080 \
          -p 7077 -v v:/v --restart unless-stopped --memory 1g --cpus 1.5 -t --log-driver json-file --log-opt 'max-size=10m' \
-         --health-cmd true --health-interval 5s --network sparknet --network-alias m -e 'PATH=/bin' -e TOKEN img sh -c 'sleep 9'",
+         --health-cmd true --health-interval 5s --network sparknet --network-alias m -e •••••• -e TOKEN img sh -c 'sleep 9'",
         web.digest()
     );
     assert_eq!(plan, expected);

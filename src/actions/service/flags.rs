@@ -1,5 +1,7 @@
 //! The flags of `docker service create` and `update`, by the fields that they change.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::remote::Command;
 
 /// A field with one value, its flag, and what it is where nothing is asked for; without that, whatever it is.
@@ -83,6 +85,11 @@ pub(super) fn create(command: Command, field: &str, asked: &str) -> Command {
     }
 }
 
+/// Whether a field goes without saying: no health check has no times either, and Docker takes both together for a mistake.
+pub(super) fn is_implied(field: &str, health: Option<&str>) -> bool {
+    health == Some("none") && field.starts_with("healthcheck.") && field != "healthcheck.command"
+}
+
 /// The flags that bring a field there; nothing asked for takes it away.
 pub(super) fn update(command: Command, field: &str, is: Option<&str>, asked: Option<&str>) -> Command {
     if let (Some((flag, _)), Some(asked)) = (one(field), asked) {
@@ -93,10 +100,34 @@ pub(super) fn update(command: Command, field: &str, is: Option<&str>, asked: Opt
     }
     let Some((prefix, flag, key)) = many(field) else { return command };
     // What has the same path, name or key takes the place of the old one; of these both would be there.
-    let both = ["secrets", "configs", "ports"].contains(&prefix);
-    let gone = is.filter(|_| both || asked.is_none()).map(|is| [format!("{flag}-rm"), removed(prefix, key, is)]);
+    let gone = is
+        .filter(|_| SWEEPING.contains(&prefix) || asked.is_none())
+        .map(|is| [format!("{flag}-rm"), removed(prefix, key, is)]);
     let new = asked.filter(|_| prefix != "env").map(|asked| [format!("{flag}-add"), added(prefix, key, asked)]);
     command.args(gone.into_iter().chain(new).flatten())
+}
+
+/// Those of which Docker takes away more than one by one flag: all of a source, and all ports of one in the container.
+const SWEEPING: [&str; 3] = ["secrets", "configs", "ports"];
+
+/// What would be taken away along with what is to go, and is to stay: the flag that adds it, and its value.
+pub(super) fn swept<'a>(
+    going: &BTreeMap<&str, &str>,
+    there: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = (String, &'a str)> {
+    let sweeps = |field: &str, value: &str| {
+        let (prefix, flag, key) = many(field).filter(|(prefix, ..)| SWEEPING.contains(prefix))?;
+        Some((flag, removed(prefix, key, value)))
+    };
+    let swept: BTreeSet<_> = going.iter().filter_map(|(field, value)| sweeps(field, value)).collect();
+    let stays = there.iter().filter(|(field, _)| !going.contains_key(field.as_str()));
+    stays
+        .filter_map(move |(field, value)| {
+            let (flag, _) = sweeps(field, value).filter(|sweep| swept.contains(sweep))?;
+            Some((format!("{flag}-add"), value.as_str()))
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 /// A flag and its value; some flags are said, or not.

@@ -16,7 +16,7 @@ use super::network::Presence;
 use super::values::Words;
 use super::{Action, Ask, Change, Object, Plan, Target, hints, tasks};
 use crate::event::Difference;
-use crate::reads::docker::{Look, OneService as Found, Service as Row, normal_reference};
+use crate::reads::docker::{Look, OneService as Found, Service as Row, is_image};
 use crate::reads::{Read, Readings, Seen};
 use crate::remote::Command;
 use fields::{Fields, IMAGE};
@@ -61,7 +61,7 @@ impl Action for Service {
         };
         match (self.state, found) {
             (Presence::Absent, None) => Plan::Settled,
-            (Presence::Absent, Some(found)) => Plan::Change(vec![remove("it is to be absent", found)]),
+            (Presence::Absent, Some(found)) => Plan::Change(vec![end("it is to be absent", found)]),
             (Presence::Present, None) => Plan::Change(vec![Change::run("it is not there", self.create(&asked))]),
             (Presence::Present, Some(found)) => self.compared(&asked, found, on, seen),
         }
@@ -105,7 +105,7 @@ impl Service {
     }
 
     fn compared(&self, asked: &Fields, found: &Found, on: &Target, seen: &Readings<'_>) -> Plan {
-        let others = others(asked, found);
+        let others = others(asked, found, self.resolve_image != Resolve::Never);
         let differs = |_: &Row| !others.is_empty();
         if let Some(refused) = tasks::given_up("", &found.own, differs, on, seen) {
             return refused;
@@ -123,10 +123,21 @@ impl Service {
     fn brought(&self, asked: &Fields, others: &[Other], found: &Found) -> Vec<Change> {
         let differs: Vec<Difference> = others.iter().map(Other::told).collect();
         if others.iter().any(|other| other.field == "mode") {
-            let gone = remove("a service keeps its mode", found).differing(differs);
+            let gone = end("a service keeps its mode", found).differing(differs);
             return vec![gone, Change::run("in place of the one removed", self.create(asked))];
         }
-        vec![Change::run("it differs from what is asked", self.update(others, found)).differing(differs)]
+        let there = Fields::found(found);
+        let going = others.iter().filter_map(|other| Some((other.field.as_str(), other.is.as_deref()?))).collect();
+        let (ports, others_swept): (Vec<_>, Vec<_>) =
+            flags::swept(&going, &there.0).partition(|(flag, _)| flag == PUBLISH);
+        let update = self.update(others, &others_swept, found);
+        let mut changes = vec![Change::run("it differs from what is asked", update).differing(differs)];
+        // What an update takes away it does not add in the same breath.
+        changes.extend((!ports.is_empty()).then(|| {
+            let why = "docker takes away all that is published of a port together";
+            Change::run(why, self.to(ports.iter().fold(updating(), swept_back), found))
+        }));
+        changes
     }
 
     fn create(&self, asked: &Fields) -> Command {
@@ -142,8 +153,8 @@ impl Service {
         self.pulling(command).arg(self.image()).args(words)
     }
 
-    fn update(&self, others: &[Other], found: &Found) -> Command {
-        let mut command = Command::new("docker").args(["service", "update", "--detach"]);
+    fn update(&self, others: &[Other], swept: &[(String, &str)], found: &Found) -> Command {
+        let mut command = swept.iter().fold(updating(), swept_back);
         for Other { field, is, asked } in others {
             command = flags::update(command, field, is.as_deref(), asked.as_deref());
         }
@@ -156,7 +167,11 @@ impl Service {
         command = command.args([content, image, labels].into_iter().flatten().flatten());
         let changed = self.env.iter().filter(|(name, _)| named(&format!("env.{name}")).is_some());
         let changed = changed.map(|(name, value)| (name.clone(), value.clone())).collect();
-        self.pulling(environment(command, "--env-add", &changed)).arg(&found.own.services[0].id)
+        self.to(environment(command, "--env-add", &changed), found)
+    }
+
+    fn to(&self, command: Command, found: &Found) -> Command {
+        self.pulling(command).arg(&found.own.services[0].id)
     }
 
     fn pulling(&self, command: Command) -> Command {
@@ -170,14 +185,25 @@ impl Service {
     }
 }
 
+const PUBLISH: &str = "--publish-add";
+
+fn updating() -> Command {
+    Command::new("docker").args(["service", "update", "--detach"])
+}
+
+fn swept_back(command: Command, (flag, value): &(String, &str)) -> Command {
+    command.args([flag.as_str(), value])
+}
+
 /// The labels that it was asked for, where skep has made it.
 fn labels_of(found: &Found) -> Option<Vec<&str>> {
     found.spec.labels.get(LABELS).map(|names| names.split(',').collect())
 }
 
 /// What skep has made is to be as asked in all, what it has not in what is asked for.
-fn others(asked: &Fields, found: &Found) -> Vec<Other> {
+fn others(asked: &Fields, found: &Found, registry_asked: bool) -> Vec<Other> {
     let (is, own) = (Fields::found(found), labels_of(found));
+    let health = asked.0.get("healthcheck.command").map(String::as_str);
     let counts = |field: &&String| match (field.strip_prefix("labels."), &own) {
         (_, None) => false,
         (Some(label), Some(own)) => own.contains(&label),
@@ -194,16 +220,13 @@ fn others(asked: &Fields, found: &Found) -> Vec<Other> {
             (None, Err(())) => return None,
         };
         let is = is.0.get(field).cloned();
-        (!alike(field, is.as_deref(), wanted.as_deref())).then(|| Other { field: field.clone(), is, asked: wanted })
+        let alike = match (field.as_str(), &is, &wanted) {
+            ("image", Some(is), Some(asked)) => is_image(is, asked, registry_asked),
+            _ => is == wanted,
+        };
+        (!alike && !flags::is_implied(field, health)).then(|| Other { field: field.clone(), is, asked: wanted })
     };
     fields.into_iter().filter_map(other).collect()
-}
-
-/// Where a tag is asked for, the registry may have said which image it means.
-fn alike(field: &str, is: Option<&str>, asked: Option<&str>) -> bool {
-    let (Some(is), Some(asked), "image") = (is, asked, field) else { return is == asked };
-    let is = if asked.contains('@') { is } else { is.split('@').next().unwrap_or(is) };
-    normal_reference(is) == normal_reference(asked)
 }
 
 impl Other {
@@ -220,6 +243,7 @@ impl Other {
     }
 }
 
-fn remove(why: &str, found: &Found) -> Change {
-    Change::run(why, Command::new("docker").args(["service", "rm", &found.own.services[0].id])).removing()
+/// Removes it, and waits until its tasks have ended: until then they hold on to ports, networks and volumes.
+fn end(why: &str, found: &Found) -> Change {
+    Change::run(why, tasks::end_services(&[&found.own.services[0].id])).removing()
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::forms::{Given, Publish};
+use crate::actions::environment::unnamed;
 use crate::actions::network::Presence;
 use crate::actions::values::{Size, Span, Text, Words};
 
@@ -243,7 +244,7 @@ const CONDITIONS: Known = &["any", "on-failure", "none"];
 
 impl Parameters {
     fn mistake(&self) -> Option<String> {
-        [self.apart(), self.not_together(), self.unknown_word(), super::forms::mounts(self).err()]
+        [self.apart(), self.not_together(), self.unknown_word(), unnamed(&self.env), super::forms::mounts(self).err()]
             .into_iter()
             .flatten()
             .next()

@@ -139,6 +139,44 @@ fn an_update_that_was_given_up_is_told_by_the_run_that_asked_and_tried_again_by_
 }
 
 #[test]
+fn what_docker_sweeps_along_is_brought_back() {
+    let more = MADE
+        .replace("\"PublishMode\":\"ingress\"}", "\"PublishMode\":\"ingress\"},{\"TargetPort\":80,\"PublishedPort\":8081}")
+        .replace("\"Secrets\":[", "\"Secrets\":[{\"File\":{\"Name\":\"pw2\",\"UID\":\"0\",\"GID\":\"0\",\"Mode\":292},\"SecretID\":\"p\",\"SecretName\":\"pw-1\"},");
+    let told = planned(parameters(), Some(&more));
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn no_health_check_has_no_times() {
+    let checked = MADE.replace(
+        "\"Init\":false",
+        "\"Init\":false,\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"true\"],\"Interval\":5000000000}",
+    );
+    let told = planned(with(json!({"healthcheck": {"command": "none"}})), Some(&checked));
+    assert!(told.ends_with("--detach --no-healthcheck s1"), "{told}");
+    let none = MADE.replace("\"Init\":false", "\"Init\":false,\"Healthcheck\":{\"Test\":[\"NONE\"]}");
+    assert_eq!(planned(with(json!({"healthcheck": {"command": "none"}})), Some(&none)), "settled");
+}
+
+#[test]
+fn what_the_registry_said_once_does_not_count_where_it_is_not_to_be_asked() {
+    let image = [Read::Docker(Look::Image("app:1".into()))];
+    let none = format!("{UP}[]\n@skep 200 http://d/images/json\n");
+    let case = case(Some(MADE), "", RUNS).answers("node1", &image, &none);
+    let told = case.plan(&action::<Service>(with(json!({"resolve_image": "never"}))));
+    assert!(told.contains("--image app:1 --no-resolve-image s1"), "{told}");
+}
+
+#[test]
+fn what_only_arguments_can_carry_is_not_shown_either() {
+    let told =
+        planned(with(json!({"env": {"PATH": "/hidden", "DOCKER_PASSWORD": "hunter22", "TOKEN": "hunter22"}})), None);
+    assert!(!told.contains("hidden") && !told.contains("hunter"), "{told}");
+    assert!(told.contains("--env ••••••") && told.contains("--env DOCKER_PASSWORD "), "{told}");
+}
+
+#[test]
 fn one_that_is_to_go_goes_by_its_id() {
     let gone = json!({"name": "web", "state": "absent"});
     assert_eq!(planned(gone.clone(), None), "settled");
@@ -156,4 +194,5 @@ fn what_makes_no_sense_is_named() {
     assert!(wrong(json!({"restart": {"condition": "always"}})).contains("any, on-failure, none"));
     assert!(wrong(json!({"volumes": ["a:b"]})).starts_with("`volumes`: a:b is none of"));
     assert!(wrong(json!({"labels": {"skep.x": 1}})).contains("skep's own"));
+    assert!(wrong(json!({"env": {"discovery.type": "single-node"}})).contains("letters, digits and `_`"));
 }

@@ -58,7 +58,8 @@ impl Compose {
         document.as_object_mut().map(|root| root.remove("name"));
         let services = document["services"].as_object_mut().into_iter().flatten();
         services.for_each(|(_, service)| {
-            UNUSED.iter().for_each(|key| drop(service.as_object_mut().map(|s| s.remove(*key))))
+            UNUSED.iter().for_each(|key| drop(service.as_object_mut().map(|s| s.remove(*key))));
+            service.get_mut("environment").into_iter().for_each(as_written);
         });
         let services = document["services"].as_object().into_iter().flatten();
         let services = services.map(|(name, service)| Service::of(name, service, &document)).collect();
@@ -118,8 +119,27 @@ fn sound(name: &Node, service: &Node) -> Result<(), Error> {
         let error = Error::at(&key.at, "`env_file` is read where docker runs, and the file is not there");
         return Err(error.with_hint("write the values under `environment`, as `${NAME}` with `variables` of the step"));
     }
+    if let Some(name) = service.get("environment").and_then(without_value) {
+        let error = Error::at(&name.at, "a variable without a value would be taken from where docker runs");
+        let told = name.scalar_text().unwrap_or_default();
+        return Err(error.with_hint(format!("write its value, or `${{{told}}}` with `variables` of the step")));
+    }
     let ports = service.get("ports").map(Node::items).unwrap_or_default();
     ports.iter().try_for_each(open_to_all)
+}
+
+/// The first name with nothing behind it.
+fn without_value(environment: &Node) -> Option<&Node> {
+    let of_mapping = environment.entries().iter().find(|(_, value)| value.is_null()).map(|(name, _)| name);
+    let has_none = |line: &&Node| line.scalar_text().is_some_and(|text| !text.contains('='));
+    of_mapping.or_else(|| environment.items().iter().find(has_none))
+}
+
+/// Docker writes `1.0` as `1`, where it is a number.
+fn as_written(environment: &mut Json) {
+    for value in environment.as_object_mut().into_iter().flat_map(|map| map.values_mut()).filter(|v| !v.is_string()) {
+        *value = json!(value.to_string());
+    }
 }
 
 /// Swarm publishes on all addresses, whatever a port says (moby#32299).

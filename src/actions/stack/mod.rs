@@ -15,7 +15,7 @@ use super::network::Presence;
 use super::values::Text;
 use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Refusal, Sent, Target, hints, tasks};
 use crate::event::Difference;
-use crate::reads::docker::{Look, Service as Found, Stack as FoundStack};
+use crate::reads::docker::{Look, Service as Found, Stack as FoundStack, is_image};
 use crate::reads::{Read, Readings, Seen, WORKSTATION};
 use crate::remote::Command;
 use crate::yaml;
@@ -31,8 +31,8 @@ use compose::{Compose, Service};
 /// `on-failure`, when they run or have ended well. A task that has just come up must stay up for 5 s.
 ///
 /// In the file `${NAME}`, `${NAME:-default}` and `$$` mean what they mean to `docker stack deploy`, which takes the very same file.
-/// What a swarm would pass over in silence is refused: a port that is bound to an address, `env_file`, files of secrets and configs
-/// (the actions `secret` and `config` make those), and a service without `image`.
+/// What a swarm would pass over in silence is refused: a port that is bound to an address, `env_file`, variables without a value, files of
+/// secrets and configs (the actions `secret` and `config` make those), and a service without `image`.
 ///
 /// Where the swarm gives an update up, the step fails with the words of the tasks, and the next run tries once more. A stack that
 /// is to be absent goes by the ids that were read: services, then its own secrets, configs and networks. Volumes stay.
@@ -78,6 +78,8 @@ enum Resolve {
 
 /// The label with what a service was asked to be.
 const ASKED: &str = "skep.asked";
+/// Docker's own, with the image as the last deployment asked for it.
+const DEPLOYED: &str = "com.docker.stack.image";
 /// What it keeps there of an image's layers and configuration.
 const IMAGE: &str = "image.content";
 
@@ -207,6 +209,11 @@ impl Stack {
 
     fn changes(&self, compose: &Compose, asked: &[Asked<'_>], found: Option<&FoundStack>, on: &Target) -> Vec<Change> {
         let differs: Vec<Difference> = asked.iter().flat_map(|asked| asked.differs(found)).collect();
+        let swapped =
+            || asked.iter().filter_map(|asked| Some((asked, asked.find(found)?, asked.swapped(asked.find(found)?)?)));
+        let back: Vec<Change> = swapped().map(|(asked, found, differs)| self.put_back(asked, found, differs)).collect();
+        let differs =
+            differs.into_iter().filter(|one| !swapped().any(|(_, _, other)| other == *one)).collect::<Vec<_>>();
         let superfluous: Vec<&Found> = self.superfluous(compose, found).collect();
         let stays = |service: &Found| {
             let differs = asked.iter().any(|asked| asked.name == service.name && asked.is_another(service));
@@ -215,7 +222,7 @@ impl Stack {
         let again = found.into_iter().flat_map(|found| tasks::again(found, self.registry_auth, on));
         let again = again.filter(|(service, _)| stays(service)).map(|(_, change)| change).collect::<Vec<_>>();
         let deploy = (!differs.is_empty()).then(|| self.deploy(compose, asked).differing(differs));
-        deploy.into_iter().chain(again).chain(superfluous.iter().map(|service| remove(service))).collect()
+        deploy.into_iter().chain(back).chain(again).chain(superfluous.iter().map(|service| remove(service))).collect()
     }
 
     /// Services that the stack has and the file has not.
@@ -234,7 +241,7 @@ impl Stack {
 
     /// An image that is here is what a tag means here: where it becomes another one, the tasks are made anew.
     fn asked<'a>(&self, service: &'a Service, on: &Target, seen: &Readings<'_>) -> Result<Asked<'a>, Plan> {
-        let asked = Asked { name: self.full(&service.name), service, image: None };
+        let asked = Asked { name: self.full(&service.name), service, image: None, resolve: self.resolve_image };
         if self.resolve_image != Resolve::Never {
             return Ok(asked);
         }
@@ -263,6 +270,15 @@ impl Stack {
         }
         let does = Does::Send { parcel: Parcel::Bytes(document.into_bytes()), to: command.arg(&self.name) };
         Change::new("it is not as its file has it", does)
+    }
+
+    /// A deployment keeps the image that a service has, where the file asks for the same as the last time.
+    fn put_back(&self, asked: &Asked<'_>, found: &Found, differs: Difference) -> Change {
+        let mut command =
+            Command::new("docker").args(["service", "update", "--detach", "--image", &asked.service.image]);
+        command = command.args((self.resolve_image == Resolve::Never).then_some("--no-resolve-image"));
+        command = command.args(self.registry_auth.then_some("--with-registry-auth"));
+        Change::run("it runs another image than it was deployed with", command.arg(&found.id)).differing(vec![differs])
     }
 
     /// `docker stack rm` goes by the name, and takes what came since it was looked at; and it ends where it meets what it cannot
@@ -301,6 +317,7 @@ struct Asked<'a> {
     service: &'a Service,
     /// What its image is on this host, where that decides.
     image: Option<String>,
+    resolve: Resolve,
 }
 
 impl Asked<'_> {
@@ -315,11 +332,26 @@ impl Asked<'_> {
 
     /// Field by field: what it was asked to be the last time, and what somebody has made of it since.
     fn differs(&self, found: Option<&FoundStack>) -> Vec<Difference> {
-        let services = found.map(|found| &found.services[..]).unwrap_or_default();
-        match services.iter().find(|found| found.name == self.name) {
+        match self.find(found) {
             Some(found) => self.differs_from(found),
             None => vec![self.field("image", "no service".into(), self.service.image.clone())],
         }
+    }
+
+    fn find<'b>(&self, found: Option<&'b FoundStack>) -> Option<&'b Found> {
+        found?.services.iter().find(|found| found.name == self.name)
+    }
+
+    /// Another image than the one that the last deployment asked for, and the file still does.
+    fn swapped(&self, found: &Found) -> Option<Difference> {
+        let deployed = found.labels.get(DEPLOYED) == Some(&self.service.image) && self.resolve != Resolve::Always;
+        self.other_image(found).filter(|_| deployed)
+    }
+
+    fn other_image(&self, found: &Found) -> Option<Difference> {
+        let asked = &self.service.image;
+        (!is_image(&found.image, asked, self.resolve != Resolve::Never))
+            .then(|| self.field("image", found.image.clone(), asked.clone()))
     }
 
     fn is_another(&self, found: &Found) -> bool {
@@ -357,11 +389,7 @@ impl Asked<'_> {
 
     /// What `docker service update` and `scale` change.
     fn changed_since(&self, found: &Found, field: impl Fn(&str, String, String) -> Difference) -> Vec<Difference> {
-        let mut differs = Vec::new();
-        let image = found.image.split('@').next().unwrap_or_default();
-        if image != self.service.image.split('@').next().unwrap_or_default() {
-            differs.push(field("image", image.into(), self.service.image.clone()));
-        }
+        let mut differs: Vec<Difference> = self.other_image(found).into_iter().collect();
         if let Some((is, asked)) = found.replicas.zip(self.service.replicas).filter(|(is, asked)| is != asked) {
             differs.push(field("deploy.replicas", is.to_string(), asked.to_string()));
         }

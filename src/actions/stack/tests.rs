@@ -237,6 +237,49 @@ fn an_update_that_was_given_up_is_tried_again_by_the_next_run() {
     assert!(told.contains("stack deploy") && !told.contains("--force"), "{told}");
 }
 
+/// A deployment keeps the image that a service has where the file asks for none other than the last time.
+#[test]
+fn an_image_that_somebody_else_gave_a_service_is_taken_back_by_its_own_command() {
+    let has = |image: &str, deployed_with: &str, parameters: Json| {
+        let mut services = deployed(FILE);
+        services[0]["Image"] = image.into();
+        services[0]["Labels"][DEPLOYED] = deployed_with.into();
+        services[1]["Image"] = "job:1".into();
+        planned(FILE, parameters, &services, &running())
+    };
+    for same in ["app:1", "docker.io/library/app:1", "app:1@sha256:2"] {
+        assert_eq!(has(same, "app:1", json!({})), "settled", "{same}");
+    }
+    let told = has("app:2@sha256:2", "app:1", json!({}));
+    let back = "change\n  it runs another image than it was deployed with\n    app.image: app:2@sha256:2 -> app:1\n    $ docker service update --detach --image app:1 s1";
+    assert_eq!(told, back);
+    let told = has("app:2", "app:1", json!({"resolve_image": "always"}));
+    assert!(told.contains("stack deploy") && !told.contains("service update"), "it asks anew by itself: {told}");
+    let told = has("app:2", "app:0", json!({}));
+    assert!(told.contains("stack deploy") && !told.contains("service update"), "the file asks for another: {told}");
+    // Each node is to take the image that it has: which one the registry meant does not count any more.
+    let never = json!({"resolve_image": "never", "registry_auth": true});
+    let told = has("app:1@sha256:2", "app:1", never.clone());
+    assert!(told.contains("--image app:1 --no-resolve-image --with-registry-auth s1"), "{told}");
+    assert_eq!(has("app:1", "app:1", never), "settled");
+}
+
+#[test]
+fn an_image_without_a_tag_is_the_one_that_docker_writes_out() {
+    let file = "services: { app: { image: nginx }, other: { image: docker.io/library/nginx:1 } }";
+    let mut services = deployed(file);
+    services[0]["Image"] = "nginx:latest@sha256:1".into();
+    services[1]["Image"] = "nginx:1@sha256:1".into();
+    let tasks = ["web_app.1", "web_other.1"].map(|name| task(name, "Running", "Running 5 minutes ago", ""));
+    assert_eq!(planned(file, json!({}), &services, &tasks), "settled");
+}
+
+#[test]
+fn a_stack_may_have_no_tasks() {
+    let file = "services: { app: { image: x, deploy: { replicas: 0 } } }";
+    assert_eq!(planned(file, json!({}), &deployed(file), &[]), "settled");
+}
+
 #[test]
 fn what_a_swarm_would_pass_over_is_refused_at_its_place() {
     let cases = [
@@ -245,6 +288,8 @@ fn what_a_swarm_would_pass_over_is_refused_at_its_place() {
         "services: { a: { image: x, ports: ['80:80', '80'], env_file: x } }",
         "services: { a: { image: x } }\nsecrets: { s: { file: ./s } }",
         "services: { a: { image: 'x:${NOPE}' } }",
+        "services: { a: { image: x, environment: { A: '', LANG: } } }",
+        "services: { a: { image: x, environment: [A=, LANG] } }",
         "services: [a]",
         "services: { a: ",
     ];
@@ -254,13 +299,14 @@ fn what_a_swarm_would_pass_over_is_refused_at_its_place() {
 
 #[test]
 fn what_docker_is_given_means_what_the_file_means() {
-    let file = "name: x\nservices:\n  a:\n    image: x\n    build: .\n    depends_on: { b: { condition: x } }\n    command: echo $$HOME\n    labels: [k=v]\n    deploy: { labels: { own: 1 } }\n";
+    let file = "name: x\nservices:\n  a:\n    image: x\n    build: .\n    depends_on: { b: { condition: x } }\n    command: echo $$HOME\n    environment: { V: 1.0, T: true, P: a$$b }\n    labels: [k=v]\n    deploy: { labels: { own: 1 } }\n";
     let compose = Compose::read("f".as_ref(), file.into(), &BTreeMap::new()).unwrap();
     let document: Json = serde_json::from_str(&compose.labelled(ASKED, |_| ("{}".into(), Some("i".into())))).unwrap();
     let expected = json!({
         "version": "3.8",
         "services": {"a": {
             "image": "x", "command": "echo $$HOME", "labels": ["k=v", "skep.image=i"],
+            "environment": {"V": "1.0", "T": "true", "P": "a$$b"},
             "deploy": {"labels": {"own": 1, ASKED: "{}"}},
         }},
     });

@@ -122,6 +122,14 @@ pub(super) fn layers(answers: &Answers) -> Seen<Layers> {
     Seen::Is(rows.iter().map(digests).filter(|layers: &Vec<String>| seen.insert(layers.clone())).collect())
 }
 
+/// Whether a service has the image that is asked for: docker writes names out in full, and a registry may have said which image a tag means,
+/// which is another one where it is not to be `asked`.
+pub fn is_image(is: &str, asked: &str, registry_asked: bool) -> bool {
+    let pinned = is.contains('@') && !asked.contains('@');
+    let is = if pinned { is.split('@').next().unwrap_or(is) } else { is };
+    (registry_asked || !pinned) && normal_reference(is) == normal_reference(asked)
+}
+
 /// A reference as `docker images` writes it: no `docker.io/library/`, and a tag where there is no digest.
 pub fn normal_reference(reference: &str) -> String {
     let short = reference.strip_prefix("docker.io/").or_else(|| reference.strip_prefix("index.docker.io/"));

@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 pub use container::*;
 pub use containers::Listed;
 pub use engine::{Cluster, Engine, Flavour, Info, Member, Swarm};
-pub use image::{Image, Layers, normal_reference};
+pub use image::{Image, Layers, is_image, normal_reference};
 pub use kept::{Kept, Use};
 pub use network::{Network, Subnet, User};
 pub use node_tasks::NodeTask;

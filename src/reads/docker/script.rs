@@ -169,7 +169,8 @@ fn stack(look: &Look) -> Option<String> {
     let with_services =
         |then: String| format!("all=$(docker service ls -q --filter {filter}) && {{ [ -z \"$all\" ] || {then}; }}");
     let services = with_services(format!("docker service inspect --format {} $all", quote(SERVICE)));
-    let tasks = with_services(format!("docker stack ps --no-trunc --format {} {}", quote(TASK), quote(name)));
+    // `docker stack ps` fails where there are none.
+    let tasks = with_services(format!("docker service ps --no-trunc --format {} $all", quote(TASK)));
     Some(format!(
         "a {} sh -c {}\na {} sh -c {}\n",
         quote(&stack_path(name)),

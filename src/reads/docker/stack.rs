@@ -271,6 +271,12 @@ mod tests {
     }
 
     #[test]
+    fn a_stack_without_tasks_is_read() {
+        let script = super::super::script::script(&[Look::Stack("web".into())]);
+        assert!(!script.contains("stack ps"), "it fails where there are none: {script}");
+    }
+
+    #[test]
     fn a_stack_is_absent_only_if_its_services_were_listed() {
         assert_eq!(read("\n@skep 200 stack:web\n\n@skep 200 stack-tasks:web\n"), Seen::Absent);
         assert_eq!(
