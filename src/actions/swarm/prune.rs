@@ -8,7 +8,7 @@ use super::roles::{majority, manages, spared, votes};
 use super::view::View;
 use super::{Availability, Role, view};
 use crate::actions::{Ask, Change, Plan, Refusal, Wait};
-use crate::reads::docker::{Info, Look, Node};
+use crate::reads::docker::{Info, Look, Node, NodeTask, Restart, Serving};
 use crate::reads::{Read, Seen};
 use crate::remote::{Command, Output};
 
@@ -191,18 +191,20 @@ impl<'a> View<'a> {
         if !there.is_empty() {
             return Some(Next::Wait(format!("{} to end on {who}", there.join(", "))));
         }
-        self.not_whole(tasks.iter().map(|task| task.name.as_str()).collect(), leader)
+        self.not_whole(tasks, leader)
     }
 
     /// Services that had tasks there, and lack some now.
-    fn not_whole(&self, tasks: Vec<&str>, leader: &str) -> Option<Next> {
+    fn not_whole(&self, tasks: &[NodeTask], leader: &str) -> Option<Next> {
         let services = match self.seen.services(leader) {
             Seen::Is(services) => services,
             Seen::Absent => return Some(unread("the services of the swarm", "it is not controlled there")),
             Seen::Unread(why) => return Some(unread("the services of the swarm", &why)),
         };
-        let had = |service: &str| tasks.iter().any(|task| task.rsplit_once('.').is_some_and(|(of, _)| of == service));
-        let lacking = services.iter().filter(|service| had(&service.name) && !service.is_whole());
+        // One that has ended well has no other in its place, where only those are started again that fail.
+        let moves = |task: &NodeTask, of: &Serving| of.restart == Restart::Always || !task.is_complete();
+        let had = |of: &Serving| tasks.iter().any(|task| task.service() == of.name && moves(task, of));
+        let lacking = services.iter().filter(|service| had(service) && !service.is_whole());
         let told: Vec<String> = lacking.map(|s| format!("{} ({} of {})", s.name, s.running, s.desired)).collect();
         (!told.is_empty()).then(|| Next::Wait(format!("the tasks of {} to run elsewhere", told.join(", "))))
     }

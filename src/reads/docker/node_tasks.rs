@@ -23,8 +23,21 @@ const ENDED: [&str; 6] = ["complete", "shutdown", "failed", "rejected", "remove"
 impl NodeTask {
     /// Whether it has not ended, whatever the swarm would like it to do.
     pub fn is_there(&self) -> bool {
-        let state = self.state.split(' ').next().unwrap_or_default().to_lowercase();
-        !ENDED.contains(&state.as_str())
+        !ENDED.contains(&self.word().as_str())
+    }
+
+    /// The name of its service.
+    pub fn service(&self) -> &str {
+        self.name.rsplit_once('.').map_or("", |(service, _)| service)
+    }
+
+    /// Whether it has done what it was for.
+    pub fn is_complete(&self) -> bool {
+        self.word() == "complete"
+    }
+
+    fn word(&self) -> String {
+        self.state.split(' ').next().unwrap_or_default().to_lowercase()
     }
 }
 

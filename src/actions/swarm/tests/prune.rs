@@ -17,11 +17,19 @@ struct Pruned {
     /// What became of the task that node3 had, and how many run of the two that there are to be.
     task: &'static str,
     running: u8,
+    /// When a task of its service is followed by another.
+    restart: &'static str,
 }
 
 impl Pruned {
     fn of(more: &[Json]) -> Self {
-        Self { more: more.to_vec(), third: daemon("id3", false), task: "Shutdown 3 seconds ago", running: 2 }
+        Self {
+            more: more.to_vec(),
+            third: daemon("id3", false),
+            task: "Shutdown 3 seconds ago",
+            running: 2,
+            restart: "any",
+        }
     }
 
     fn case(&self) -> Case {
@@ -36,7 +44,9 @@ impl Pruned {
         let service =
             json!({"Name": "web", "Mode": "replicated", "Replicas": format!("{}/2", self.running), "Image": "app"});
         let task = json!({"Name": "web.2", "State": self.task});
-        let told = format!("{task}\n@skep 200 tasks:id3\n{service}\n@skep 200 services\n@skep 200 services-asked\n");
+        let asked = json!({"Name": "web", "Restart": {"Condition": self.restart}});
+        let told =
+            format!("{task}\n@skep 200 tasks:id3\n{service}\n@skep 200 services\n{asked}\n@skep 200 services-asked\n");
         let told = engine(&daemon("id1", true), &json!(nodes).to_string()) + &told;
         swarm_of(&hosts, &nodes).answers("node1", &looks, &told)
     }
@@ -80,6 +90,10 @@ fn a_node_is_drained_and_once_its_tasks_run_elsewhere_its_host_leaves() {
     let lacking = Pruned { running: 1, ..Pruned::of(&[going("worker", "ready")]) };
     assert_eq!(lacking.plan(), "wait for the tasks of web (1 of 2) to run elsewhere");
     let leaves = "change\n  nothing runs on node3 [on node3]\n    $ docker swarm leave";
+    let done = |task, restart| Pruned { running: 0, task, restart, ..Pruned::of(&[going("worker", "ready")]) }.plan();
+    assert_eq!(done("Complete 3 minutes ago", "on-failure"), leaves, "it has done its work");
+    assert!(done("Complete 3 minutes ago", "any").starts_with("wait for the tasks of web"));
+    assert!(done("Shutdown 3 seconds ago", "on-failure").starts_with("wait for the tasks of web"));
     assert_eq!(Pruned::of(&[going("worker", "ready")]).plan(), leaves);
     let left = Pruned { third: OUT.into(), ..Pruned::of(&[going("worker", "ready")]) };
     assert_eq!(left.plan(), "wait for the swarm to know that node3 has left");
