@@ -113,7 +113,7 @@ impl Down {
     /// What goes, stage by stage, each with the number of its host.
     fn removals(&self, seen: &[Seen], stacks: &BTreeSet<String>, swarm: &Swarm) -> Vec<(usize, Removal)> {
         let all = seen.iter().enumerate().filter(|(_, seen)| seen.meant).flat_map(|(nth, seen)| {
-            let removals = seen.remains.removals(stacks, *swarm == Swarm::Goes, self.also);
+            let removals = seen.remains.removals(stacks, swarm, self.also);
             removals.into_iter().map(move |removal| (nth, removal))
         });
         let mut all: Vec<_> = all.collect();
@@ -194,8 +194,10 @@ async fn look(host: Arc<Host>, session: Arc<dyn Session>) -> Result<Seen, Failur
 fn sorted(found: Fleet<Seen>, meant: &[Arc<Host>]) -> (Vec<Seen>, Swarm) {
     let whole = found.lost.is_empty();
     let is_meant = |host: &Host| meant.iter().any(|meant| meant.name == host.name);
+    let lost: Vec<String> =
+        found.lost.iter().filter(|(host, _)| !is_meant(host)).map(|(host, _)| host.name.clone()).collect();
     let seen: Vec<_> = found.answers.into_iter().map(|(host, seen)| Seen { meant: is_meant(&host), ..seen }).collect();
-    let swarm = Swarm::of(&seen, whole);
+    let swarm = Swarm::of(&seen, whole, &lost);
     (seen, swarm)
 }
 

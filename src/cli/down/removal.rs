@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use super::remains::{Remains, Thing};
+use super::swarm::Swarm;
 use crate::actions::end_services;
 use crate::event::Event;
 use crate::remote::Command;
@@ -101,22 +102,23 @@ fn docker(words: &[&str], thing: &Thing) -> Command {
 }
 
 impl Remains {
-    /// What goes from this host, of the `stacks` too. `leave` says whether the swarm goes.
-    pub fn removals(&self, stacks: &BTreeSet<String>, leave: bool, also: Also) -> Vec<Removal> {
+    /// What goes from this host, of the `stacks` too, given what becomes of the swarm. What is the swarm's own is on other hosts, too.
+    pub fn removals(&self, stacks: &BTreeSet<String>, swarm: &Swarm, also: Also) -> Vec<Removal> {
+        let (leave, is_shared) = (*swarm == Swarm::Goes, matches!(swarm, Swarm::Shared(_)));
         let volume = |thing: &Thing| {
             Removal::new(5, format!("volume {} and its data", thing.name), docker(&["volume", "rm"], thing))
         };
         let image = |thing: &Thing| {
             Removal::new(6, format!("image {}", thing.name), docker(&["image", "rm", "--force"], thing))
         };
-        let mut removals = self.served();
+        let mut removals = if is_shared { Vec::new() } else { self.served() };
         removals.extend(
             self.containers
                 .iter()
                 .map(|thing| Removal::new(1, format!("container {}", thing.name), docker(&["rm", "--force"], thing))),
         );
         removals.extend(
-            self.nets(stacks)
+            self.nets(stacks, is_shared)
                 .map(|thing| Removal::new(2, format!("network {}", thing.name), docker(&["network", "rm"], thing))),
         );
         removals.extend((self.in_swarm && leave).then(|| self.leave()));
@@ -146,10 +148,11 @@ impl Remains {
     }
 
     /// Networks that nobody else is on; those of the swarm are a manager's to remove.
-    fn nets<'a>(&'a self, stacks: &'a BTreeSet<String>) -> impl Iterator<Item = &'a Thing> {
+    fn nets<'a>(&'a self, stacks: &'a BTreeSet<String>, is_shared: bool) -> impl Iterator<Item = &'a Thing> {
         let of_stacks = self.stack_networks.iter().filter(|thing| stacks.contains(&thing.of));
         let known = |thing: &&Thing| !self.swarm_networks.iter().any(|other| other.id == thing.id);
-        let ours = self.swarm_networks.iter().chain(of_stacks.filter(known)).filter(|_| self.manager);
+        let ours =
+            self.swarm_networks.iter().chain(of_stacks.filter(known)).filter(move |_| self.manager && !is_shared);
         self.networks.iter().chain(ours)
     }
 
@@ -223,7 +226,7 @@ is active true";
     fn told(answer: &str, also: Also) -> Vec<String> {
         let seen = read(answer);
         let stacks = seen.stacks().map(str::to_owned).collect();
-        let removals = seen.removals(&stacks, true, also);
+        let removals = seen.removals(&stacks, &Swarm::Goes, also);
         removals.iter().map(|removal| format!("{} {}", STAGES[removal.stage].0, removal.command)).collect()
     }
 
@@ -274,8 +277,8 @@ is active true";
     fn nothing_is_found_where_nothing_is() {
         assert_eq!(read(""), Remains::default());
         let all = Also { docker: true, ..DATA };
-        assert_eq!(read("is inactive false").removals(&BTreeSet::new(), true, all).len(), 0);
-        assert_eq!(read("is active true\nservice s1 shop").removals(&BTreeSet::new(), false, all).len(), 0);
+        assert_eq!(read("is inactive false").removals(&BTreeSet::new(), &Swarm::Goes, all).len(), 0);
+        assert_eq!(read("is active true\nservice s1 shop").removals(&BTreeSet::new(), &Swarm::Unknown, all).len(), 0);
     }
 
     const STACKS: &str = "\
@@ -312,10 +315,23 @@ services read whole";
     }
 
     #[test]
+    fn what_is_the_swarms_stays_where_hosts_are_in_it_that_stay() {
+        let shared = Swarm::Shared(vec!["node2".into()]);
+        let told = |answer: &str| {
+            let removals = read(answer).removals(&["spark".to_owned()].into(), &shared, Also::default()).into_iter();
+            removals.map(|removal| removal.command.masked()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(STACKS), [] as [&str; 0]);
+        let own = ["docker rm --force c1", "docker rm --force c2", "docker network rm n2", "rm -rf -- /etc/skep"];
+        assert_eq!(told(MANAGER), own);
+    }
+
+    #[test]
     fn docker_goes_last_names_whom_it_takes_along_and_its_data_only_when_named() {
-        let docker = |volumes, leave| {
+        let docker = |volumes, leave: bool| {
+            let swarm = if leave { Swarm::Goes } else { Swarm::Unknown };
             let also = Also { volumes, images: false, docker: true };
-            let removals = read(STACKS).removals(&BTreeSet::new(), leave, also).into_iter();
+            let removals = read(STACKS).removals(&BTreeSet::new(), &swarm, also).into_iter();
             removals.filter(|one| one.stage == STAGES.len() - 1).map(|one| (one.why, one.command.wire())).collect()
         };
         let told: Vec<(String, String)> = docker(false, true);

@@ -15,11 +15,17 @@ pub enum Swarm {
     Serves(Vec<String>),
     /// Who would know what it runs could not be asked.
     Unknown,
+    /// Hosts are in it on which nothing may be removed, and without its managers they would be in none.
+    Shared(Vec<String>),
 }
 
 impl Swarm {
     /// It goes where a manager says that it runs nothing but what goes, or where every host was seen and none commands it.
-    pub fn of(seen: &[Seen], whole: bool) -> Self {
+    pub fn of(seen: &[Seen], whole: bool, lost: &[String]) -> Self {
+        let beyond = beyond(seen, lost);
+        if seen.iter().any(|seen| seen.meant && seen.remains.manages()) && !beyond.is_empty() {
+            return Self::Shared(beyond);
+        }
         let remains = || seen.iter().map(|seen| &seen.remains);
         // What runs goes by a manager that may be changed.
         let goes = seen.iter().any(|seen| seen.meant && seen.remains.knows_services());
@@ -42,6 +48,13 @@ impl Swarm {
                 let hint = format!("to let it go too, first docker service rm {}", services.join(" "));
                 (format!("The swarm stays: it runs services ({})", services.join(", ")), hint)
             }
+            Self::Shared(hosts) => {
+                let hint = "without --limit the swarm goes, with its services and networks; workers may leave it alone";
+                (
+                    format!("The swarm stays: {} may be in it, and --limit leaves them out", hosts.join(", ")),
+                    hint.to_owned(),
+                )
+            }
             Self::Unknown => {
                 let hint = "run it again when a manager answers; to let it go all the same, on each host: docker swarm leave --force";
                 ("The swarm stays: no manager could be asked what it runs".to_owned(), hint.to_owned())
@@ -49,4 +62,10 @@ impl Swarm {
         };
         let _ = writeln!(io::stderr(), "{text}\n\n{} {hint}", paint.hint("hint:"));
     }
+}
+
+/// Hosts on which nothing may be removed and that are in a swarm, or may be: of those that are `lost` nobody knows.
+fn beyond(seen: &[Seen], lost: &[String]) -> Vec<String> {
+    let stay = seen.iter().filter(|seen| !seen.meant && seen.remains.is_in_swarm());
+    stay.map(|seen| seen.host.name.clone()).chain(lost.iter().cloned()).collect()
 }
