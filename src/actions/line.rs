@@ -1,7 +1,7 @@
 //! What `shell` and `docker` have in common: a line, and what says whether it has to run.
 
 use super::{Action, Ask, Change, LONGER, LineOptions, Plan, Refusal, Target, hints};
-use crate::reads::{File, Probe, Read, Readings, Seen};
+use crate::reads::{File, Probe, Read, Readings, Seen, is_late};
 use crate::remote::{Command, Output, quote};
 
 /// An action that is nothing but a line.
@@ -103,7 +103,7 @@ impl Line {
             Seen::Is(output) => Plan::Refused(Refusal { why: self.ended(output), hint: None }),
             Seen::Absent => Plan::unread(&self.describe(), "it is absent"),
             Seen::Unread(why) => {
-                let hint = why.starts_with("no answer within").then(|| LONGER.to_owned());
+                let hint = is_late(&why).then(|| LONGER.to_owned());
                 Plan::Refused(Refusal { why: format!("cannot read what `{}` says: {why}", self.describe()), hint })
             }
         }

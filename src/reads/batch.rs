@@ -14,6 +14,15 @@ use crate::remote::{Command, Output, User, quote, refusal};
 /// Bytes that one part may print; more leaves it unread.
 pub const CAP: usize = 256 * 1024;
 
+/// What is said of a part whose time was over.
+const LATE: &str = "no answer within ";
+
+/// Whether something is unread for want of time alone: who was asked may be at work. Docker's socket is asked by curl, whose code for
+/// that is 28 (curl(1)).
+pub fn is_late(why: &str) -> bool {
+    (why.starts_with(LATE) && why.ends_with(" s")) || why.contains("curl: (28)")
+}
+
 /// Reads for one host, ready to be sent.
 pub struct Batch {
     nonce: String,
@@ -122,7 +131,7 @@ impl Batch {
         };
         let stderr = self.frame(&output.stderr, index).map(|(bytes, _)| bytes).unwrap_or_default();
         match code {
-            None => unread(format!("no answer within {} s", part.deadline)),
+            None => unread(format!("{LATE}{} s", part.deadline)),
             Some(_) if stdout.len() > CAP => unread(format!("the answer is longer than {} KiB", CAP / 1024)),
             Some(code) => (part.understand)(&part.reads, &Output { code, stdout, stderr }),
         }

@@ -22,6 +22,7 @@ mod unit;
 
 use std::path::PathBuf;
 
+pub use batch::is_late;
 pub use cloud_init::CloudInit;
 pub use dial::{Http, Port};
 pub use file::{File, FileKind};

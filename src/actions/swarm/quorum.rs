@@ -2,8 +2,8 @@
 
 use super::view::View;
 use crate::actions::Plan;
-use crate::reads::Seen;
 use crate::reads::docker::{Info, Member};
+use crate::reads::{Seen, is_late};
 
 impl View<'_> {
     /// The swarm that a host is in has no majority of its managers, as `info` knows them and their hosts answer.
@@ -11,8 +11,10 @@ impl View<'_> {
         let managers = info.swarm.remote_managers.as_deref().filter(|managers| !managers.is_empty())?;
         let (up, silent): (Vec<&Member>, Vec<&Member>) =
             managers.iter().partition(|manager| self.is_up(&manager.node_id));
-        // One that is no host of ours cannot be asked: it may be up, and then it is only their election that takes a moment.
-        let unread = self.members.iter().filter(|host| matches!(self.seen.daemon(&host.name), Seen::Unread(_))).count();
+        // One that is no host of ours cannot be asked: it may be up, and then it is only their election that takes a moment. And in the
+        // middle of that, daemons take their time to answer.
+        let is_unread = |name: &str| matches!(self.seen.daemon(name), Seen::Unread(why) if !is_late(&why));
+        let unread = self.members.iter().filter(|host| is_unread(&host.name)).count();
         let strange = silent.len().saturating_sub(unread);
         (2 * (up.len() + strange) <= managers.len()).then(|| self.lost(&self.names(&up), &self.names(&silent)))
     }
