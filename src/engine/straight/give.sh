@@ -13,8 +13,16 @@ exec 7<>"$d/told"
 : >"$d/all"
 give >"$d/all" 7>&- 8>&- &
 giver=$!
-# What is there already, and what still comes: whoever reads slowly holds up nobody else.
-all() { tail -c +1 -s 0.1 -f --pid="$giver" "$d/all"; }
+# What is there already, and what still comes, from where the last one has ended: whoever reads slowly holds up nobody else.
+all() {
+  {
+    until [ -e "$d/code" ]; do
+      cat || return
+      sleep 0.05
+    done
+    cat
+  } <"$d/all"
+}
 fails() {
   why=$(tail -n 1 "$d/$1.errors")
   echo "skep: leg $1 has failed: ${why:-it broke off}" >&2
@@ -25,7 +33,7 @@ leg() {
     -o IdentityFile=none -o PreferredAuthentications=publickey -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null \
     -o GlobalKnownHostsFile=/dev/null -o "KnownHostsCommand=/bin/echo %H $5" -o UpdateHostKeys=no -o LogLevel=ERROR \
     -o Ciphers=^aes128-gcm@openssh.com -- "$4" \
-    "exec sh -c 'timeout 10 sh -c \": >\$0\" \"\$0\" && exec 3>\"\$0\" && echo open && tee /dev/fd/3 | wc -c' $6" 2>"$d/$1.errors" | {
+    "exec sh -c 'timeout 10 sh -c \": >\$0\" \"\$0\" && exec 3>\"\$0\" && echo open && LC_ALL=C dd bs=128k 2>&1 >&3 | sed -n \"s/ byte.*//p\"' $6" 2>"$d/$1.errors" | {
     read -r word || word=
     # First within: who is to be told may be gone.
     echo "${word:-shut}" >&7
