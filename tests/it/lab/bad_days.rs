@@ -4,6 +4,7 @@
 use crate::support::cluster::{Told, at};
 
 use super::parts::{BEGIN, Parts};
+use super::power::Moment;
 
 const IMAGES: &str = "
       - { id: image, hosts: 'managers[0]', image: { name: 'app:1', build: { context: app, args: { BASE: '{{ base_image }}' } } } }
@@ -16,40 +17,26 @@ services:
 networks: { default: { driver: overlay } }
 ";
 
-/// In front of the engine's own command: when it is told something that begins with these words, it does it, says so, and
-/// keeps to itself that it has; `before` it does so at all, if that is asked.
-const SHIM: &str = r#"cat >/usr/local/bin/docker <<'END'
-#!/bin/sh
-case "$*" in
-"$(cat /run/slow 2>/dev/null || echo none)"*)
-    [ -e /run/before ] || /usr/bin/docker "$@"
-    touch /run/at-it
-    sleep 60 ;;
-*) exec /usr/bin/docker "$@" ;;
-esac
-END
-chmod +x /usr/local/bin/docker"#;
-
-/// The command in whose middle power goes, its host, whether it has done its work by then, and the step.
-const CUTS: [(&str, &str, bool, &str); 8] = [
-    ("network create", "node1", true, "network: { name: further, driver: overlay, attachable: true }"),
-    ("volume create", "node2", true, "volume: { name: kept }"),
-    ("secret create", "node1", true, "secret: { name: pass, generate: { bytes: 16 } }"),
-    ("config create", "node1", false, "config: { name: words, content: all }"),
-    ("node update", "node1", false, "node: { labels: { number: one } }"),
+/// The command in whose middle power goes, and the step.
+const CUTS: [(Moment, &str); 9] = [
+    (Moment::after("network create", "node1"), "network: { name: further, driver: overlay, attachable: true }"),
+    (Moment::after("volume create", "node2"), "volume: { name: kept }"),
+    (Moment::after("secret create", "node1"), "secret: { name: pass, generate: { bytes: 16 } }"),
+    (Moment::before("config create", "node1"), "config: { name: words, content: all }"),
+    (Moment::before("node update", "node1"), "node: { labels: { number: one } }"),
     (
-        "run",
-        "node2",
-        true,
+        Moment::after("run", "node2"),
         "container: { name: app, image: 'app:1', networks: [parts], command: sleep infinity, restart: unless-stopped, init: true }",
     ),
     (
-        "service create",
-        "node1",
-        true,
+        Moment::after("service create", "node1"),
         "service: { name: solo, image: 'app:1', resolve_image: never, endpoint_mode: dnsrr, command: sleep infinity, init: true }",
     ),
-    ("stack deploy", "node1", true, "stack: { name: web, file: stack.yml, resolve_image: never }"),
+    (
+        Moment::after("service update", "node1"),
+        "service: { name: solo, image: 'app:1', resolve_image: never, endpoint_mode: dnsrr, command: sleep infinity, init: true, env: { SAID: two } }",
+    ),
+    (Moment::after("stack deploy", "node1"), "stack: { name: web, file: stack.yml, resolve_image: never }"),
 ];
 
 impl Parts {
@@ -91,16 +78,11 @@ fn nothing_was_lost_and_nothing_is_left(parts: &Parts) {
     );
 }
 
-fn power_goes(parts: &Parts, (words, host, done, step): (&str, &str, bool, &str)) {
-    let moment = if done { "true" } else { "touch /run/before" };
-    parts.on(host, &format!("{SHIM}\n{moment}; echo '{words}' >/run/slow"));
+fn power_goes(parts: &Parts, (moment, step): (Moment, &str)) {
+    let host = moment.host;
     parts.ask_for(&format!("\n      - {{ id: cut, name: The unlucky one, hosts: {host}, {step} }}\n"));
-    let run = parts.begin();
-    parts.cluster.lab.until(host, "test -e /run/at-it");
-    parts.cluster.lab.unplug(host);
-    let said = run.ends(3);
-    assert!(said.contains(&format!("{host}  lost in the middle of The unlucky one")), "{said}");
-    parts.cluster.lab.start(host);
+    let said = moment.strikes(&parts.cluster.lab, || parts.begin());
+    assert!(said.contains("lost in the middle of The unlucky one"), "{said}");
     parts.heals();
 }
 

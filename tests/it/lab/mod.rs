@@ -1,5 +1,5 @@
-//! Tests on real hosts: some share one lab and run one at a time, in the order of their names; beside them run those that have
-//! labs of their own, one at a time as well. `.config/nextest.toml` says which are which.
+//! Tests on real hosts: some share one lab and run one at a time, in the order of their names; beside them run two of those that
+//! have labs of their own. `.config/nextest.toml` says which are which.
 
 mod bad_days;
 mod engine;
@@ -7,6 +7,7 @@ mod fresh;
 mod hosts;
 mod life;
 mod parts;
+mod power;
 mod registry;
 mod rolling;
 mod service;

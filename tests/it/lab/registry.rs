@@ -2,6 +2,7 @@
 //! many a small team has it. Then `registry`, for those who have none.
 
 use super::parts::{BEGIN, Parts};
+use super::power::{Moment, strikes};
 use crate::support::cluster::at;
 
 /// What the registry lets in: the user `bee` with the password `honey`.
@@ -91,6 +92,7 @@ fn what_one_host_pushes_the_others_pull_and_again_only_if_it_changed() {
     assert_eq!(registry.image("node1"), registry.image("node2"));
     what_changed_reaches_those_who_pull(&registry);
     what_is_pulled_by_its_name_alone(&registry);
+    power_goes_while_it_is_logged_in_pushed_and_pulled(&registry);
     a_stack_brings_the_login_along(&registry);
     what_the_registry_lacks(&registry);
     those_who_have_none(&registry);
@@ -146,6 +148,38 @@ fn what_is_pulled_by_its_name_alone(registry: &Registry) {
     assert_eq!(registry.said("node2"), "two");
 }
 
+/// Once `FILES` have become that large there, nothing goes on any more.
+const HALFWAY: &str = "rm -f /run/halfway; systemd-run --quiet --collect sh -c 'until [ \"$(du -sm FILES | cut -f1)\" -gt ENOUGH ]; do sleep 0.02; done; pkill -STOP -x dockerd; touch /run/halfway'";
+
+/// Docker has logged in and nobody has noted it; a layer has been pushed in part, or pulled in part. Either way the next run completes
+/// it, and until then a host has its old image.
+fn power_goes_while_it_is_logged_in_pushed_and_pulled(registry: &Registry) {
+    let parts = &registry.parts;
+    let lab = &parts.cluster.lab;
+    parts.on("node2", &format!("docker logout {}; rm /root/.docker/skep-logins", registry.address));
+    registry.ask_as("honey", "");
+    Moment::after("login", "node2").strikes(lab, || parts.begin());
+    assert_eq!(parts.run(0).places(), [at("login", "node2")].into());
+
+    parts.app("RUN head -c 80m /dev/urandom >/ballast; echo three >/said");
+    registry.ask_as("honey", STEPS);
+    let stored = parts.on("node1", "du -sm /var/lib/docker-registry | cut -f1").parse::<u32>().expect("MiB");
+    for (host, files, enough) in
+        [("node1", "/var/lib/docker-registry", stored + 20), ("node2", "/var/lib/docker/tmp", 20)]
+    {
+        let before = registry.image("node2");
+        parts.on(host, &HALFWAY.replace("FILES", files).replace("ENOUGH", &enough.to_string()));
+        let run = parts.begin();
+        lab.until(host, "test -e /run/halfway");
+        strikes(lab, host, run);
+        lab.until("node1", "curl -so /dev/null http://127.0.0.1:5000/");
+        assert_eq!(registry.image("node2"), before, "{host} was lost");
+    }
+    parts.run(0);
+    parts.nothing_to_do();
+    assert_eq!((registry.said("node1"), registry.said("node2")), ("three".into(), "three".into()));
+}
+
 /// A node that has neither the image nor a login gets both from the manager, if the step says so.
 fn a_stack_brings_the_login_along(registry: &Registry) {
     let (parts, host) = (&registry.parts, &registry.address);
@@ -165,6 +199,12 @@ fn a_stack_brings_the_login_along(registry: &Registry) {
     registry.ask_allowed(&stack("registry_auth: true"));
     parts.run(0);
     assert_eq!(parts.on("node2", "docker ps -q --filter label=com.docker.swarm.service.name=web_app | wc -l"), "1");
+    // Which image the registry meant then does not count any more.
+    registry.ask_allowed(&stack("registry_auth: true, resolve_image: never"));
+    assert_eq!(parts.run(0).places(), [at("stack", "node1")].into());
+    parts.nothing_to_do();
+    let image = "docker service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}' web_app";
+    assert_eq!(parts.on("node1", image), format!("{host}/app:1"));
     registry.ask_as("honey", &stack("state: absent").replace("file: stack.yml, ", ""));
     let gone = parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
     assert_eq!(gone.places(), [at("login", "node2"), at("stack", "node1")].into());
@@ -207,9 +247,10 @@ fn those_who_have_none(registry: &Registry) {
     let own = registry.address.replace(":5000", ":5001");
     let trust = format!("/etc/docker/certs.d/{own}/ca.crt");
     registry.ask_allowed(&OWN.replace("OWN", &own));
+    Moment::after("run", "node1").strikes(&parts.cluster.lab, || parts.begin());
     parts.run(0);
     parts.nothing_to_do();
-    assert_eq!(parts.on("node2", &format!("docker run --rm {own}/app:1 cat /said")), "two");
+    assert_eq!(parts.on("node2", &format!("docker run --rm {own}/app:1 cat /said")), "three");
     assert_eq!(
         parts.on("node1", "stat -c %a /var/lib/skep/registry/tls.pem; ss -ltnH 'sport = :5001' | wc -l"),
         "600\n1"

@@ -4,6 +4,7 @@ use super::parts::{BEGIN, Parts};
 
 /// One task on each host, with a bit of everything. No virtual addresses: not every kernel has them.
 const SERVICE: &str = r#"
+      - { id: own, hosts: leader, network: { name: own, driver: overlay } }
       - id: service
         hosts: leader
         timeout: 2m
@@ -14,8 +15,8 @@ const SERVICE: &str = r#"
           mode: global
           endpoint_mode: dnsrr
           command: [sh, -c, "cat /run/secrets/pw /words >/dev/null && if [ -e /kept/broken ]; then echo no disk here >&2; exit 3; fi; exec sleep 100000"]
-          env: { SAID: "SAYS", PATH: /usr/bin:/bin }
-          networks: [parts]
+          env: { SAID: "SAYS", PATH: /usr/bin:/bin, DOCKER_TOKEN: "x y" }
+          networks: [parts, own]
           ports: [{ published: 8088, target: 80, mode: host }]
           secrets: [{ source: pass, target: pw, mode: "0400" }]
           configs: [{ source: words, target: /words }]
@@ -40,6 +41,7 @@ const BY_HAND: &str = "
 
 const GONE: &str = "
       - { id: service, hosts: leader, service: { name: alone, state: absent } }
+      - { id: own, hosts: leader, network: { name: own, state: absent } }
       - { id: by_hand, hosts: leader, service: { name: hand, state: absent } }
 ";
 
@@ -71,20 +73,31 @@ fn made_and_changed(parts: &Parts) {
     assert!(first.iter().all(|id| id.len() == 64), "a task on each host: {first:?}");
     parts.on(
         "node1",
-        "docker service update --detach --env-add SAID=x --limit-memory 32m --label-add theirs=1 alone >/dev/null",
+        "docker service update --detach --env-add SAID=x --limit-memory 32m --label-add theirs=1 --publish-add published=8089,target=80,mode=host alone >/dev/null",
     );
     let planned = parts.cluster.skep(&["plan", "parts.yml"]).ends(10).text();
     assert!(planned.contains("env.SAID") && planned.contains("\"field\":\"memory\""), "{planned}");
     assert!(!planned.contains("theirs") && !planned.contains("\"field\":\"volumes"), "{planned}");
-    ask(parts, "two");
+    parts.write(
+        &(BEGIN.to_owned()
+            + &SERVICE.replace("SAYS", "two").replace("command: \"true\", interval: 1s", "command: none")),
+    );
     parts.run(0);
     parts.nothing_to_do();
+    let is = parts.on("node1", "docker service inspect alone --format '{{.Spec.TaskTemplate.ContainerSpec.Healthcheck.Test}} {{range .Spec.EndpointSpec.Ports}}{{.PublishedPort}}{{end}}'");
+    assert_eq!(is, "[NONE] 8088");
     // Docker keeps variables in whatever order.
     let is = parts.on(
         "node1",
         "docker service inspect alone --format '{{.Spec.TaskTemplate.ContainerSpec.Env}} {{.Spec.Labels}}'",
     );
-    assert!(is.contains("SAID=two") && is.contains("PATH=/usr/bin:/bin") && is.contains("theirs:1"), "{is}");
+    assert!(
+        is.contains("SAID=two")
+            && is.contains("PATH=/usr/bin:/bin")
+            && is.contains("DOCKER_TOKEN=x y")
+            && is.contains("theirs:1"),
+        "{is}"
+    );
     assert!(tasks().iter().zip(&first).all(|(now, then)| now != then), "each task was made anew");
 }
 

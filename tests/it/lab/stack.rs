@@ -91,6 +91,7 @@ fn a_stack_comes_up_with_what_it_needs_changes_fails_in_its_own_words_and_goes()
     let planned = parts.cluster.skep(&["plan", "parts.yml"]).ends(10).text();
     assert!(planned.contains("app.environment.SAID"), "{planned}");
     parts.run(0);
+    what_others_changed_is_put_back(&parts);
 
     with(&parts, "two", &FILE.replace("exec sleep 100000", "echo no disk here >&2; exit 3"));
     // Whichever comes first: the swarm gives the update up, or the third task has failed.
@@ -131,6 +132,33 @@ fn a_stack_comes_up_with_what_it_needs_changes_fails_in_its_own_words_and_goes()
     a_way_back_leaves_nothing_but_what_is_kept(&parts);
 }
 
+/// To a deployment it is the image that it was deployed with.
+fn what_others_changed_is_put_back(parts: &Parts) {
+    for host in parts.cluster.lab.hosts() {
+        parts.on(&host, "docker tag app:1 other:1; docker tag app:1 app:latest");
+    }
+    parts.on("node1", "docker service update --detach --no-resolve-image --image other:1 web_app");
+    assert_eq!(changed(&parts.run(0)), ["stack"]);
+    parts.nothing_to_do();
+    let image = "docker service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}' web_app";
+    assert_eq!(parts.on("node1", image), "app:1");
+
+    // A stack without a task, of an image without a tag.
+    std::fs::write(
+        parts.cluster.project.join("idle.yml"),
+        "services: { app: { image: app, deploy: { replicas: 0, endpoint_mode: dnsrr } } }",
+    )
+    .expect("a Compose file");
+    let idle = |what: &str| {
+        let step = format!("      - {{ id: idle, hosts: leader, stack: {{ name: idle, {what} }} }}\n");
+        parts.write(&(BEGIN.to_owned() + &step));
+        parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
+        parts.nothing_to_do();
+    };
+    idle("file: idle.yml, resolve_image: never");
+    idle("state: absent");
+}
+
 /// A service of no stack, and a container with a volume; then that container alone.
 const MORE: &str = "
       - { id: alone, hosts: leader, service: { name: alone, image: 'app:1', resolve_image: never, endpoint_mode: dnsrr, command: [sleep, infinity], init: true } }
@@ -144,6 +172,11 @@ fn a_way_back_leaves_nothing_but_what_is_kept(parts: &Parts) {
     with(parts, "three", FILE);
     let all = std::fs::read_to_string(parts.cluster.project.join("parts.yml")).expect("the playbook") + MORE;
     parts.write(&all);
+    parts.run(0);
+    // The others would be in a swarm that nobody commands.
+    let told = parts.cluster.skep(&["down", "--yes", "--limit", "node1"]).ends(0);
+    assert!(told.errors.contains("The swarm stays: node2 may be in it"), "{}", told.errors);
+    assert_eq!(told.places(), [at("containers", "node1")].into(), "{}", told.text());
     parts.run(0);
     parts.on("node2", "systemctl stop docker.socket docker");
     let told = parts.cluster.skep(&["down", "--yes"]).ends(1);

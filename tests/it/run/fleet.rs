@@ -20,7 +20,6 @@ case "$1 $2" in
 "service ls") grep -q 'active true' swarm && cut -d' ' -f2 services ;;
 "service inspect") cat services ;;
 "service rm") shift 2; for id; do sed -i "/^[a-z]* $id /d" services; done ;;
-"stack ps") grep -q " $4 " services ;;
 esac
 "#;
 
@@ -87,6 +86,27 @@ fn down_on_workers_leaves_a_swarm_that_somebody_uses() {
         (String::new(), "is active false\n".into())
     );
     assert_eq!(ground.read("alpha/containers"), "one\ntwo\n", "it is beyond the limit");
+}
+
+#[test]
+fn down_on_the_manager_alone_leaves_the_swarm_to_the_others() {
+    let mut ground = docker(&["alpha", "beta"]);
+    ground.write("alpha/services", "stacked s1 web web_app\n");
+    for dead in [false, true] {
+        if dead {
+            ground.servers[1].stop();
+            ground.write("alpha/containers", "one\n");
+        }
+        let (code, _, told) = ground.events(&["down", "--yes", "--limit", "alpha"]);
+        assert!(
+            code == if dead { 3 } else { 0 } && told.contains("beta may be in it, and --limit leaves"),
+            "{code}: {told}"
+        );
+        assert_eq!(
+            (ground.read("alpha/containers"), ground.read("alpha/swarm"), ground.read("alpha/services")),
+            (String::new(), "is active true\n".into(), "stacked s1 web web_app\n".into())
+        );
+    }
 }
 
 #[test]

@@ -88,10 +88,15 @@ impl Cluster {
 
     /// Begins a call of `skep` on the lab, as a person without a terminal would see it.
     pub fn begin(&self, arguments: &[&str]) -> Begun {
+        self.begin_of(&self.lab.inventory().to_string_lossy(), arguments)
+    }
+
+    /// The same for another inventory than the lab's.
+    pub fn begin_of(&self, inventory: &str, arguments: &[&str]) -> Begun {
         let said = tempfile::tempfile().expect("a file");
         let mut skep = Command::new(env!("CARGO_BIN_EXE_skep"));
         skep.current_dir(&self.project).env("SKEP_SSH_CONFIG", "none").args(arguments);
-        skep.args(["--output", "plain", "-i"]).arg(self.lab.inventory()).stdin(Stdio::null());
+        skep.args(["--output", "plain", "-i", inventory]).stdin(Stdio::null());
         let file = || said.try_clone().expect("a file");
         let child = skep.stdout(file()).stderr(file()).spawn().expect("skep runs");
         Begun { child, said }

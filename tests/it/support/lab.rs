@@ -76,7 +76,7 @@ impl Lab {
     pub fn until(&self, host: &str, script: &str) {
         let tries = format!(
             "end=$(($(date +%s) + 240))
-            until ( {script} ) </dev/null >/dev/null 2>&1; do [ $(date +%s) -lt $end ] || exit 1; sleep 0.05; done"
+            until ( {script} ) </dev/null >/dev/null 2>&1; do [ $(date +%s) -lt $end ] || exit 1; sleep 0.2; done"
         );
         // By its input, lest the script be found in a list of processes that it looks through itself.
         let mut lab =
