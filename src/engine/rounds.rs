@@ -105,10 +105,12 @@ fn decide(world: &World, job: &mut Job, parts: &Parts) {
 }
 
 /// A change that was made and is asked for again did not help: what it said is why. So it is with a command that failed
-/// twice, however the changes before it differ: a container that cannot start has another id each time it is removed.
+/// twice, however the changes before it differ, and with what was made anew and differs from what is asked as it did before: what is
+/// made anew has another id each time.
 fn change(job: &mut Job, changes: Vec<Change>) {
     let failed = |change: &Change| job.failures.iter().filter(|command| **command == change.does.masked()).count() > 1;
-    let in_vain = job.made.contains(&changes) || changes.iter().any(failed);
+    let differs_still = || job.made.iter().any(|made| is_for_the_same(made, &changes));
+    let in_vain = job.made.contains(&changes) || changes.iter().any(failed) || differs_still();
     if !in_vain || (job.failure.is_some() && job.try_again()) {
         job.state = State::Planned { changes, always: false };
         return;
@@ -121,6 +123,11 @@ fn change(job: &mut Job, changes: Vec<Change>) {
             ..Ended::failed(format!("{why}: still so after the change was made"), None)
         },
     });
+}
+
+fn is_for_the_same(made: &[Change], asked: &[Change]) -> bool {
+    let aims = |changes: &[Change]| changes.iter().map(|one| (one.why.clone(), one.differs.clone())).collect::<Vec<_>>();
+    made.iter().any(|change| !change.differs.is_empty()) && aims(made) == aims(asked)
 }
 
 fn refused(job: &mut Job, refusal: Refusal, shown: Option<Output>) {
@@ -223,5 +230,26 @@ async fn rest(world: &World, pause: Duration) {
     tokio::select! {
         () = tokio::time::sleep(pause) => {}
         () = world.cancellation() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Difference;
+    use crate::remote::Command;
+
+    fn anew(id: &str, is: &str) -> Vec<Change> {
+        let differs = Difference { field: "memory".into(), is: is.into(), asked: "512m".into() };
+        let removed = Change::run("it differs", Command::new("docker").args(["rm", id])).differing(vec![differs]);
+        vec![removed, Change::run("in its place", Command::new("docker").arg("run"))]
+    }
+
+    #[test]
+    fn what_was_made_anew_and_differs_as_before_is_made_in_vain_whatever_its_id() {
+        assert!(is_for_the_same(&anew("c1", "none"), &anew("c2", "none")));
+        assert!(!is_for_the_same(&anew("c1", "none"), &anew("c2", "256m")));
+        let drained = |id: &str| vec![Change::run("it is to go", Command::new("docker").arg(id))];
+        assert!(!is_for_the_same(&drained("n1"), &drained("n2")), "one after the other");
     }
 }
