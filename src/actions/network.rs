@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::swarm::{private, underlay};
+use super::swarm::{private, same_net, underlay};
 use super::values::Text;
 use super::{Action, Ask, Change, Object, Plan, Target, peers};
 use crate::event::Difference;
-use crate::reads::docker::{Look, Network as Found};
-use crate::reads::{Read, Readings, Seen};
-use crate::remote::Command;
+use crate::reads::docker::{Look, Network as Found, Subnet};
+use crate::reads::{Probe, Read, Readings, Seen};
+use crate::remote::{Command, quote};
 
 /// Makes a Docker network, or shows in what it differs from what is asked.
 ///
@@ -86,12 +86,17 @@ impl Action for Network {
         Some(Object { kind: "network", name: self.name.clone() })
     }
 
-    fn reads(&self, on: &Target, _seen: &Readings<'_>) -> Vec<Ask> {
+    fn reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
         let mut asks = vec![on.ask(Read::Docker(Look::Engine)), on.ask(Read::Docker(Look::Network(self.name.clone())))];
         if self.measured() {
             let both =
                 |host: String| [Read::Machine, Read::Docker(Look::Engine)].map(|read| Ask { host: host.clone(), read });
             asks.extend(nodes(on).into_iter().flat_map(both));
+        }
+        if let Seen::Is(found) = seen.network(&on.host.name, &self.name)
+            && self.may_go(found, on, seen)
+        {
+            asks.push(on.ask(Read::Probe(containers_on(found))));
         }
         asks
     }
@@ -103,7 +108,7 @@ impl Action for Network {
             (Seen::Absent, Presence::Absent) => Plan::Settled,
             (_, Presence::Present) if self.open_to_all(on, seen) => self.refused(on),
             (Seen::Absent, Presence::Present) => self.make(on, seen),
-            (Seen::Is(found), Presence::Absent) => match self.in_use(found) {
+            (Seen::Is(found), Presence::Absent) => match self.in_use(found, on, seen) {
                 Some(refused) => refused,
                 None => Plan::Change(vec![remove("it is to be absent", found)]),
             },
@@ -160,14 +165,21 @@ impl Network {
         }
     }
 
+    fn may_go(&self, found: &Found, on: &Target, seen: &Readings<'_>) -> bool {
+        self.state == Presence::Absent || !self.all_differs(found, on, seen).is_empty()
+    }
+
+    fn all_differs(&self, found: &Found, on: &Target, seen: &Readings<'_>) -> Vec<Difference> {
+        self.differs(found).into_iter().chain(self.too_wide(found, on, seen)).collect()
+    }
+
     fn compare(&self, found: &Found, on: &Target, seen: &Readings<'_>) -> Plan {
-        let mut differs = self.differs(found);
-        differs.extend(self.too_wide(found, on, seen));
+        let differs = self.all_differs(found, on, seen);
         if differs.is_empty() {
             return Plan::Settled;
         }
         let fields = differs.iter().map(|d| format!("{} is {}, asked {}", d.field, d.is, d.asked)).collect::<Vec<_>>();
-        if let Some(Plan::Refused(mut refusal)) = self.in_use(found) {
+        if let Some(Plan::Refused(mut refusal)) = self.in_use(found, on, seen) {
             refusal.why = format!("{}; {}", fields.join(", "), refusal.why);
             return Plan::Refused(refusal);
         }
@@ -184,8 +196,16 @@ impl Network {
         (is > asked).then(differs)
     }
 
-    fn in_use(&self, found: &Found) -> Option<Plan> {
-        let users = found.users();
+    /// Docker lets a network go that only stopped containers are on, which can then not be started again.
+    fn in_use(&self, found: &Found, on: &Target, seen: &Readings<'_>) -> Option<Plan> {
+        let on_it = match seen.probe(&on.host.name, &containers_on(found)) {
+            Seen::Is(output) if output.ok() => output.text(),
+            Seen::Is(output) => return Some(Plan::unread("who is on the network", &output.errors())),
+            Seen::Absent => String::new(),
+            Seen::Unread(why) => return Some(Plan::unread("who is on the network", &why)),
+        };
+        let users: BTreeSet<&str> = found.users().into_iter().chain(on_it.lines()).collect();
+        let users: Vec<&str> = users.into_iter().collect();
         let why = format!("network {} is used by {}", self.name, users.join(", "));
         let hint = "remove what uses it first, or ask for the network as it is";
         (!users.is_empty()).then(|| Plan::refused(why, hint))
@@ -205,12 +225,13 @@ impl Network {
             field("attachable", found.attachable.to_string(), self.attachable.to_string());
             field("encrypted", found.options.contains_key("encrypted").to_string(), self.encrypted.to_string());
         }
-        if !self.subnets.is_empty() {
+        if self.other_subnets(found) {
             let is = found.subnets().iter().map(|s| s.subnet.as_str()).collect::<Vec<_>>().join(", ");
             field("subnets", is, self.subnets.join(", "));
         }
         if let Some(gateway) = &self.gateway {
-            let is = found.subnets().first().map(|s| s.gateway.clone()).unwrap_or_default();
+            let of = |subnet: &&Subnet| self.subnets.first().is_none_or(|asked| same_net(asked, &subnet.subnet));
+            let is = found.subnets().iter().find(of).map(|s| s.gateway.clone()).unwrap_or_default();
             field("gateway", is, gateway.clone());
         }
         for (name, asked) in self.asked_options() {
@@ -220,6 +241,15 @@ impl Network {
             field(&format!("labels.{name}"), is_or_none(found.labels.get(name)), asked.clone());
         }
         all
+    }
+
+    /// Whether one is not there, or one more is of a family that was asked for: of the other one Docker takes what is free.
+    fn other_subnets(&self, found: &Found) -> bool {
+        let is = || found.subnets().iter().map(|subnet| subnet.subnet.as_str());
+        let asked = |is: &str| self.subnets.iter().any(|asked| same_net(asked, is));
+        let lacks = self.subnets.iter().any(|asked| !is().any(|is| same_net(asked, is)));
+        let of_family = |is: &str| self.subnets.iter().any(|asked| asked.contains(':') == is.contains(':'));
+        lacks || is().any(|is| of_family(is) && !asked(is))
     }
 
     fn asked_options(&self) -> BTreeMap<String, String> {
@@ -254,6 +284,11 @@ fn nodes(on: &Target) -> Vec<String> {
     names.into_iter().collect()
 }
 
+/// Containers of its host that are on it, running or not, one a line. A worker has an overlay only while it uses it.
+fn containers_on(found: &Found) -> Probe {
+    Probe::new(format!("docker ps -a --filter network={} --format '{{{{.Names}}}}'", quote(&found.id)))
+}
+
 fn remove(why: &str, found: &Found) -> Change {
     Change::run(why, Command::new("docker").args(["network", "rm", &found.id])).removing()
 }
@@ -284,7 +319,13 @@ mod tests {
     }
 
     fn case(stdout: &str) -> Case {
-        Case::new(&["node1"]).answers("node1", &asks(), stdout).seen("node1", Read::Machine, machine("10.0.0.1", 1460))
+        let case = Case::new(&["node1"]).answers("node1", &asks(), stdout).answers("node1", &on_it(), "");
+        case.seen("node1", Read::Machine, machine("10.0.0.1", 1460))
+    }
+
+    fn on_it() -> [Read; 1] {
+        let n1: Found = serde_json::from_value(json!({"Id": "n1"})).unwrap();
+        [Read::Probe(containers_on(&n1))]
     }
 
     fn machine(address: &str, mtu: u32) -> Seen<crate::reads::Value> {
@@ -298,6 +339,7 @@ mod tests {
         let worker = INFO.replace("10.0.0.1", "10.0.0.2").replace("true", "false");
         Case::new(&["node1@managers", "node2@workers", "bastion"])
             .answers("node1", &asks(), stdout)
+            .answers("node1", &on_it(), "")
             .seen("node1", Read::Machine, machine("10.0.0.1", 1500))
             .answers("node2", &asks()[..1], &worker)
             .seen("node2", Read::Machine, machine("10.0.0.2", mtu))
@@ -343,6 +385,32 @@ mod tests {
             used.plan(&sparknet())
                 .starts_with("refused: attachable is false, asked true; network sparknet is used by spark-master")
         );
+        let stopped = unused.answers("node1", &on_it(), "db\n").plan(&sparknet());
+        assert!(stopped.contains("network sparknet is used by db"), "it could not be started again: {stopped}");
+    }
+
+    /// Of the other family Docker takes what is free, and it writes addresses in its own way.
+    #[test]
+    fn subnets_are_compared_one_by_one_and_family_by_family() {
+        let found = |config: &str| {
+            there(&format!(
+                r#"{{"Id":"n1","Name":"sparknet","Driver":"bridge","EnableIPv6":true,"IPAM":{{"Config":[{config}]}}}}"#
+            ))
+        };
+        let (four, six) = (r#"{"Subnet":"172.18.0.0/16","Gateway":"172.18.0.1"}"#, r#"{"Subnet":"fd00:dead::/64","Gateway":"fd00:dead::1"}"#);
+        let plan = |config: String, parameters: serde_json::Value| {
+            let mut all = json!({"name": "sparknet", "ipv6": true});
+            all.as_object_mut().unwrap().extend(parameters.as_object().cloned().unwrap());
+            found(&config).plan(&action::<Network>(all))
+        };
+        let both = format!("{four},{six}");
+        assert_eq!(plan(both.clone(), json!({"subnets": ["FD00:dead:0::/64"], "gateway": "fd00:dead::1"})), "settled");
+        assert_eq!(plan(both.clone(), json!({"subnets": ["172.18.0.0/16"]})), "settled");
+        assert_eq!(plan(both.clone(), json!({"subnets": ["fd00:dead::/64", "172.18.0.0/16"]})), "settled");
+        for other in ["172.19.0.0/16", "172.18.0.0/24"] {
+            assert!(plan(both.clone(), json!({"subnets": [other]})).contains(&format!("-> {other}")));
+        }
+        assert!(plan(both, json!({"subnets": ["172.18.0.0/16"], "gateway": "172.18.0.9"})).contains("gateway: 172.18.0.1 -> 172.18.0.9"));
     }
     #[test]
     fn the_narrowest_node_decides_on_the_mtu_and_a_wider_network_differs() {

@@ -51,6 +51,12 @@ impl Net {
     }
 }
 
+/// Whether two networks in CIDR notation are the same: engines write some otherwise than they were asked for.
+pub fn same_net(one: &str, other: &str) -> bool {
+    let both = Net::parse(one).zip(Net::parse(other));
+    one == other || both.is_some_and(|(one, other)| one.prefix == other.prefix && one.overlaps(&other))
+}
+
 /// The address that `host` is to be known by in the swarm of `members`.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use super::{Role, Swarm, join};
 use crate::actions::{Ask, Plan, Refusal, Target, Wait, peers};
 use crate::inventory::Host;
 use crate::reads::docker::{Flavour, Info, Look, Node};
-use crate::reads::{Read, Readings, Seen};
+use crate::reads::{Read, Readings, Seen, is_late};
 
 /// What is asked for, and what was read.
 pub(super) struct View<'a> {
@@ -132,6 +132,8 @@ impl<'a> View<'a> {
             Seen::Absent => self.enter(role),
             Seen::Is(engine) => match (engine.flavour, &engine.daemon) {
                 (Flavour::Docker, Seen::Is(info)) => self.with(info, role),
+                // In the middle of an election daemons take their time.
+                (Flavour::Docker, Seen::Unread(why)) if is_late(why) => self.wait(format!("Docker on {host} to answer ({why})")),
                 (Flavour::Docker, Seen::Unread(why)) => Plan::unread(&format!("Docker on {host}"), why),
                 (Flavour::Docker, Seen::Absent) => self.enter(role),
                 (flavour, _) => unusable(host, flavour),

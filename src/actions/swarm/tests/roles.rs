@@ -149,6 +149,7 @@ fn a_swarm_that_has_lost_its_managers_is_told_with_the_two_ways_on() {
         "curl: (28) Operation timed out after 8000 milliseconds with 0 bytes received\n\n@skep 000 http://d/info\n";
     let busy = ["node2", "node3"].iter().fold(case(3), |case, name| case.answers(name, &looks(), late));
     assert!(busy.plan(&swarm()).starts_with("wait for a manager that controls the swarm"), "who is late may be there");
+    assert!(busy.on("node2").plan(&swarm()).starts_with("wait for Docker on node2 to answer (curl: (28)"));
     let none = case(0).on("node4").plan(&swarm());
     assert!(
         none.starts_with(
