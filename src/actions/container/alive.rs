@@ -71,7 +71,8 @@ impl Container {
             ("paused", _) => one("it is paused", &["unpause", &found.id]),
             // What never started is made anew: whatever it lacked was bound when it was made.
             ("created" | "dead", _) => self.never_started(found, on, seen),
-            _ => one(&format!("it has stopped (exit code {})", found.state.exit_code), &["start", &found.id]),
+            ("exited", _) if port_taken(found) => self.ports_are_taken(found, on, seen).unwrap_or_else(|| started(found)),
+            _ => started(found),
         }
     }
 
@@ -81,17 +82,16 @@ impl Container {
     }
 
     fn never_started(&self, found: &Found, on: &Target, seen: &Readings<'_>) -> Plan {
+        let taken = self.ports_are_taken(found, on, seen);
+        taken.unwrap_or_else(|| self.replace("it was made but never ran", found, on, seen, Vec::new()))
+    }
+
+    fn ports_are_taken(&self, found: &Found, on: &Target, seen: &Readings<'_>) -> Option<Plan> {
         let holders = seen.probe(&on.host.name, &self.holders()).is().map(Output::text);
-        match holders.filter(|text| port_taken(found) && !text.is_empty()) {
-            Some(holders) => Plan::refused(
-                format!(
-                    "container {} cannot publish its ports on {}: {}\ntaken by:\n{holders}",
-                    self.name, on.host.name, found.state.error
-                ),
-                "stop what holds the port, or publish another one in `ports`",
-            ),
-            None => self.replace("it was made but never ran", found, on, seen, Vec::new()),
-        }
+        let holders = holders.filter(|text| port_taken(found) && !text.is_empty())?;
+        let (name, host, error) = (&self.name, &on.host.name, &found.state.error);
+        let why = format!("container {name} cannot publish its ports on {host}: {error}\ntaken by:\n{holders}");
+        Some(Plan::refused(why, "stop what holds the port, or publish another one in `ports`"))
     }
 
     /// Who holds the ports that are to be published, one a line.
@@ -106,9 +106,14 @@ impl Container {
     }
 }
 
-/// Its end was no choice of its own.
+/// What engines say of a network that is there, and of a host that will not let them use it.
+const OF_THE_HOST: [&str; 4] = ["already allocated", "already in use", "external connectivity", "iptables"];
+
+/// Its end was no choice of its own. Engines from 28 on speak of networking also where a port is taken.
 fn lost_network(found: &Found) -> bool {
-    found.state.status == "exited" && found.state.error.contains("network")
+    let error = &found.state.error;
+    let is_there = OF_THE_HOST.iter().any(|words| error.contains(words));
+    found.state.status == "exited" && error.contains("network") && !is_there
 }
 
 fn may_be_dying(found: &Found) -> bool {
@@ -168,7 +173,11 @@ pub(super) fn logs(found: &Found) -> Probe {
 
 fn port_taken(found: &Found) -> bool {
     let error = &found.state.error;
-    found.state.status == "created" && ["already allocated", "already in use"].iter().any(|words| error.contains(words))
+    matches!(found.state.status.as_str(), "created" | "exited") && ["already allocated", "already in use"].iter().any(|words| error.contains(words))
+}
+
+fn started(found: &Found) -> Plan {
+    one(&format!("it has stopped (exit code {})", found.state.exit_code), &["start", &found.id])
 }
 
 fn one(why: &str, words: &[&str]) -> Plan {

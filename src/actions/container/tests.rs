@@ -144,6 +144,43 @@ fn differences_are_shown_field_by_field_without_values_of_the_environment() {
 }
 
 #[test]
+fn an_old_secret_is_not_shown_beside_the_new_one() {
+    let asked: Container = action(json!({
+        "name": "web", "image": "img", "command": "redis-server --requirepass new", "labels": {"api_token": "new"},
+        "healthcheck": {"test": "redis-cli --pass new ping"}, "log": {"driver": "splunk", "options": {"splunk-token": "new"}}}));
+    let row = json!({
+        "Config": {"Cmd": ["redis-server", "--requirepass", "hunter2"], "Labels": {DIGEST: "other", "api_token": "hunter2"},
+            "Healthcheck": {"Test": ["CMD-SHELL", "redis-cli --pass hunter2 ping"]}},
+        "HostConfig": {"LogConfig": {"Type": "splunk", "Config": {"splunk-token": "hunter2"}}}});
+    let plan = case(&found(&asked, &row)).plan(&asked);
+    for field in ["command", "labels.api_token", "healthcheck.command", "log.options.splunk-token"] {
+        assert!(plan.contains(&format!("    {field}: set -> changed\n")), "{field} is not in {plan}");
+    }
+    assert!(!plan.contains("hunter2"), "{plan}");
+}
+
+#[test]
+fn a_limit_that_the_kernel_cannot_keep_is_no_difference_where_it_was_asked_for() {
+    let asked: Container =
+        action(json!({"name": "web", "image": "img", "networks": ["sparknet"], "memory": "1g"}));
+    let plan = |change: Json| case(&found(&asked, &change)).plan(&asked);
+    assert_eq!(plan(json!({"HostConfig": {"Memory": 0}})), "settled");
+    let less = plan(json!({"HostConfig": {"Memory": 5}}));
+    assert!(less.contains("memory: 5 -> 1073741824"), "{less}");
+    let other = plan(json!({"HostConfig": {"Memory": 0}, "Config": {"Labels": {DIGEST: "other"}}}));
+    assert!(other.contains("memory: no limit -> 1073741824"), "{other}");
+}
+
+#[test]
+fn the_default_network_is_the_bridge() {
+    let asked: Container = action(json!({"name": "web", "image": "img", "networks": ["default"]}));
+    let row = json!({"NetworkSettings": {"Networks": {"bridge": {"EndpointID": "e1"}}}});
+    assert_eq!(case(&found(&asked, &row)).plan(&asked), "settled");
+    let run = absent().plan(&asked);
+    assert!(run.ends_with("--network bridge img"), "{run}");
+}
+
+#[test]
 fn one_that_someone_else_made_is_compared_in_the_fields_asked_for_only() {
     let row = json!({"Config": {"Labels": null, "Hostname": "abc", "Env": ["X=1"]}, "HostConfig": {"Memory": 5}});
     assert_eq!(case(&found(&web(), &row)).plan(&web()), "settled");
@@ -217,9 +254,20 @@ fn who_holds_the_port_is_named() {
     let probe = Read::Probe(web.holders());
     let free = case.answers("node1", std::slice::from_ref(&probe), "");
     assert!(free.plan(&web).contains("docker rm -f c1"));
-    let taken = free.answers("node1", &[probe], "port 8080: container other (0.0.0.0:8080->80/tcp)\n").plan(&web);
+    let holder = "port 8080: container other (0.0.0.0:8080->80/tcp)\n";
+    let taken = free.answers("node1", std::slice::from_ref(&probe), holder).plan(&web);
     assert!(taken.starts_with("refused: container web cannot publish its ports on node1"), "{taken}");
     assert!(taken.contains("container other"), "{taken}");
+    // One that ran before is not taken for one that has lost its network, of which nothing would be missed.
+    let words = "failed to set up container networking: driver failed programming external connectivity: port is already allocated";
+    let mut ran = row;
+    merge(&mut ran, &json!({"State": {"Status": "exited", "ExitCode": 0, "Error": words}}));
+    let ran = answered(&found(&web, &ran), "");
+    let taken = ran.answers("node1", std::slice::from_ref(&probe), holder).plan(&web);
+    assert!(taken.starts_with("refused: container web cannot publish its ports on node1"), "{taken}");
+    let ran = answered(&found(&web, &json!({"State": {"Status": "exited", "Error": words}})), "");
+    let free = ran.answers("node1", &[probe], "").plan(&web);
+    assert!(free.ends_with("docker start c1"), "{free}");
 }
 
 #[test]
@@ -262,5 +310,7 @@ fn mistakes_are_named() {
     assert!(mistake::<Container>(json!({"name": "x", "image": "i", "env": {"a b": 1}})).contains("a b"));
     let newer = json!({"name": "x", "image": "i", "restart_if_newer": ["key"]});
     assert!(mistake::<Container>(newer).contains("absolute"));
+    let shared = json!({"name": "x", "image": "i", "networks": ["container:vpn"]});
+    assert!(mistake::<Container>(shared).contains("`container:vpn` is the network of another container"));
     assert!(mistake::<Container>(json!({"name": "x", "image": "i", "imag": 1})).contains("imag"));
 }
