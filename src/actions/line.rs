@@ -43,13 +43,15 @@ impl<T: LineAction> Action for T {
 #[derive(Debug)]
 pub struct Line {
     text: String,
+    /// What goes into the folder that it is run in.
+    enter: String,
     options: LineOptions,
 }
 
 impl Line {
     pub fn new(text: String, chdir: Option<String>) -> Self {
         let enter = chdir.map(|folder| format!("cd {} || exit\n", quote(&folder))).unwrap_or_default();
-        Self { text: enter + text.trim_end(), options: LineOptions::default() }
+        Self { text: format!("{enter}{}", text.trim_end()), enter, options: LineOptions::default() }
     }
 
     /// The first line, for people.
@@ -69,6 +71,10 @@ impl Line {
         self.probe(&self.text).allowed(self.options.timeout)
     }
 
+    fn guard(&self, line: &str) -> Probe {
+        self.probe(&format!("{}{line}", self.enter))
+    }
+
     fn only_looks(&self) -> bool {
         self.options.changes == Some(false)
     }
@@ -78,7 +84,7 @@ impl Line {
             return vec![on.ask(Read::Probe(self.look()))];
         }
         let creates = self.options.creates.iter().map(|path| Read::File { path: path.clone(), content: false });
-        let unless = self.options.unless.iter().map(|line| Read::Probe(self.probe(line)));
+        let unless = self.options.unless.iter().map(|line| Read::Probe(self.guard(line)));
         creates.chain(unless).map(|read| on.ask(read)).collect()
     }
 
@@ -117,7 +123,7 @@ impl Line {
     /// What `creates` and `unless` say: nothing where it need not run, else why it has to.
     fn guards(&self, on: &Target, seen: &Readings<'_>) -> Result<Vec<Option<String>>, Plan> {
         let creates = self.options.creates.iter().map(|path| creates(path, seen.file(&on.host.name, path)));
-        let unless = |line: &String| unless(line, seen.probe(&on.host.name, &self.probe(line)));
+        let unless = |line: &String| unless(line, seen.probe(&on.host.name, &self.guard(line)));
         creates.chain(self.options.unless.iter().map(unless)).collect()
     }
 
@@ -132,7 +138,7 @@ impl Line {
         if self.only_looks() {
             return said(self.look());
         }
-        self.options.unless.as_deref().and_then(|line| said(self.probe(line))).filter(Output::ok)
+        self.options.unless.as_deref().and_then(|line| said(self.guard(line))).filter(Output::ok)
     }
 }
 

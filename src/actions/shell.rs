@@ -170,6 +170,14 @@ mod tests {
     }
 
     #[test]
+    fn unless_is_asked_in_the_folder_of_the_line() {
+        let options = LineOptions { unless: Some("./app --version".into()), ..LineOptions::default() };
+        let asked = shell(json!({"line": "make install", "chdir": "/opt/app"}), options);
+        let there = probe("cd /opt/app || exit\n./app --version");
+        assert_eq!(Case::new(&["node1"]).answers("node1", &there, "1\n").plan(&asked), "settled");
+    }
+
+    #[test]
     fn what_unless_found_to_be_so_is_shown() {
         let asked =
             shell(json!("make"), LineOptions { unless: Some("./it --version".into()), ..LineOptions::default() });
