@@ -142,12 +142,12 @@ impl Drop for Removed<'_> {
     fn drop(&mut self) {
         self.0.lab.try_on("node1", "docker stack rm spark-stack");
         is_gone(self.0);
-        self.0.lab.try_on("node1", "docker secret rm spark jupyter");
+        self.0.lab.try_on("node1", "docker secret rm spark jupyter; docker network rm spark-stack");
     }
 }
 
 fn is_gone(cluster: &Cluster) {
-    let left = "docker ps -aq --filter label=com.docker.stack.namespace=spark-stack; docker network inspect spark-stack_sparknet -f {{.Id}}";
+    let left = "docker ps -aq --filter label=com.docker.stack.namespace=spark-stack";
     cluster.lab.hosts().iter().for_each(|host| cluster.lab.until(host, &format!("[ -z \"$({left})\" ]")));
 }
 
