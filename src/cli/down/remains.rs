@@ -1,5 +1,7 @@
 //! What there is on a host that may be removed.
 
+use std::collections::BTreeSet;
+
 use crate::actions::works_as;
 use crate::cli::{Failure, fleet};
 use crate::inventory::Host;
@@ -35,6 +37,10 @@ pub struct Remains {
     pub in_swarm: bool,
     /// Whether it may command one.
     pub manager: bool,
+    /// Its own id in its swarm; empty where it has none, or cannot tell.
+    pub node: String,
+    /// The nodes of its swarm, where it is a manager.
+    pub nodes: Vec<Thing>,
     /// Whether its swarm said what it runs.
     services_read: bool,
 }
@@ -71,6 +77,7 @@ pub fn read(answer: &str) -> Remains {
             "services" => seen.services_read = true,
             // Who cannot reach the managers says `pending`, and is in the swarm still.
             "is" => (seen.in_swarm, seen.manager) = (!matches!(id, "" | "inactive"), name == "true"),
+            "self" => seen.node = id.to_owned(),
             _ => seen.add(kind, id, name),
         }
     }
@@ -111,6 +118,7 @@ impl Remains {
             "files" => &mut self.files,
             "service" => &mut self.services,
             "package" => &mut self.packages,
+            "node" => &mut self.nodes,
             "stacked" => return add(&mut self.served, Thing::of_stack(id, name)),
             "served" => &mut self.served,
             "stacknet" => return add(&mut self.stack_networks, Thing::of_stack(id, name)),
@@ -139,6 +147,11 @@ impl Remains {
     /// Whether it is a manager, even one that commands nothing for want of others.
     pub fn manages(&self) -> bool {
         self.in_swarm && self.manager
+    }
+
+    /// Whether its node is one of these. Nobody knows better where there are none, or where it cannot tell its own.
+    pub fn is_of(&self, nodes: &BTreeSet<String>) -> bool {
+        nodes.is_empty() || self.node.is_empty() || nodes.contains(&self.node)
     }
 
     /// Whether it is in a swarm.

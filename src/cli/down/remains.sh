@@ -13,8 +13,10 @@ stack=com.docker.stack.namespace
 docker network ls --no-trunc --filter label=$stack --format "stacknet {{.ID}} {{.Label \"$stack\"}} {{.Name}}" || exit
 docker volume ls --filter label=$stack --format "stackvolume {{.Name}} {{.Label \"$stack\"}} {{.Name}}" || exit
 docker image ls --no-trunc --filter label=skep.context --format 'image {{.ID}} {{.Repository}}:{{.Tag}}' || exit
-docker info --format 'is {{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}' || exit
+docker info --format 'is {{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}
+self {{.Swarm.NodeID}} self' || exit
 ids=$(docker service ls --quiet 2>/dev/null) || exit 0
 own='{{$own := ""}}{{range $name, $value := .Spec.Labels}}{{if eq $name "skep.labels"}}{{$own = "yes"}}{{end}}{{end}}'
 [ -z "$ids" ] || docker service inspect --format "$own{{if index .Spec.Labels \"skep.asked\"}}stacked {{.ID}} {{index .Spec.Labels \"$stack\"}}{{else if \$own}}served {{.ID}}{{else}}service {{.ID}}{{end}} {{.Spec.Name}}" $ids || exit
+docker node ls --format 'node {{.ID}} {{.Hostname}}' || exit
 echo services read whole

@@ -104,7 +104,8 @@ fn docker(words: &[&str], thing: &Thing) -> Command {
 impl Remains {
     /// What goes from this host, of the `stacks` too, given what becomes of the swarm. What is the swarm's own is on other hosts, too.
     pub fn removals(&self, stacks: &BTreeSet<String>, swarm: &Swarm, also: Also) -> Vec<Removal> {
-        let (leave, is_shared) = (*swarm == Swarm::Goes, matches!(swarm, Swarm::Shared(_)));
+        let leave = matches!(swarm, Swarm::Goes { nodes, .. } if self.is_of(nodes));
+        let is_shared = matches!(swarm, Swarm::Shared(_));
         let volume = |thing: &Thing| {
             Removal::new(5, format!("volume {} and its data", thing.name), docker(&["volume", "rm"], thing))
         };
@@ -223,10 +224,14 @@ is active true";
 
     const DATA: Also = Also { volumes: true, images: true, docker: false };
 
+    fn goes(nodes: &[&str]) -> Swarm {
+        Swarm::Goes { nodes: nodes.iter().map(|&id| id.to_owned()).collect(), strangers: Vec::new() }
+    }
+
     fn told(answer: &str, also: Also) -> Vec<String> {
         let seen = read(answer);
         let stacks = seen.stacks().map(str::to_owned).collect();
-        let removals = seen.removals(&stacks, &Swarm::Goes, also);
+        let removals = seen.removals(&stacks, &goes(&[]), also);
         removals.iter().map(|removal| format!("{} {}", STAGES[removal.stage].0, removal.command)).collect()
     }
 
@@ -277,7 +282,7 @@ is active true";
     fn nothing_is_found_where_nothing_is() {
         assert_eq!(read(""), Remains::default());
         let all = Also { docker: true, ..DATA };
-        assert_eq!(read("is inactive false").removals(&BTreeSet::new(), &Swarm::Goes, all).len(), 0);
+        assert_eq!(read("is inactive false").removals(&BTreeSet::new(), &goes(&[]), all).len(), 0);
         assert_eq!(read("is active true\nservice s1 shop").removals(&BTreeSet::new(), &Swarm::Unknown, all).len(), 0);
     }
 
@@ -314,6 +319,16 @@ services read whole";
         assert_eq!(serves(false), ["shop", "spark_master", "spark_driver", "web_app", "alone"]);
     }
 
+    /// A worker of somebody else's, whose managers are in no inventory of ours.
+    #[test]
+    fn a_node_of_another_swarm_is_left_in_it() {
+        let left = |nodes: &[&str]| {
+            let seen = read("is active false\nself id9 self");
+            !seen.removals(&BTreeSet::new(), &goes(nodes), Also::default()).is_empty()
+        };
+        assert_eq!((left(&["id1", "id9"]), left(&["id1", "id2"]), left(&[])), (true, false, true));
+    }
+
     #[test]
     fn what_is_the_swarms_stays_where_hosts_are_in_it_that_stay() {
         let shared = Swarm::Shared(vec!["node2".into()]);
@@ -329,7 +344,7 @@ services read whole";
     #[test]
     fn docker_goes_last_names_whom_it_takes_along_and_its_data_only_when_named() {
         let docker = |volumes, leave: bool| {
-            let swarm = if leave { Swarm::Goes } else { Swarm::Unknown };
+            let swarm = if leave { goes(&[]) } else { Swarm::Unknown };
             let also = Also { volumes, images: false, docker: true };
             let removals = read(STACKS).removals(&BTreeSet::new(), &swarm, also).into_iter();
             removals.filter(|one| one.stage == STAGES.len() - 1).map(|one| (one.why, one.command.wire())).collect()

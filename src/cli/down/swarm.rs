@@ -1,5 +1,6 @@
 //! What becomes of the swarm: it goes only where somebody who knows says that nobody else uses it.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::Seen;
@@ -9,8 +10,13 @@ use crate::report::Paint;
 /// What becomes of the swarm.
 #[derive(Debug, PartialEq)]
 pub enum Swarm {
-    /// It is left by all.
-    Goes,
+    /// It is left by all: by those whose nodes a manager lists, where there is one; else nobody knows better.
+    Goes {
+        /// The ids of its nodes.
+        nodes: BTreeSet<String>,
+        /// Hosts that are in another one.
+        strangers: Vec<String>,
+    },
     /// It runs what somebody else made.
     Serves(Vec<String>),
     /// Who would know what it runs could not be asked.
@@ -35,15 +41,26 @@ impl Swarm {
         let known = remains().any(Remains::knows_services) || (whole && !remains().any(Remains::manages));
         match (services.is_empty(), known || !remains().any(Remains::is_in_swarm)) {
             (false, _) => Self::Serves(services),
-            (true, true) => Self::Goes,
+            (true, true) => Self::goes(seen),
             (true, false) => Self::Unknown,
         }
+    }
+
+    fn goes(seen: &[Seen]) -> Self {
+        let nodes = nodes(seen);
+        let is_strange = |seen: &&Seen| seen.meant && seen.remains.is_in_swarm() && !seen.remains.is_of(&nodes);
+        let strangers = seen.iter().filter(is_strange).map(|seen| seen.host.name.clone()).collect();
+        Self::Goes { nodes, strangers }
     }
 
     /// Says why it stays, where it does.
     pub fn tell(&self, paint: Paint) {
         let (text, hint) = match self {
-            Self::Goes => return,
+            Self::Goes { strangers, .. } if strangers.is_empty() => return,
+            Self::Goes { strangers, .. } => {
+                let hint = "if they are to leave that one: docker swarm leave --force there";
+                (format!("In another swarm, and left there: {}", strangers.join(", ")), hint.to_owned())
+            }
             Self::Serves(services) => {
                 let hint = format!("to let it go too, first docker service rm {}", services.join(" "));
                 (format!("The swarm stays: it runs services ({})", services.join(", ")), hint)
@@ -66,6 +83,12 @@ impl Swarm {
 
 /// Hosts on which nothing may be removed and that are in a swarm, or may be: of those that are `lost` nobody knows.
 fn beyond(seen: &[Seen], lost: &[String]) -> Vec<String> {
-    let stay = seen.iter().filter(|seen| !seen.meant && seen.remains.is_in_swarm());
+    let nodes = nodes(seen);
+    let stay = seen.iter().filter(|seen| !seen.meant && seen.remains.is_in_swarm() && seen.remains.is_of(&nodes));
     stay.map(|seen| seen.host.name.clone()).chain(lost.iter().cloned()).collect()
+}
+
+/// The ids of the nodes that managers list.
+fn nodes(seen: &[Seen]) -> BTreeSet<String> {
+    seen.iter().flat_map(|seen| &seen.remains.nodes).map(|node| node.id.clone()).collect()
 }
