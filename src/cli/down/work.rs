@@ -9,6 +9,7 @@ use super::removal::{Removal, STAGES};
 use super::{Seen, told};
 use crate::actions::works_as;
 use crate::cli::fleet;
+use crate::cli::signals::Cancel;
 use crate::cli::world::World;
 use crate::engine::{Emit, lock};
 use crate::event::{Code, Event, Outcome, Tally};
@@ -63,8 +64,12 @@ impl<'a> Work<'a> {
         self.interrupted(code)
     }
 
+    fn is_cancelled(&self) -> bool {
+        *self.world.cancel().borrow()
+    }
+
     fn interrupted(&self, code: Code) -> Code {
-        if !*self.world.cancel().borrow() {
+        if !self.is_cancelled() {
             return code;
         }
         (self.emit)(Event::Interrupted);
@@ -115,13 +120,7 @@ impl<'a> Work<'a> {
 
     /// Under the host's lock, like every change.
     async fn apply(&self, step: &str, seen: &Seen, commands: Vec<&Command>) -> Option<Failed> {
-        for command in commands {
-            let ended = self.locked(step, seen, command).await;
-            if let Some(failed) = failed(command, ended) {
-                return Some(failed);
-            }
-        }
-        None
+        in_turn(commands, &self.world.cancel(), |command| self.locked(step, seen, command)).await
     }
 
     /// Whoever holds the lock is waited for. What was seen before that may be gone then, or other; but it is named by its id.
@@ -130,6 +129,7 @@ impl<'a> Work<'a> {
         loop {
             let (live, deadline) = (Some(self.live(step, &seen.host.name)), Some(REMOVAL));
             match seen.session.exec(Exec { live, deadline, ..Exec::new(&locked) }).await {
+                Ok(output) if lock::was_held(&output) && self.is_cancelled() => return Err(too_late()),
                 Ok(output) if lock::was_held(&output) => {}
                 ended => return ended,
             }
@@ -146,6 +146,27 @@ impl<'a> Work<'a> {
             });
         })
     }
+}
+
+/// One after another, up to the first that fails. Ctrl-C ends only what runs, which may have ended well before: nothing begins
+/// after it.
+async fn in_turn<'a, F: Future<Output = Result<Output, Lost>>>(
+    commands: Vec<&'a Command>,
+    cancel: &Cancel,
+    run: impl Fn(&'a Command) -> F,
+) -> Option<Failed> {
+    for command in commands {
+        let ended = if *cancel.borrow() { Err(too_late()) } else { run(command).await };
+        if let Some(failed) = failed(command, ended) {
+            return Some(failed);
+        }
+    }
+    None
+}
+
+/// Why something was never started.
+fn too_late() -> Lost {
+    Lost::Refused("interrupted".into())
 }
 
 /// What could not be removed, and why.
@@ -179,4 +200,26 @@ fn failed(command: &Command, ended: Result<Output, Lost>) -> Option<Failed> {
 fn still(left: &[(usize, Removal)]) -> Option<Failed> {
     let left: Vec<_> = left.iter().map(|(_, removal)| removal.why.as_str()).collect();
     (!left.is_empty()).then(|| Failed::said(format!("still there: {}", left.join(", "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_begins_after_ctrl_c() {
+        let (signal, cancel) = watch::channel(false);
+        let (one, two) = (Command::new("one"), Command::new("two"));
+        let begun = Mutex::new(Vec::new());
+        let run = |command: &Command| {
+            begun.lock().unwrap().push(command.masked());
+            signal.send_replace(true);
+            std::future::ready(Ok(Output::default()))
+        };
+        let failed = in_turn(vec![&one, &two], &cancel, run).await.unwrap();
+        assert_eq!(begun.into_inner().unwrap(), ["one"], "it ended well, though Ctrl-C came meanwhile");
+        assert_eq!((failed.message.as_deref(), failed.command.as_deref()), (Some("interrupted"), Some("two")));
+    }
 }
