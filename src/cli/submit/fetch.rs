@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{self, Seek as _};
 use std::path::{Path, PathBuf};
 
+use tempfile::{NamedTempFile, TempDir};
+
 use super::driver::Driver;
 use super::held::inside;
 use crate::cli::{Failure, fleet};
@@ -51,14 +53,32 @@ impl Fetch {
     /// Whether there is a place for it: known before anybody is contacted, for a job may take hours.
     ///
     /// # Errors
-    /// Something is there already, or its folder is not.
+    /// Something is there already, its folder is not, or nothing can be written there.
     pub fn check(&self) -> Result<(), Failure> {
-        let bad = |text: String| Err(Failure::bad_input(text).hint("call it otherwise: --fetch PATH:LOCAL"));
-        match (fs::symlink_metadata(&self.here).is_ok(), self.folder().is_dir()) {
-            (true, _) => bad(format!("{self} is here already, and is not overwritten")),
-            (_, false) => bad(format!("there is no folder {}", self.folder().display())),
-            (false, true) => Ok(()),
+        let hint = "call it otherwise: --fetch PATH:LOCAL, a new name of its own, in a folder that you can write to";
+        self.unusable().map_or(Ok(()), |why| Err(Failure::bad_input(why).hint(hint)))
+    }
+
+    /// Why nothing can come to lie there. Whether a folder takes a file is seen only by making one: modes do not tell of a disk
+    /// that is mounted to be read only.
+    fn unusable(&self) -> Option<String> {
+        let folder = self.folder();
+        match fs::symlink_metadata(&self.here).map_err(|why| why.kind()) {
+            Ok(_) => Some(format!("{self} is here already, and is not overwritten")),
+            Err(_) if !folder.is_dir() => Some(format!("there is no folder {}", folder.display())),
+            Err(_) if self.names_a_folder() => Some(format!("there is no folder {self}")),
+            Err(io::ErrorKind::NotFound) => {
+                let tried = tempfile::tempfile_in(folder);
+                tried.err().map(|why| format!("cannot write into the folder {}: {why}", folder.display()))
+            }
+            Err(why) => Some(format!("cannot write {self}: {why}")),
         }
+    }
+
+    /// `results/` and `results/.` are what is in a folder, and no name for a file.
+    fn names_a_folder(&self) -> bool {
+        let name = self.here.as_os_str().as_encoded_bytes();
+        name.ends_with(b"/") || name.ends_with(b"/.")
     }
 
     /// Where it comes to lie.
@@ -71,8 +91,8 @@ impl Fetch {
     /// # Errors
     /// It is not there, or could not be written here.
     pub async fn bring(&self, driver: &Driver, folder: &str) -> Result<Fetched, Failure> {
-        let archive = self.tempfile().map_err(|why| self.unwritten(&why))?;
-        let sink = archive.try_clone().map_err(|why| self.unwritten(&why))?;
+        let archive = self.archive().map_err(|why| self.unwritten(&why))?;
+        let sink = archive.as_file().try_clone().map_err(|why| self.unwritten(&why))?;
         let pack = inside(driver, &[], include_str!("fetch.sh")).args([folder, &self.there]);
         let exec = Exec { stdout: Some(Box::new(tokio::fs::File::from_std(sink))), ..Exec::new(&pack) };
         match driver.session.exec(exec).await {
@@ -83,8 +103,9 @@ impl Fetch {
         }
     }
 
-    fn tempfile(&self) -> io::Result<fs::File> {
-        tempfile::tempfile_in(self.folder())
+    /// It has a name, so that it can be kept under that.
+    fn archive(&self) -> io::Result<NamedTempFile> {
+        tempfile::Builder::new().prefix(".skep-fetch-").suffix(".tar").tempfile_in(self.folder())
     }
 
     fn missing(&self) -> Failure {
@@ -96,24 +117,43 @@ impl Fetch {
         Failure::failed(format!("cannot write {self}: {why}"))
     }
 
-    /// Beside its place first. Where that is taken by now, it stays there, and is not lost.
-    fn unpack(&self, mut archive: fs::File) -> io::Result<Fetched> {
+    /// Beside its place first. What cannot be unpacked, or not be put there, stays: the job's folder is gone soon.
+    fn unpack(&self, archive: NamedTempFile) -> io::Result<Fetched> {
+        match self.beside(archive.as_file()) {
+            Ok((beside, fetched, alone)) => self.place(beside, alone).map(|()| fetched),
+            Err(why) => Err(kept(archive, &why)),
+        }
+    }
+
+    fn beside(&self, mut archive: &fs::File) -> io::Result<(TempDir, Fetched, Option<PathBuf>)> {
         archive.rewind()?;
         let beside = tempfile::Builder::new().prefix(".skep-fetch-").tempdir_in(self.folder())?;
         let all = beside.path().join("all");
         fs::create_dir(&all)?;
         let (fetched, alone) = unpacked(archive, &all)?;
-        if fs::symlink_metadata(&self.here).is_ok() {
-            let kept = beside.keep();
-            return Err(io::Error::other(format!("something is there by now; it was left in {}", kept.display())));
-        }
-        fs::rename(alone.map_or(all.clone(), |file| all.join(file)), &self.here)?;
-        Ok(fetched)
+        Ok((beside, fetched, alone))
+    }
+
+    fn place(&self, beside: TempDir, alone: Option<PathBuf>) -> io::Result<()> {
+        let all = beside.path().join("all");
+        let placed = match fs::symlink_metadata(&self.here) {
+            Ok(_) => Err(io::Error::other("something is there by now")),
+            Err(_) => fs::rename(alone.map_or(all.clone(), |file| all.join(file)), &self.here),
+        };
+        placed.map_err(|why| io::Error::other(format!("{why}; it was left in {}", beside.keep().display())))
+    }
+}
+
+/// Why, and where the archive is now.
+fn kept(archive: NamedTempFile, why: &io::Error) -> io::Error {
+    match archive.keep() {
+        Ok((_, place)) => io::Error::other(format!("{why}; it was left packed (tar) in {}", place.display())),
+        Err(lost) => io::Error::other(format!("{why}; nor can it be kept: {}", lost.error)),
     }
 }
 
 /// What is in the archive, and the name of the file that is alone in it.
-fn unpacked(archive: fs::File, into: &Path) -> io::Result<(Fetched, Option<PathBuf>)> {
+fn unpacked(archive: &fs::File, into: &Path) -> io::Result<(Fetched, Option<PathBuf>)> {
     let (mut fetched, mut alone) = (Fetched { files: 0, bytes: 0, hollow: false }, None);
     let mut marked = false;
     for entry in tar::Archive::new(io::BufReader::new(archive)).entries()? {
@@ -142,8 +182,8 @@ mod tests {
         assert_eq!(read(".:here"), Ok((".".into(), "here".into())));
     }
 
-    fn archive(files: &[(&str, &str)]) -> fs::File {
-        let mut archive = tar::Builder::new(tempfile::tempfile().expect("a file"));
+    fn archive(files: &[(&str, &str)]) -> NamedTempFile {
+        let mut archive = tar::Builder::new(NamedTempFile::new().expect("a file"));
         for (name, text) in files {
             let mut header = tar::Header::new_gnu();
             let kind = if name.ends_with('/') { tar::EntryType::Directory } else { tar::EntryType::Regular };
@@ -180,6 +220,40 @@ mod tests {
         assert_eq!(fs::read_to_string(&fetch.here).expect("a file"), "mine");
         let kept = why.rsplit_once(" in ").expect("a place").1;
         assert_eq!(fs::read_to_string(Path::new(kept).join("all/a")).expect("a file"), "new");
+    }
+
+    #[test]
+    fn a_place_where_nothing_can_lie_is_told_beforehand() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let said = |here: PathBuf| {
+            let checked = Fetch { there: "x".into(), here }.check();
+            checked.map_err(|why| (why.code().number(), why.to_string()))
+        };
+        assert_eq!(said(folder.path().join("results")), Ok(()));
+        assert_eq!(fs::read_dir(folder.path()).expect("a list").count(), 0, "nothing is left of the trial");
+        // In /proc nobody makes a file, root included.
+        let long = folder.path().join("x".repeat(300));
+        for here in [folder.path().join("results/"), folder.path().join("results/."), "/proc/results".into(), long] {
+            let why = said(here.clone()).expect_err("no place");
+            assert_eq!(why.0, 2, "{}: {}", here.display(), why.1);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_put_in_its_place_or_not_be_unpacked_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let kept = |name: &str, archive: NamedTempFile| {
+            let why = Fetch { there: "x".into(), here: folder.path().join(name) }.unpack(archive);
+            let why = why.expect_err("it cannot be written").to_string();
+            PathBuf::from(why.rsplit_once(" in ").expect("a place").1)
+        };
+        let unplaced = kept("results/", archive(&[("a", "new")]));
+        assert_eq!(fs::read_to_string(unplaced.join("all/a")).expect("a file"), "new");
+        let half = archive(&[("a", "new")]);
+        half.as_file().set_len(99).expect("shorter");
+        let packed = kept("b", half);
+        assert_eq!(fs::metadata(&packed).expect("a file").len(), 99);
+        fs::remove_file(packed).expect("removed");
     }
 
     #[test]

@@ -102,10 +102,24 @@ fn a_place_that_is_taken_is_told_before_anybody_is_contacted() {
     let (code, _, errors) = submit(&ground, &["--fetch", "out:results"], "mkdir out", &[]);
     assert_eq!((code, ground.servers[0].connections()), (2, 0), "{errors}");
     assert!(errors.contains("results is here already") && errors.contains("hint: "), "{errors}");
+    let (code, _, errors) = submit(&ground, &["--fetch", "b:nowhere/"], "echo 2 >b", &[]);
+    assert_eq!((code, ground.servers[0].connections()), (2, 0), "{errors}");
+    assert!(errors.contains("there is no folder nowhere/") && errors.contains("hint: "), "{errors}");
     let output = ground.skep(&["submit", "nowhere.py"]);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!((output.status.code(), ground.servers[0].connections()), (Some(2), 0), "{errors}");
     assert!(errors.contains("cannot read nowhere.py: there is no such file") && errors.contains("local:"), "{errors}");
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_no_success() {
+    let ground = spark(&["alpha"]);
+    ground.write("job.sh", "echo last words");
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = ground.command().args(["submit", "job.sh"]).stdout(full).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("could not be passed on"), "{errors}");
 }
 
 #[test]
