@@ -303,8 +303,7 @@ impl<F: FnOnce(u32)> Follow<F> {
     async fn deliver(&mut self) -> Result<(), Lost> {
         let Some(code) = self.code.filter(|_| self.whole) else { return Ok(()) };
         for sink in [&mut self.job.stdout, &mut self.job.stderr].into_iter().flatten() {
-            let handed = if code == 0 { sink.shutdown().await } else { sink.flush().await };
-            handed.map_err(|error| undelivered(&error))?;
+            hand_over(sink, code).await.map_err(|error| undelivered(&error))?;
         }
         Ok(())
     }
@@ -376,6 +375,12 @@ async fn pass_on(sink: &mut Sink, bytes: &[u8]) -> Result<(), Lost> {
     sink.write_all(bytes).await.map_err(|error| undelivered(&error))
 }
 
+/// All that was passed on is where it belongs: standard output is written behind our back, and has nothing to shut down.
+async fn hand_over(sink: &mut Sink, code: i32) -> std::io::Result<()> {
+    sink.flush().await?;
+    if code == 0 { sink.shutdown().await } else { Ok(()) }
+}
+
 fn undelivered(error: &std::io::Error) -> Lost {
     Lost::Relay(format!("its output could not be passed on: {error}"))
 }
@@ -401,7 +406,36 @@ fn number(signal: &Sig) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
     use super::*;
+
+    /// A full disk behind a buffer, which like tokio's standard output does nothing when it is shut down.
+    struct Full;
+
+    impl AsyncWrite for Full {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Err(io::ErrorKind::StorageFull.into()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_written_at_the_end_is_seen_whatever_the_code() {
+        for code in [0, 7] {
+            let handed = hand_over(&mut (Box::new(Full) as Sink), code).await;
+            assert_eq!(handed.map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull), "{code}");
+        }
+    }
 
     #[tokio::test]
     async fn who_takes_no_more_input_says_why_himself() {
