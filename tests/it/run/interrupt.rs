@@ -132,6 +132,20 @@ fn the_second_ends_it_at_once() {
 }
 
 #[test]
+fn a_terminal_that_closes_is_nothing_to_what_nohup_started() {
+    let ground = Ground::new(&["alpha"]);
+    let line = format!("touch {}; sleep 2; echo done", ground.path("begun").display());
+    let mut skep = Command::new("nohup");
+    skep.current_dir(ground.folder.path()).env_clear().env("SKEP_SSH_CONFIG", "none").env("PATH", "/usr/bin:/bin");
+    skep.env("HOME", ground.folder.path()).arg(assert_cmd::cargo::cargo_bin("skep")).args(["exec", "all", "--", &line]);
+    let skep = skep.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    assert!(within(30, || ground.path("begun").exists()), "the command does not start");
+    must("kill", &["-HUP", &skep.id().to_string()]);
+    let output = skep.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &*output.stdout), (Some(0), b"done\n".as_slice()));
+}
+
+#[test]
 fn a_host_that_falls_silent_is_lost_at_the_keepalives_deadline() {
     let mut sleeper = Sleeper::start("86419.5", "");
     let server = fs::read_to_string(sleeper.ground.servers[0].path("pid")).unwrap();
