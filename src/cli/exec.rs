@@ -161,9 +161,10 @@ fn block(out: &mut impl Write, hosts: &[&str], output: &Output, alone: bool, pai
         0 => writeln!(out, "{who}")?,
         code => writeln!(out, "{who}  {}", paint.bad(&format!("exit code {code}")))?,
     }
-    match std::str::from_utf8(shown(&output.stdout)) {
-        Ok(text) => write!(out, "{}", masked(text))?,
-        Err(_) => out.write_all(shown(&output.stdout))?,
+    // What is no text is shown as it came; the text around it may hold secrets all the same.
+    for chunk in shown(&output.stdout).utf8_chunks() {
+        out.write_all(masked(chunk.valid()).as_bytes())?;
+        out.write_all(chunk.invalid())?;
     }
     if !output.stdout.is_empty() && !output.stdout.ends_with(b"\n") {
         writeln!(out)?;
@@ -180,6 +181,7 @@ fn block(out: &mut impl Write, hosts: &[&str], output: &Output, alone: bool, pai
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::{MASK, Secret, hide};
 
     fn ended(name: &str, code: i32, stdout: &str, stderr: &str) -> Answer {
         (Arc::new(super::super::testing::host(name)), Output { code, stdout: stdout.into(), stderr: stderr.into() })
@@ -197,6 +199,16 @@ mod tests {
         let answers = [ended("node1", 0, "a\n", ""), ended("node2", 1, "", "no\n"), ended("node3", 0, "a\n", "")];
         assert_eq!(told(&answers, Form::Plain), "node1,node3\na\nnode2  exit code 1\n| no\n");
         assert_eq!(answers.map(|(_, output)| code(&output)), [Code::Settled, Code::Failed, Code::Settled]);
+    }
+
+    #[test]
+    fn secrets_are_masked_beside_bytes_that_are_no_text() {
+        hide(&Secret::new("s3cret-of-exec"));
+        let stdout = b"a\xff s3cret-of-exec\xfe s3cret-of-exec\n".to_vec();
+        let (mut out, output) = (Vec::new(), Output { code: 0, stdout, stderr: Vec::new() });
+        block(&mut out, &["node1"], &output, true, Paint::new(false)).expect("memory");
+        let expected = [&b"a\xff "[..], MASK.as_bytes(), b"\xfe ", MASK.as_bytes(), b"\n"].concat();
+        assert_eq!(out, expected);
     }
 
     #[test]
