@@ -69,19 +69,26 @@ fn remedy(name: &str, login: &str, code: i32, said: &str) -> String {
     if said.contains("unknown user") {
         return format!("there is no user {name:?} on the host: correct become_user");
     }
-    if said.contains("tty") || said.contains("terminal") && !said.contains("password") {
-        return format!("its sudoers wants a terminal; allow this user to do without: Defaults:{login} !requiretty");
-    }
-    let without = format!(
-        "as an administrator of the host: echo '{login} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/90-{login} \
-         (or become: false, or `skep exec --login`, where root is not needed)"
-    );
     if wants_password(code, said) {
         return format!(
-            "give the password: -K asks for it, become_password in the inventory holds it. Or let sudo do without, {without}"
+            "give the password: -K asks for it, become_password in the inventory holds it. Or let sudo do without, {}",
+            without(login)
         );
     }
-    without
+    // Sudo's own words: start-up files, too, complain that they have no tty (stty(1), mesg(1)).
+    if said.contains("must have a tty") {
+        return format!("its sudoers wants a terminal; allow this user to do without: Defaults:{login} !requiretty");
+    }
+    without(login)
+}
+
+fn without(login: &str) -> String {
+    // Sudo passes over files whose names have a `.` in them, or end in `~` (sudoers(5)).
+    let file = login.replace(['.', '~'], "-");
+    format!(
+        "as an administrator of the host: echo '{login} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/90-{file} \
+         (or become: false, or `skep exec --login`, where root is not needed)"
+    )
 }
 
 #[cfg(test)]
@@ -98,6 +105,21 @@ mod tests {
         let hint = parted(&told).1.expect("a remedy");
         assert!(hint.contains("as an administrator of the host: echo 'ann ALL=(ALL) NOPASSWD: ALL'"), "{hint}");
         assert!(hint.contains("-K") && hint.contains("become_password"), "{hint}");
+    }
+
+    #[test]
+    fn what_start_up_files_say_of_a_terminal_and_what_people_are_called_is_no_word_of_sudo() {
+        let noise = "stty: 'standard input': Inappropriate ioctl for device";
+        let told = explain(&User::root(), "ann", 1, &format!("{noise}\nsudo: a password is required"));
+        assert!(told.contains("-K") && !told.contains("requiretty"), "{told}");
+        let told = explain(&User::root(), "betty", 1, "betty is not in the sudoers file.");
+        assert!(told.contains("echo 'betty ALL=(ALL) NOPASSWD: ALL'") && !told.contains("requiretty"), "{told}");
+    }
+
+    #[test]
+    fn the_file_for_sudoers_has_a_name_that_sudo_reads() {
+        let told = explain(&User::root(), "jane.doe", 1, "sudo: a password is required");
+        assert!(told.contains("echo 'jane.doe ALL=(ALL)") && told.contains("/etc/sudoers.d/90-jane-doe "), "{told}");
     }
 
     #[test]
