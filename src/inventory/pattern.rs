@@ -1,6 +1,7 @@
 //! Which hosts are meant: `all`, `a:b`, `a:&b`, `a:!c`, `web*`, `managers[0]`, `workers[1:]`.
 
 use std::collections::HashSet;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use super::{Host, Inventory};
@@ -9,7 +10,8 @@ use crate::yaml::nearest;
 /// A choice of hosts, as written in a playbook's `hosts` or on the command line.
 ///
 /// Terms are parted by `:` or `,`. First all plain ones are put together, then those with `&` must hold, then those with
-/// `!` are taken away, whatever their order.
+/// `!` are taken away, whatever their order. A host that is named by an IPv6 address is a term of its own, in brackets where a
+/// `:` parts it from others: `managers:[2001:db8::1]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     text: String,
@@ -134,24 +136,45 @@ impl Inventory {
     }
 }
 
-/// Parts at `:` and `,` outside brackets.
+/// Parts at `,` and `:` outside brackets; the colons of an address part nothing.
 fn split(text: &str) -> Vec<&str> {
+    let terms = |part| if address(Kind::of(part).1).is_some() { vec![part] } else { parts(part, ':') };
+    parts(text, ',').into_iter().flat_map(terms).collect()
+}
+
+fn parts(text: &str, at: char) -> Vec<&str> {
     let mut inside = false;
     text.split(move |letter| {
         inside = (inside || letter == '[') && letter != ']';
-        !inside && matches!(letter, ':' | ',')
+        !inside && letter == at
     })
     .map(str::trim)
     .collect()
 }
 
+/// The IPv6 address that a host is named by, without the brackets that may be around it.
+fn address(text: &str) -> Option<&str> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    bare.parse::<Ipv6Addr>().is_ok().then_some(bare)
+}
+
+impl Kind {
+    /// What a term is for, and the rest of it.
+    fn of(term: &str) -> (Self, &str) {
+        match term.split_at_checked(1) {
+            Some(("&", rest)) => (Self::Only, rest),
+            Some(("!", rest)) => (Self::Not, rest),
+            _ => (Self::Also, term),
+        }
+    }
+}
+
 impl Term {
     fn parse(text: &str) -> Option<Self> {
-        let (kind, rest) = match text.split_at_checked(1) {
-            Some(("&", rest)) => (Kind::Only, rest),
-            Some(("!", rest)) => (Kind::Not, rest),
-            _ => (Kind::Also, text),
-        };
+        let (kind, rest) = Kind::of(text);
+        if let Some(name) = address(rest) {
+            return Some(Self { kind, name: name.to_owned(), slice: None });
+        }
         let (name, slice) = match rest.split_once('[') {
             Some((name, slice)) => (name, Some(Slice::parse(slice.strip_suffix(']')?)?)),
             None => (rest, None),

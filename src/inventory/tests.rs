@@ -189,6 +189,29 @@ fn patterns_choose_in_the_inventorys_order() {
 }
 
 #[test]
+fn a_host_may_be_named_by_an_address_with_colons() {
+    let hosts = "{'2001:db8::1': {}, '2001:db8::2': {}, web1: {}}";
+    let tree = tree(&format!("all: {{hosts: {hosts}, children: {{managers: {{hosts: {{web1: }}}}}}}}"));
+    let chosen = |pattern: &str| match Pattern::parse(pattern).and_then(|pattern| tree.select(&pattern)) {
+        Ok(hosts) => hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>().join(" "),
+        Err(error) => error.to_string(),
+    };
+    for (pattern, hosts) in [
+        ("2001:db8::1", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("2001:db8::1,web1", "2001:db8::1 web1"),
+        ("managers:[2001:db8::1]", "2001:db8::1 web1"),
+        ("!2001:db8::1", "2001:db8::2 web1"),
+        ("all,!2001:db8::1", "2001:db8::2 web1"),
+        ("all:![2001:db8::1]", "2001:db8::2 web1"),
+        ("all:&[2001:db8::2]", "2001:db8::2"),
+        ("all[0:1]:!web1", "2001:db8::1 2001:db8::2"),
+    ] {
+        assert_eq!(chosen(pattern), hosts, "{pattern}");
+    }
+}
+
+#[test]
 fn ansibles_list_form_is_read() {
     let json = r#"{"_meta": {"hostvars": {"a": {"ansible_host": "10.0.0.1"}}}, "all": {"children": ["web"]}, "web": {"hosts": ["a", "b"]}}"#;
     let tree = tree(json);
