@@ -2,7 +2,7 @@
 //!
 //! The labels are described in `docs/forward.md`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
@@ -74,7 +74,7 @@ struct Container {
     name: String,
     labels: HashMap<String, String>,
     ports: Option<HashMap<String, Option<Vec<Published>>>>,
-    networks: Option<HashMap<String, Network>>,
+    networks: Option<BTreeMap<String, Network>>,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +90,9 @@ struct Published {
 struct Network {
     #[serde(default, rename = "IPAddress")]
     address: String,
+    /// Where its host is in it; empty for an overlay.
+    #[serde(default)]
+    gateway: String,
 }
 
 /// An entry of docker_gwbridge, by container id.
@@ -151,7 +154,10 @@ impl Container {
         self.published(port)
             .or_else(|| Some((bare(&gateway?.address)?, port)))
             .or_else(|| Some((bare(&self.networks.as_ref()?.get("bridge")?.address)?, port)))
-            .or_else(|| self.networks.as_ref()?.values().find_map(|network| Some((bare(&network.address)?, port))))
+            .or_else(|| {
+                let mut reached = self.networks.as_ref()?.values().filter(|network| !network.gateway.is_empty());
+                reached.find_map(|network| Some((bare(&network.address)?, port)))
+            })
     }
 
     fn published(&self, port: u16) -> Option<(String, u16)> {
@@ -187,6 +193,20 @@ mod tests {
             "Spark master 127.0.0.1:18080",
         ];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn an_overlay_is_no_way_for_its_host() {
+        let overlay = r#""aa":{"IPAddress":"10.0.1.2","Gateway":""}"#;
+        let bridges = r#""own":{"IPAddress":"172.18.0.2","Gateway":"172.18.0.1"},"two":{"IPAddress":"172.19.0.2","Gateway":"172.19.0.1"}"#;
+        let at = |networks: &str| {
+            let labels = r#"{"skep.forward":"It:80"}"#;
+            let row = format!(r#"{{"id":"aa","name":"/a","labels":{labels},"ports":{{}},"networks":{{{networks}}}}}"#);
+            let pages = read(&format!("{row}\n\n{{}}\n")).expect("an answer");
+            pages.first().map(|page| page.at.0.clone())
+        };
+        assert_eq!(at(&format!("{overlay},{bridges}")).as_deref(), Some("172.18.0.2"));
+        assert_eq!(at(overlay), None);
     }
 
     #[test]
