@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::Failure;
 use crate::playbook::Playbook;
 use crate::report::hidden;
 
@@ -53,10 +54,19 @@ const PLAYBOOKS: &[(&str, &str)] = files!["playbooks":
 /// The playbook of `skep up`: the one of this folder, else the shipped one, unpacked to `.skep/shipped/<version>/playbooks`.
 ///
 /// # Errors
-/// It cannot be unpacked.
-pub fn spark(folder: &Path) -> io::Result<PathBuf> {
+/// It cannot be unpacked: the folder that was chosen is no good.
+pub fn spark(folder: &Path) -> Result<PathBuf, Failure> {
     let own = folder.join("playbooks/spark.yml");
-    if own.exists() { Ok(own) } else { unpack(folder).map(|shipped| shipped.join("playbooks/spark.yml")) }
+    if own.exists() {
+        return Ok(own);
+    }
+    let shipped = unpack(folder).map_err(|why| not_unpacked(&place(folder), &why))?;
+    Ok(shipped.join("playbooks/spark.yml"))
+}
+
+fn not_unpacked(place: &Path, why: &io::Error) -> Failure {
+    let hint = "call it in a folder that you can write to, or in one that has a playbooks/spark.yml of its own";
+    Failure::bad_input(format!("cannot unpack the playbook to {}: {why}", place.display())).hint(hint)
 }
 
 /// The shipped playbook, as it would be unpacked; nothing is left behind.
@@ -66,8 +76,13 @@ pub fn read() -> Option<Playbook> {
     Playbook::read(&folder.path().join("playbooks/spark.yml")).ok()
 }
 
+fn place(folder: &Path) -> PathBuf {
+    folder.join(".skep/shipped").join(env!("CARGO_PKG_VERSION"))
+}
+
 fn unpack(folder: &Path) -> io::Result<PathBuf> {
-    let shipped = hidden(folder)?.join("shipped").join(env!("CARGO_PKG_VERSION"));
+    hidden(folder)?;
+    let shipped = place(folder);
     unpack_into(&shipped)?;
     Ok(shipped)
 }
@@ -134,6 +149,16 @@ mod tests {
         fs::create_dir_all(own.parent().unwrap()).unwrap();
         fs::write(&own, "").unwrap();
         assert_eq!(spark(folder.path()).unwrap(), own);
+    }
+
+    #[test]
+    fn a_folder_that_takes_nothing_is_bad_input() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(".skep"), "in the way").unwrap();
+        let why = spark(folder.path()).unwrap_err();
+        let told = format!("cannot unpack the playbook to {}: ", place(folder.path()).display());
+        assert!(why.to_string().starts_with(&told), "{why}");
+        assert!(why.code().number() == 2 && why.remedy().is_some_and(|hint| hint.contains("playbooks/spark.yml")));
     }
 
     #[test]
