@@ -99,7 +99,8 @@ fn prune(runs: &Path) -> io::Result<()> {
     old.sort();
     let surplus = old.len().saturating_sub(KEPT);
     for path in &old[..surplus] {
-        fs::remove_file(path)?;
+        // Another run may have removed it just now; and whatever stays is no reason to keep no journal of this one.
+        let _ = fs::remove_file(path);
         // Where nothing was printed there is none.
         let _ = fs::remove_file(path.with_extension(log::EXTENSION));
     }
@@ -155,5 +156,15 @@ mod tests {
         assert_eq!(fs::read_dir(&runs).unwrap().count(), KEPT + 1);
         assert!(path.exists() && runs.join("notes.txt").exists());
         assert!(!runs.join("20200101T000010Z-x.jsonl").exists() && runs.join("20200101T000011Z-x.jsonl").exists());
+    }
+
+    #[test]
+    fn an_old_one_that_does_not_go_is_no_reason_to_keep_no_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = hidden(folder.path()).unwrap().join("runs");
+        fs::create_dir_all(runs.join("20190101T000000Z-x.jsonl")).unwrap();
+        (0..KEPT).for_each(|n| fs::write(runs.join(format!("20200101T0000{n:02}Z-x.jsonl")), "").unwrap());
+        let (_, path) = begun(folder.path());
+        assert!(path.exists() && !runs.join("20200101T000000Z-x.jsonl").exists());
     }
 }
