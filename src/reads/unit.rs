@@ -10,7 +10,7 @@ pub struct Unit {
     pub name: String,
     /// `active`, `inactive`, `failed`, `activating`, …
     pub active: String,
-    /// `enabled`, `disabled`, `masked`, `static`, …
+    /// `enabled`, `disabled`, `masked`, `static`, … Of a service that has only an init script: whether that is enabled.
     pub enabled: String,
     /// Why it last ended: `success`, `exit-code`, …
     pub result: String,
@@ -49,6 +49,11 @@ look() {
   done <<END
 $all
 END
+  # So it is called where a generator made it: of an init script's only is-enabled says more, for it asks who enables those.
+  if [ "$enabled" = generated ]; then
+    enabled=$(systemctl is-enabled -- "$id" 2>/dev/null | tail -n 1)
+    enabled=${enabled:-generated}
+  fi
   at=${main:-$entered}
   [ -n "$at" ] && at=$(date -d "$at" +%s) && up=$(($(date +%s) - at))
   echo "$load,$active,$enabled,$result,$at,$id,$stale,$type,$remains,$restarts,$up"
@@ -146,6 +151,24 @@ mod tests {
         let seen =
             crate::reads::testing::ran(&Part { script, ..crate::reads::parts(parts[0].reads.clone()).remove(0) });
         assert_eq!(seen, [Seen::Unread("systemd does not answer".into())]);
+    }
+
+    #[test]
+    fn of_what_has_only_an_init_script_is_asked_whether_that_is_enabled() {
+        let enabled = |says: &str| {
+            let mut parts = crate::reads::parts([Read::Unit("old.service".into())]);
+            let shown = "printf 'Id=old.service\\nLoadState=loaded\\nUnitFileState=generated\\n'";
+            let cases = format!("case $1 in show) {shown} ;; is-enabled) {says} ;; esac");
+            parts[0].script = format!("systemctl() {{ {cases}; }}\n{}", parts[0].script);
+            match crate::reads::testing::ran(&parts[0]).remove(0) {
+                Seen::Is(Value::Unit(unit)) => unit.enabled,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(enabled("echo disabled; return 1"), "disabled");
+        assert_eq!(enabled("echo asks another >&2; echo enabled"), "enabled");
+        assert_eq!(enabled("echo generated"), "generated");
+        assert_eq!(enabled("return 1"), "generated", "where nobody knows more");
     }
 
     #[test]

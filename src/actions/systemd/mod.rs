@@ -123,7 +123,7 @@ impl Action for Systemd {
         let own = "its unit file stands where the mask would be: remove that file instead, or stop and disable it";
         let root = "only root may do that: let the step have `become: true`";
         match said {
-            _ if said.contains("already exists") => Some(own.into()),
+            _ if said.contains("Failed to mask unit") && said.contains("already exists") => Some(own.into()),
             _ if said.contains("authentication required") || said.contains("Access denied") => Some(root.into()),
             _ => None,
         }
@@ -149,16 +149,19 @@ impl Systemd {
         Ok(if self.0.masked == Some(true) { Plan::Change(mask()) } else { Plan::Settled })
     }
 
-    /// What can be done is done before anything is waited for.
+    /// What systemd says of a unit holds for the files that it has read: where they have changed, it is asked again after it
+    /// has read them. What can be done is done before anything is waited for.
     fn planned(&self, unit: &Unit, on: &Target, seen: &Readings<'_>) -> Result<Plan, Plan> {
+        if unit.stale {
+            let reload = Command::new("systemctl").arg("daemon-reload");
+            return Ok(Plan::Change(vec![Change::run("systemd wants to read its files anew", reload)]));
+        }
         self.possible(unit)?;
         let (now, wait) = match self.running(unit, self.newer(unit, on, seen)?) {
             Ok(change) => (change, None),
             Err(wait) => (None, Some(wait)),
         };
-        let reload = Command::new("systemctl").arg("daemon-reload");
-        let reload = unit.stale.then(|| Change::run("its files have changed since systemd read them", reload));
-        let changes = [reload, self.unmasked(unit), self.enabled(unit), now, self.masked(unit)];
+        let changes = [self.unmasked(unit), self.enabled(unit), now, self.masked(unit)];
         let changes: Vec<Change> = changes.into_iter().flatten().collect();
         Ok(match changes.is_empty() {
             true => wait.unwrap_or(Plan::Settled),

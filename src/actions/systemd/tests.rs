@@ -35,6 +35,10 @@ fn a_unit_that_runs_and_starts_with_the_machine_is_settled() {
     assert_eq!(planned(started(), RUNS), "settled");
     assert_eq!(planned(started(), "reloading,alias,success"), "settled");
     assert_eq!(planned(json!({"state": "stopped", "enabled": false}), "failed,static,exit-code"), "settled");
+    for enabled in [true, false] {
+        let mount = planned(json!({"enabled": enabled}), "active,generated,success");
+        assert_eq!(mount, "settled", "/etc/fstab says what becomes of a mount");
+    }
 }
 
 #[test]
@@ -67,11 +71,17 @@ fn it_is_restarted_where_a_file_is_newer_than_it_and_not_where_it_does_not_run()
 
 #[test]
 fn files_of_its_own_that_changed_are_read_anew_first() {
-    let reload = "change\n  its files have changed since systemd read them\n    $ systemctl daemon-reload";
+    let reload = "change\n  systemd wants to read its files anew\n    $ systemctl daemon-reload";
     assert_eq!(planned_for(started(), &unit(RUNS, "yes", "notify")), reload);
     let asked = json!({"state": "started", "newer_than": ["/etc/new"]});
-    let plan = planned_for(asked, &unit(RUNS, "yes", "notify"));
-    assert!(plan.starts_with(reload) && plan.ends_with("systemctl restart web.service"), "{plan}");
+    assert_eq!(planned_for(asked, &unit(RUNS, "yes", "notify")), reload);
+}
+
+#[test]
+fn what_systemd_knew_before_it_read_the_files_is_no_reason_to_refuse() {
+    let of = |stale: &str| planned_for(started(), &unit("inactive,static,success", stale, "notify"));
+    assert!(of("yes").ends_with("    $ systemctl daemon-reload"), "it may have gained [Install]: {}", of("yes"));
+    assert!(of("no").starts_with("refused: web.service is static"), "{}", of("no"));
 }
 
 #[test]
@@ -153,6 +163,9 @@ fn what_systemctl_says_has_a_remedy() {
     assert!(
         hint("Failed to mask unit: File /etc/systemd/system/web.service already exists.").contains("remove that file")
     );
+    let taken =
+        "Failed to enable unit: File /etc/systemd/system/w.service already exists and is a symlink to x.service.";
+    assert_eq!(hint(taken), "", "no mask is spoken of");
     assert!(hint("Interactive authentication required.").contains("become: true"));
     assert_eq!(hint("no"), "");
 }
