@@ -61,11 +61,7 @@ impl User {
         }
         let Places { home, .. } = Places::of(&self.home(account));
         let there = file(seen.file(&on.host.name, &home), &home)?;
-        let (path, name) = (quote(&home), &self.0.name);
-        let filled = format!("{{ [ ! -d /etc/skel ] || cp -R /etc/skel/. {path}; }}");
-        let owned = format!("chown -R {name}: -- {path} && chmod 0750 -- {path}");
-        let make = Command::sh(format!("mkdir -p -- {path} && {filled} && {owned}"));
-        Ok(there.is_none().then(|| Change::run(format!("{home} is not there"), make)))
+        Ok(there.is_none().then(|| Change::run(format!("{home} is not there"), made(&home, &self.0.name))))
     }
 
     /// The keys, in a folder and a file that sshd heeds.
@@ -141,6 +137,24 @@ impl User {
     }
 }
 
+/// Makes a folder `$t` in `$d`, gone however the script ends. Where power ended it, it goes with the next that is made there:
+/// who makes one has the host's lock, so nobody else is at it.
+const TEMPORARY: &str = "t=; trap 'rm -r -f -- \"$t\"' EXIT; trap 'exit 1' HUP INT TERM\n\
+    rm -r -f -- \"$d\"/.skep.??????\n\
+    t=$(mktemp -d \"$d/.skep.XXXXXX\")\n";
+
+/// Makes a home with what each home begins with. It has its name only when it is whole and its owner's: one that was cut
+/// before would stay root's, for a home that is there is left alone.
+fn made(home: &str, name: &str) -> Command {
+    let script = format!(
+        "set -e\np={}\nd=$(dirname -- \"$p\")\nmkdir -p -- \"$d\"\n{TEMPORARY}\
+         [ ! -d /etc/skel ] || cp -R /etc/skel/. \"$t\"\n\
+         chown -R {name}: -- \"$t\"\nchmod 0750 -- \"$t\"\nmv -T -- \"$t\" \"$p\"",
+        quote(home)
+    );
+    Command::sh(script).shown_as(format!("make {home} out of /etc/skel"))
+}
+
 /// What a link leads to may be anybody's: it is root who would write there.
 fn regular(places: &Places, folder: Option<&File>, keys: Option<&File>) -> Result<(), Plan> {
     let wrong = |path: &str, asked: &str| {
@@ -159,5 +173,32 @@ fn file<'a>(seen: Seen<&'a File>, path: &str) -> Result<Option<&'a File>, Plan> 
         Seen::Is(file) => Ok(Some(file)),
         Seen::Absent => Ok(None),
         Seen::Unread(why) => Err(Plan::unread(path, &why)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+    use std::process::Command as Process;
+
+    use super::*;
+
+    /// Makes a home where `chown` is this, and says whether that went well.
+    fn makes(home: &Path, chown: &str) -> bool {
+        let script = made(home.to_str().expect("utf-8"), "bob").wire();
+        let mut sh = Process::new("sh");
+        sh.arg("-c").arg(format!("chown() {{ {chown}; }}\n{script}")).status().expect("sh").success()
+    }
+
+    #[test]
+    fn a_home_that_was_cut_while_it_was_made_is_not_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (above, home) = (folder.path().join("people"), folder.path().join("people/it's bob"));
+        let count = || std::fs::read_dir(&above).expect("list").count();
+        assert!(!makes(&home, "kill -KILL $$") && !home.exists() && count() == 1);
+        assert!(!makes(&home, "return 1") && !home.exists() && count() == 0);
+        assert!(makes(&home, "[ \"$*\" = \"-R bob: -- $t\" ] && [ ! -e \"$p\" ]") && count() == 1);
+        assert_eq!(std::fs::metadata(&home).expect("metadata").permissions().mode() & 0o777, 0o750);
     }
 }

@@ -77,8 +77,7 @@ fn all_fields_that_differ_are_shown_and_set_at_once() {
     let differs =
         "    uid: 1001 -> 2000\n    group: bob -> web\n    home: /home/bob -> /srv/bob\n    comment: Bob -> Bob B.";
     let usermod = "    $ usermod --uid 2000 --gid web --home /srv/bob --comment 'Bob B.' bob";
-    let home = "  /srv/bob is not there\n    $ mkdir -p -- /srv/bob && { [ ! -d /etc/skel ] || cp -R /etc/skel/. /srv/bob; } \
-                && chown -R bob: -- /srv/bob && chmod 0750 -- /srv/bob";
+    let home = "  /srv/bob is not there\n    $ make /srv/bob out of /etc/skel";
     assert_eq!(plan, format!("change\n  the user differs on node1\n{differs}\n{usermod}\n{home}"));
 }
 
@@ -111,7 +110,7 @@ fn who_is_logged_in_logs_in_anew_to_be_in_a_group() {
 #[test]
 fn a_home_that_is_missing_is_made_for_people_and_not_for_services() {
     let plan = |known: &str| case(&bob(json!({})), known, ["absent\n"; 3]).plan(&bob(json!({})));
-    assert!(plan(BOB).starts_with("change\n  /home/bob is not there\n    $ mkdir"), "{}", plan(BOB));
+    assert!(plan(BOB).starts_with("change\n  /home/bob is not there\n    $ make"), "{}", plan(BOB));
     assert_eq!(plan(&BOB.replace(":1001:1001:", ":65534:65534:")), "settled");
 }
 
