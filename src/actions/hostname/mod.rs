@@ -39,6 +39,8 @@ const NAME: &str = "/etc/hostname";
 const HOSTS: &str = "/etc/hosts";
 /// The address at which Debian's machines know themselves (Debian Reference, section 5.1.1).
 const OWN: &str = "127.0.1.1";
+/// What cloud-init writes `/etc/hosts` from at each start where it manages that file, which then names this one.
+const MASTER: &str = "/etc/cloud/templates/hosts.debian.tmpl";
 const CLOUD: &str = "/etc/cloud/cloud.cfg.d";
 const KEPT: &str = "/etc/cloud/cloud.cfg.d/99_skep_hostname.cfg";
 
@@ -77,7 +79,9 @@ impl Action for Hostname {
         let cloud = Read::File { path: CLOUD.into(), content: false };
         let kept = matches!(seen.file(&on.host.name, CLOUD), Seen::Is(_)).then(|| file(KEPT));
         let hosts = self.0.hosts.then(|| file(HOSTS));
-        let reads = [Read::Machine, file(NAME), cloud].into_iter().chain(hosts).chain(kept);
+        let managed = || matches!(text(on, seen, HOSTS), Ok(Some(hosts)) if hosts.contains(MASTER));
+        let master = (self.0.hosts && managed()).then(|| file(MASTER));
+        let reads = [Read::Machine, file(NAME), cloud].into_iter().chain(hosts).chain(master).chain(kept);
         reads.map(|read| on.ask(read)).collect()
     }
 
@@ -104,9 +108,9 @@ impl Hostname {
     fn changes(&self, on: &Target, seen: &Readings<'_>) -> Result<Vec<Change>, Plan> {
         let lasting = self.lasting(on, seen)?;
         let now = self.now(on, seen)?;
-        let hosts = if self.0.hosts { self.hosts(on, seen)? } else { None };
+        let hosts = if self.0.hosts { self.hosts(on, seen)? } else { Vec::new() };
         let kept = self.kept(on, seen)?;
-        Ok([lasting, now, hosts, kept].into_iter().flatten().collect())
+        Ok([lasting, now].into_iter().flatten().chain(hosts).chain(kept).collect())
     }
 
     /// What it is called after the next start.
@@ -128,16 +132,24 @@ impl Hostname {
         Ok((*is != self.0.name).then(|| set().differing(vec![differs("name", is, &self.0.name)])))
     }
 
-    fn hosts(&self, on: &Target, seen: &Readings<'_>) -> Result<Option<Change>, Plan> {
+    /// The file, and what cloud-init would write it from: where user-data says `manage_etc_hosts`, no file on the machine
+    /// takes that back.
+    fn hosts(&self, on: &Target, seen: &Readings<'_>) -> Result<Vec<Change>, Plan> {
         let is = text(on, seen, HOSTS)?.unwrap_or_else(|| "127.0.0.1\tlocalhost\n".into());
+        let master = if is.contains(MASTER) { text(on, seen, MASTER)? } else { None };
+        let master = master.and_then(|is| self.known("cloud-init would write the cloud's name there", MASTER, &is));
+        Ok(self.known("the name is not known there", HOSTS, &is).into_iter().chain(master).collect())
+    }
+
+    fn known(&self, why: &str, path: &str, is: &str) -> Option<Change> {
         let asked = self.names();
         let lines: Vec<&str> = is.lines().filter_map(own_names).collect();
         if lines.len() == 1 && lines[0].split_whitespace().eq(asked.split_whitespace()) {
-            return Ok(None);
+            return None;
         }
         let told = if lines.is_empty() { "not there".into() } else { lines.join(", ") };
-        let put = put("the name is not known there", HOSTS, with_own(&is, &format!("{OWN}\t{asked}")));
-        Ok(Some(put.differing(vec![differs(OWN, &told, &asked)])))
+        let put = put(why, path, with_own(is, &format!("{OWN}\t{asked}")));
+        Some(put.differing(vec![differs(OWN, &told, &asked)]))
     }
 
     /// The name, and what it is without its domain.

@@ -95,6 +95,22 @@ fn cloud_init_is_told_to_leave_the_name_alone() {
 }
 
 #[test]
+fn where_cloud_init_writes_the_hosts_anew_it_finds_the_name_in_what_it_writes_them_from() {
+    let head = format!("# a.) make changes to the master file in {MASTER}\n");
+    let case = |hosts: &str, master: &str| {
+        case("web", "web\n", &format!("{head}{hosts}")).answers("node1", &file(MASTER, true), master)
+    };
+    let master = format!("## template:jinja\n{head}127.0.1.1 {{{{fqdn}}}} {{{{hostname}}}}\n{LOCAL}");
+    let asked = format!("## template:jinja\n{head}127.0.1.1\tweb\n{LOCAL}");
+    let managed = case("127.0.1.1 web\n", &with_text(&master));
+    let plan = "change\n  cloud-init would write the cloud's name there\n    127.0.1.1: {{fqdn}} {{hostname}} -> web\n    put ";
+    assert_eq!(managed.plan(&web()), format!("{plan}{MASTER} mode 0644 owner -"));
+    assert_eq!(written(&managed, &web(), MASTER), asked);
+    assert_eq!(case("127.0.1.1 web\n", &with_text(&asked)).plan(&web()), "settled");
+    assert_eq!(case("127.0.1.1 web\n", "absent\n").plan(&web()), "settled");
+}
+
+#[test]
 fn who_may_not_set_it_is_told_why() {
     let hint = |said| web().hint(said).unwrap_or_default();
     assert!(hint("hostname: you must be root to change the host name").contains("become"));
