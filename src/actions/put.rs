@@ -9,8 +9,9 @@ pub const TEMPORARY: &str = "t=; trap 'rm -f -- \"$t\"' EXIT; trap 'exit 1' HUP 
     t=$(mktemp \"$(dirname -- \"$p\")/.skep.XXXXXX\")\n";
 
 /// Writes standard input to a file: into a temporary beside it, counted, then moved into its place. A connection that is
-/// cut in the middle leaves the old file as it was. Mode and owner are the old file's where none are asked for. A file that
-/// is a mount, as `/etc/hosts` of a container is, cannot be replaced: it is written where it is.
+/// cut in the middle leaves the old file as it was. What is written is on the disk before it is moved: else power that goes
+/// could leave an empty file. Mode and owner are the old file's where none are asked for. A file that is a mount, as
+/// `/etc/hosts` of a container is, cannot be replaced: it is written where it is.
 pub fn put(path: &str, mode: Option<&str>, owner: Option<&str>, bytes: u64) -> Command {
     let mode = match mode {
         Some(mode) => format!("chmod {} \"$t\"", quote(mode)),
@@ -24,6 +25,7 @@ pub fn put(path: &str, mode: Option<&str>, owner: Option<&str>, bytes: u64) -> C
         "set -e\np={}\n{TEMPORARY}\
          cat >\"$t\"\n\
          [ \"$(wc -c <\"$t\")\" -eq {bytes} ] || {{ echo 'the file did not arrive whole' >&2; exit 1; }}\n\
+         sync -- \"$t\"\n\
          {owner}\n{mode}\n\
          mountpoint -q -- \"$p\" || {{ mv -f -T -- \"$t\" \"$p\"; exit; }}\n\
          cat \"$t\" >\"$p\"\nchown --reference=\"$t\" \"$p\"\nchmod --reference=\"$t\" \"$p\"",
@@ -99,6 +101,19 @@ mod tests {
         assert_eq!((std::fs::read(&path).expect("read"), mode(&path), number()), (b"new".to_vec(), 0o600, before));
         assert_eq!(std::fs::read_dir(folder.path()).expect("list").count(), 1);
         assert!(run(&put(text(&path), None, None, 3), b"abc").status.success() && number() != before);
+    }
+
+    #[test]
+    fn what_is_new_is_on_the_disk_before_it_takes_the_place_of_the_old() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let path = folder.path().join("file");
+        std::fs::write(&path, "old").expect("write");
+        let written = put(text(&path), None, None, 3).wire();
+        let watched = |sync: &str| Command::sh(format!("sync() {{ {sync}; }}\n{written}"));
+        assert!(!run(&watched("return 1"), b"new").status.success());
+        assert_eq!(std::fs::read(&path).expect("read"), b"old", "what is not on the disk is not put in its place");
+        assert!(run(&watched("[ \"$(cat \"$2\" \"$p\")\" = newold ]"), b"new").status.success());
+        assert_eq!(std::fs::read(&path).expect("read"), b"new");
     }
 
     #[test]

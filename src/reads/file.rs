@@ -20,7 +20,7 @@ pub struct File {
     pub size: u64,
     /// When its content last changed, in seconds since 1970 by its host's clock.
     pub modified: f64,
-    /// The SHA-256 of a regular file, in hexadecimal digits.
+    /// The SHA-256 of a regular file, in hexadecimal digits, where that or its content was asked for.
     pub sha256: Option<String>,
     /// What is in it, where that was asked for and is at most 64 KiB.
     pub content: Option<Vec<u8>>,
@@ -41,28 +41,31 @@ pub enum FileKind {
 
 const SCRIPT: &str = include_str!("file.sh");
 
-/// One part for all whose content is not wanted; each other one has its own, for an output is capped.
+/// How many seconds the digests of a host may take: what is read whole may be large.
+const WHOLE: u32 = 600;
+
+/// One part for all of which only the looks are wanted, and one for all digests: what has to wait for a large file is held to
+/// another deadline. Each whose content is wanted has its own, for an output is capped.
 pub(super) fn parts(reads: &[Read]) -> Vec<Part> {
-    let files =
-        |with: bool| reads.iter().filter(move |r| matches!(r, Read::File { content, .. } if *content == with)).cloned();
-    let light: Vec<Read> = files(false).collect();
-    let heavy = files(true).map(|read| vec![read]);
-    Some(light).filter(|l| !l.is_empty()).into_iter().chain(heavy).map(part).collect()
+    let these = |which: fn(&Read) -> bool| reads.iter().filter(|read| which(read)).cloned().collect::<Vec<_>>();
+    let light = part(these(|read| matches!(read, Read::File { content: false, .. })), 10);
+    let digests = part(these(|read| matches!(read, Read::Digest(_))), WHOLE);
+    let contents = these(|read| matches!(read, Read::File { content: true, .. }));
+    let contents = contents.into_iter().filter_map(|read| part(vec![read], 10));
+    light.into_iter().chain(digests).chain(contents).collect()
 }
 
-fn part(reads: Vec<Read>) -> Part {
+fn part(reads: Vec<Read>, deadline: u32) -> Option<Part> {
     let calls: String = reads.iter().map(call).collect();
-    Part {
-        script: format!("{SCRIPT}{calls}"),
-        reads,
-        understand: |reads, output| lines(reads, output, |_, line| parse(line)),
-        deadline: 10,
-    }
+    let understand = |reads: &[Read], output: &_| lines(reads, output, |_, line| parse(line));
+    (!reads.is_empty()).then(|| Part { script: format!("{SCRIPT}{calls}"), reads, understand, deadline })
 }
 
 fn call(read: &Read) -> String {
     match read {
-        Read::File { path, content } => format!("look {} {}\n", quote(path), if *content { "yes" } else { "no" }),
+        Read::File { path, content: false } => format!("look {} looks\n", quote(path)),
+        Read::File { path, content: true } => format!("look {} content\n", quote(path)),
+        Read::Digest(path) => format!("look {} digest\n", quote(path)),
         _ => String::new(),
     }
 }
@@ -118,9 +121,14 @@ impl File {
 }
 
 impl<'a> Readings<'a> {
-    /// A file without its content.
+    /// A file without its content and digest.
     pub fn file(&self, host: &str, path: &str) -> Seen<&'a File> {
         self.value(host, &Read::File { path: path.into(), content: false }, as_file)
+    }
+
+    /// A file with its digest.
+    pub fn digested(&self, host: &str, path: &str) -> Seen<&'a File> {
+        self.value(host, &Read::Digest(path.into()), as_file)
     }
 
     /// A file with its content, where that is small enough.
@@ -155,7 +163,25 @@ mod tests {
         assert_eq!((file.kind, file.size), (FileKind::Regular, 6));
         assert_eq!(file.content.as_deref(), Some(&b"hello\n"[..]));
         assert_eq!(file.sha256.unwrap(), "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03");
-        assert_eq!(look(&path, false).is().unwrap().content, None);
+        let looks = look(&path, false).is().unwrap();
+        assert_eq!((looks.size, looks.content, looks.sha256), (6, None, None), "it is not read for its looks");
+    }
+
+    #[test]
+    fn only_who_asks_for_a_digest_waits_for_a_large_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large");
+        std::fs::write(&path, vec![0; 65537]).unwrap();
+        let digest = |path: &std::path::Path| Read::Digest(path.to_str().unwrap().into());
+        let digested = |path: &std::path::Path| one(digest(path)).map(|value| as_file(&value).unwrap().clone()).is();
+        let whole = digested(&path).unwrap();
+        assert_eq!((whole.size, whole.content, whole.sha256.map(|hash| hash.len())), (65537, None, Some(64)));
+        assert_eq!(look(&path, true).is().map(|file| (file.content, file.sha256)), Some((None, None)));
+        assert_eq!(digested(folder.path()).map(|file| (file.kind, file.sha256)), Some((FileKind::Folder, None)));
+        let read = |content| Read::File { path: "/a".into(), content };
+        let parts = crate::reads::parts([digest(&path), read(false), read(true), digest(folder.path())]);
+        let told: Vec<(u32, usize)> = parts.iter().map(|part| (part.deadline, part.reads.len())).collect();
+        assert_eq!(told, [(10, 1), (WHOLE, 2), (10, 1)]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 export LC_ALL=C
 
-# look PATH CONTENT prints one line: what there is, or `absent`, or `unread` and why.
+# look PATH WHAT prints one line: what there is, or `absent`, or `unread` and why. WHAT is `looks`, `digest` or `content`: a
+# file is read only for the last two, and for its content only where it is short.
 look() {
   if [ -L "$1" ]; then kind=link
   elif [ -f "$1" ]; then kind=file
@@ -10,11 +11,14 @@ look() {
   fi
   about=$(stat -c '%a %u %g %U %G %s %.9Y' -- "$1") || { echo "unread stat failed"; return; }
   hash=- content=-
-  case $kind in
-    link) content=$(readlink -n -- "$1" | base64 -w0) ;;
-    file)
-      hash=$(sha256sum <"$1") || hash=-
-      [ "$2" = yes ] && [ "$(stat -c %s -- "$1")" -le 65536 ] && content=$(base64 -w0 <"$1")
+  case $kind-$2 in
+    link-*) content=$(readlink -n -- "$1" | base64 -w0) ;;
+    file-digest) hash=$(sha256sum <"$1") || hash=- ;;
+    file-content)
+      if [ "$(stat -c %s -- "$1")" -le 65536 ]; then
+        hash=$(sha256sum <"$1") || hash=-
+        content=$(base64 -w0 <"$1")
+      fi
       ;;
   esac
   echo "$kind $about ${hash%% *} ${content:-=}"

@@ -50,9 +50,11 @@ pub enum Read {
     File {
         /// Where, absolute.
         path: String,
-        /// Whether what is in it is wanted too, up to 64 KiB. Never where it may be a secret.
+        /// Whether what is in it is wanted too, and its digest, up to 64 KiB. Never where it may be a secret.
         content: bool,
     },
+    /// The same with the digest of what is in it, however long it is: it is read whole.
+    Digest(String),
     /// Something that Docker knows: all of a host's are asked with one call.
     Docker(docker::Look),
     /// A file on the workstation, absolute; asked of [`WORKSTATION`], answered by [`local::answer`].

@@ -8,7 +8,7 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 use super::{File, differs};
 use crate::actions::Change;
 use crate::event::Difference;
-use crate::reads;
+use crate::reads::{self, FileKind};
 use crate::remote::Command;
 
 /// Permission bits, as octal digits.
@@ -65,9 +65,10 @@ impl File {
     pub(super) fn attributes(&self, file: &reads::File) -> Vec<Change> {
         let mode = self.asked.mode.as_ref().zip(self.mode_differs(file));
         let owner = self.asked.owner.as_ref().zip(self.owner_differs(file));
+        let folder = file.kind == FileKind::Folder;
         // chown(2) clears the set-id bits, so the mode comes last.
         let owner = owner.map(|(owner, d)| Change::run("its owner differs", self.chown(owner)).differing(vec![d]));
-        let mode = mode.map(|(mode, d)| Change::run("its mode differs", self.chmod(mode)).differing(vec![d]));
+        let mode = mode.map(|(mode, d)| Change::run("its mode differs", self.chmod(mode, folder)).differing(vec![d]));
         owner.into_iter().chain(mode).collect()
     }
 
@@ -81,8 +82,11 @@ impl File {
         Some(differs("owner", format!("{}:{}", file.user.0, file.group.0), asked.clone()))
     }
 
-    pub(super) fn chmod(&self, mode: &Mode) -> Command {
-        Command::new("chmod").arg(&mode.0).arg("--").arg(&self.asked.path)
+    /// Of a folder, chmod clears the set-id bits only where five digits say so: one may have them from the folder above (GNU
+    /// Coreutils, "Directory Setuid and Setgid").
+    pub(super) fn chmod(&self, mode: &Mode, folder: bool) -> Command {
+        let digits = if folder { format!("{:0>5}", mode.0) } else { mode.0.clone() };
+        Command::new("chmod").arg(digits).arg("--").arg(&self.asked.path)
     }
 
     pub(super) fn chown(&self, owner: &str) -> Command {

@@ -20,7 +20,7 @@ impl File {
         }
         let sources = self.sources(on);
         for source in &sources {
-            match seen.file(source, &self.asked.path) {
+            match self.there(source, seen) {
                 Seen::Is(theirs) => return self.like(source, theirs, there),
                 Seen::Absent => {}
                 Seen::Unread(why) => return Plan::unread(&format!("{} on {source}", self.asked.path), &why),

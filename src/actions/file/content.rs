@@ -74,7 +74,15 @@ impl File {
         Change::new(why, Does::Put(Put { path, content, mode, owner: self.asked.owner.clone() }))
     }
 
-    pub(super) fn generated(&self, bytes: usize) -> Change {
+    /// An empty one is no value: power that went left the name without it.
+    pub(super) fn generated(&self, bytes: usize, there: Option<&reads::File>) -> Plan {
+        match there.filter(|file| file.size > 0) {
+            Some(file) => settled_or(self.attributes(file)),
+            None => Plan::Change(vec![self.made_up(bytes)]),
+        }
+    }
+
+    fn made_up(&self, bytes: usize) -> Change {
         let (path, owner) = (self.asked.path.clone(), self.asked.owner.clone());
         let mode = self.asked.mode.as_ref().map_or("0600", |mode| &mode.0).to_owned();
         Change::new("it was never made up", Does::Generate { path, bytes, mode, owner })

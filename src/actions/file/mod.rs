@@ -94,6 +94,9 @@ impl TryFrom<Parameters> for File {
         if !asked.path.starts_with('/') {
             return Err(format!("`path` must be absolute, and {} is not", asked.path));
         }
+        if asked.generate.is_some_and(|generate| generate.bytes == 0) {
+            return Err("`generate` makes up at least one byte".into());
+        }
         let contents = [
             asked.content.is_some(),
             asked.template.is_some(),
@@ -133,17 +136,17 @@ impl Action for File {
 
     fn reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
         let look = |path: &str| Read::File { path: path.into(), content: false };
-        let there = on.ask(look(&self.asked.path));
+        let there = on.ask(self.look());
         let here = self.local(on).map(|path| Ask { host: WORKSTATION.into(), read: Read::Local(path) });
-        let sources = self.sources(on).into_iter().map(|host| Ask { host, read: look(&self.asked.path) });
-        let new = self.asked.state == State::File && seen.file(&on.host.name, &self.asked.path) == Seen::Absent;
+        let sources = self.sources(on).into_iter().map(|host| Ask { host, read: self.look() });
+        let new = self.asked.state == State::File && self.there(&on.host.name, seen) == Seen::Absent;
         let above = new.then(|| on.ask(look(self.above())));
         let asks = [Some(there), here, above].into_iter().flatten().chain(sources);
         asks.chain(self.compared(on, seen)).collect()
     }
 
     fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan {
-        let there = match seen.file(&on.host.name, &self.asked.path) {
+        let there = match self.there(&on.host.name, seen) {
             Seen::Is(file) => Some(file),
             Seen::Absent => None,
             Seen::Unread(why) => return Plan::unread(&self.asked.path, &why),
@@ -171,6 +174,23 @@ impl Action for File {
 impl File {
     fn local(&self, on: &Target) -> Option<PathBuf> {
         self.asked.src.as_ref().map(|src| on.folder.join(src))
+    }
+
+    /// Whether it is told by its digest: only then is it read whole.
+    fn is_compared(&self) -> bool {
+        let Parameters { content, template, src, carry, .. } = &self.asked;
+        [content, template, src, carry].into_iter().any(Option::is_some)
+    }
+
+    fn look(&self) -> Read {
+        let path = self.asked.path.clone();
+        if self.is_compared() { Read::Digest(path) } else { Read::File { path, content: false } }
+    }
+
+    /// What is there on a host: what [`Self::look`] came to.
+    fn there<'a>(&self, host: &str, seen: &Readings<'a>) -> Seen<&'a reads::File> {
+        let path = &self.asked.path;
+        if self.is_compared() { seen.digested(host, path) } else { seen.file(host, path) }
     }
 
     /// The folder it is in.
@@ -210,7 +230,7 @@ impl File {
 
     fn made_folder(&self) -> Vec<Change> {
         let command = Command::new("mkdir").args(["-p", "--"]).arg(&self.asked.path);
-        let mode = self.asked.mode.as_ref().map(|mode| self.chmod(mode));
+        let mode = self.asked.mode.as_ref().map(|mode| self.chmod(mode, true));
         let owner = self.asked.owner.as_ref().map(|owner| self.chown(owner));
         let made = Change::run("the folder is not there", command);
         let rest = mode.into_iter().chain(owner).map(|command| Change::run("the folder is new", command));
@@ -222,8 +242,7 @@ impl File {
             return self.in_the_way(other, "a regular file");
         }
         if let Some(Generate { bytes }) = self.asked.generate {
-            let made = || Plan::Change(vec![self.generated(bytes)]);
-            return there.map_or_else(made, |file| settled_or(self.attributes(file)));
+            return self.generated(bytes, there);
         }
         if self.asked.carry.is_some() {
             return self.carried(there, on, seen);

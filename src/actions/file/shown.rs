@@ -12,7 +12,7 @@ use crate::reads::{self, Read, Readings, Seen, WORKSTATION};
 impl File {
     /// What else must be read, where something differs and may be shown: nobody pays for it where all is as asked.
     pub(super) fn compared(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
-        let there = match seen.file(&on.host.name, &self.asked.path) {
+        let there = match self.there(&on.host.name, seen) {
             Seen::Is(file) => Some(file),
             Seen::Absent => None,
             Seen::Unread(_) => return Vec::new(),

@@ -17,9 +17,13 @@ fn planned_with(case: Case, mut parameters: serde_json::Value, there: &str) -> S
     let read = |path: &str| [Read::File { path: path.into(), content: false }];
     let folder = |mode: &str| format!("folder {mode} 0 0 root root 4096 17.5 - -\n");
     let case = case.answers("node1", &read("/"), &folder("750")).answers("node1", &read("/etc"), &folder("755"));
-    let case = case.answers("node1", &read("/etc/motd"), there);
+    let case = case.answers("node1", &read("/etc/motd"), there).answers("node1", &digest("/etc/motd"), there);
     let case = case.answers("node1", &[Read::File { path: "/etc/motd".into(), content: true }], there);
     case.plan(&action::<File>(parameters))
+}
+
+fn digest(path: &str) -> [Read; 1] {
+    [Read::Digest(path.into())]
 }
 
 fn hello(mode: &str) -> String {
@@ -67,6 +71,24 @@ fn a_value_is_made_up_once() {
 }
 
 #[test]
+fn one_that_power_left_empty_was_never_made_up() {
+    let empty = "file 644 0 0 root root 0 17.5 - -\n";
+    let made = "change\n  it was never made up\n    generate /etc/motd, 32 bytes, mode 0600 owner -";
+    assert_eq!(planned(json!({"generate": {}}), empty), made);
+}
+
+#[test]
+fn a_file_is_read_whole_only_where_what_is_in_it_is_asked_for() {
+    let asks = |mut parameters: serde_json::Value| {
+        parameters["path"] = json!("/etc/motd");
+        Case::new(&["node1", "node2"]).missing(&action::<File>(parameters))
+    };
+    let whole = |parameters| asks(parameters).iter().any(|ask| matches!(ask.read, Read::Digest(_)));
+    assert!(whole(json!({"content": "x"})) && whole(json!({"carry": "node2"})) && whole(json!({"src": "motd"})));
+    assert!(!whole(json!({"generate": {}})) && !whole(json!({"state": "absent"})) && !whole(json!({"mode": "0600"})));
+}
+
+#[test]
 fn a_local_file_is_compared_by_its_digest() {
     let src = || PathBuf::from("/playbooks/motd");
     let case = |seen| Case::new(&["node1"]).seen(WORKSTATION, Read::Local(src()), seen);
@@ -79,7 +101,7 @@ fn a_local_file_is_compared_by_its_digest() {
 #[test]
 fn missing_folders_are_made_first() {
     let read = |path: &str| [Read::File { path: path.into(), content: false }];
-    let case = Case::new(&["node1"]).answers("node1", &read("/opt/a/b"), "absent\n");
+    let case = Case::new(&["node1"]).answers("node1", &digest("/opt/a/b"), "absent\n");
     let case = case.answers("node1", &read("/opt/a"), "absent\n").answers("node1", &read("/opt"), "absent\n");
     let case = case.answers("node1", &read("/"), "unread permission denied in /\n");
     let plan = case.plan(&action::<File>(json!({"path": "/opt/a/b", "content": "x"})));
@@ -89,8 +111,7 @@ fn missing_folders_are_made_first() {
 
 /// node1 and what node2 says of the file.
 fn from_node2(source: &str) -> Case {
-    let read = [Read::File { path: "/etc/motd".into(), content: false }];
-    Case::new(&["node1", "node2@managers"]).answers("node2", &read, source)
+    Case::new(&["node1", "node2@managers"]).answers("node2", &digest("/etc/motd"), source)
 }
 
 #[test]
@@ -112,7 +133,7 @@ fn a_file_is_carried_from_the_host_that_has_it() {
 fn what_is_carried_must_arrive_whole_and_keeps_the_mode_and_owner_that_it_has() {
     let script = |there: &str| {
         let case = from_node2(&hello("600"));
-        let case = case.answers("node1", &[Read::File { path: "/etc/motd".into(), content: false }], there);
+        let case = case.answers("node1", &digest("/etc/motd"), there);
         let asked: File = action(json!({"path": "/etc/motd", "carry": "managers"}));
         let plan = case.readings(|seen| asked.plan(&case.target, seen));
         let Plan::Change(mut changes) = plan else { panic!("{plan:?}") };
@@ -128,8 +149,7 @@ fn what_is_carried_must_arrive_whole_and_keeps_the_mode_and_owner_that_it_has() 
 fn a_template_is_what_it_was_rendered_to() {
     let mut asked: File = action(json!({"path": "/etc/motd", "template": "motd.j2"}));
     assert_eq!(asked.template(), Some("motd.j2"));
-    let read = Read::File { path: "/etc/motd".into(), content: false };
-    let case = Case::new(&["node1"]).answers("node1", &[read], &hello("644"));
+    let case = Case::new(&["node1"]).answers("node1", &digest("/etc/motd"), &hello("644"));
     assert_eq!(case.plan(&asked), "refused: cannot read the template: it was not rendered");
     asked.set_rendered("hello\n".into());
     assert_eq!(case.plan(&asked), "settled");
@@ -138,10 +158,13 @@ fn a_template_is_what_it_was_rendered_to() {
 #[test]
 fn folders_are_made_and_removed() {
     let folder = "folder 755 0 0 root root 4096 17.5 - -\n";
-    let made = "change\n  the folder is not there\n    $ mkdir -p -- /etc/motd\n  the folder is new\n    $ chmod 0700 -- /etc/motd";
+    let made = "change\n  the folder is not there\n    $ mkdir -p -- /etc/motd\n  the folder is new\n    $ chmod 00700 -- /etc/motd";
     assert_eq!(planned(json!({"state": "directory", "mode": "0700"}), "absent\n"), made);
     assert_eq!(planned(json!({"state": "directory"}), folder), "settled");
     assert_eq!(planned(json!({"state": "absent"}), "absent\n"), "settled");
+    let inherited = planned(json!({"state": "directory", "mode": 750}), &folder.replace("755", "2750"));
+    let mode = "its mode differs\n    mode: 2750 -> 0750\n    $ chmod 00750 -- /etc/motd";
+    assert_eq!(inherited, format!("change\n  {mode}"), "four digits leave the set-id bits of a folder as they are");
     let removed = "change\n  the folder is there (removes)\n    $ rm -r -f -- /etc/motd";
     assert_eq!(planned(json!({"state": "absent"}), folder), removed);
 }
@@ -163,6 +186,7 @@ fn mistakes_are_named() {
     assert!(told(json!({"path": "/a", "state": "absent", "content": "x"})).contains("has no content"));
     assert!(told(json!({"path": "/a", "mode": "0888"})).contains("octal digits"));
     assert!(told(json!({"path": "/a", "mode": "0o64"})).contains("octal digits"));
+    assert!(told(json!({"path": "/a", "generate": {"bytes": 0}})).contains("at least one byte"));
     assert!(told(json!({"path": "/a", "mod": "0644"})).contains("unknown field `mod`"));
 }
 
@@ -173,7 +197,7 @@ fn seen_by_all(mut parameters: serde_json::Value, there: &str, folder: &str) -> 
     let mode = |mode: &str| format!("folder {mode} 0 0 root root 4096 17.5 - -\n");
     let case = Case::new(&["node1"]).answers("node1", &read("/", false), &mode("755"));
     let case = case.answers("node1", &read("/etc", false), &mode(folder));
-    let case = case.answers("node1", &read("/etc/motd", false), there);
+    let case = case.answers("node1", &digest("/etc/motd"), there);
     let case = case.answers("node1", &read("/etc/motd", true), &there.replace(" -\n", " aGVsbG8K\n"));
     let local = Seen::Is(Value::Local(Local { sha256: "0".repeat(64), size: 4 }));
     let case = case.seen(WORKSTATION, Read::Local("/playbooks/motd".into()), local);
