@@ -3,10 +3,26 @@
 use crate::remote::quote;
 
 /// Words of a failure, and the remedy.
-type Hints = &'static [(&'static [&'static str], &'static str)];
+type Hint = (&'static [&'static str], &'static str);
+type Hints = &'static [Hint];
 
 /// What a kernel says of a program for another machine (execve(2), ENOEXEC), as engines put it.
 const FOREIGN: &str = "exec format error";
+
+/// Of who may not speak to the daemon: it has nothing to do with a registry.
+const SOCKET: Hint = (
+    &["permission denied while trying to connect to the"],
+    "that user may not command Docker there: become root (`become: true`), or put it into the group docker: `docker_engine: { users: […] }`",
+);
+
+/// Of a registry, or whoever else is asked, that says nothing.
+const SILENT: &str = "who is asked does not answer there: is it up, is the port right, and may this host reach it?";
+
+/// What a registry does not have, or does not show to everybody.
+const NO_IMAGE: &str = "no such image or tag there, or a login is needed: sudo docker login";
+
+/// What a registry shows to those it knows.
+const LOG_IN: &str = "log in there first, as who the step works as: sudo docker login REGISTRY";
 
 /// Docker's.
 const DOCKER: Hints = &[
@@ -15,14 +31,15 @@ const DOCKER: Hints = &[
         &["toomanyrequests", "Too Many Requests"],
         "the registry counts pulls by address: log in (sudo docker login), wait, or pull on one host and `carry` from there",
     ),
+    (&["pull access denied", "manifest unknown", "repository does not exist"], NO_IMAGE),
+    SOCKET,
+    (&["denied: permission denied", "denied: Permission denied"], LOG_IN),
+    // The kernel's words (EACCES) of an entrypoint, of a build's own command, of a mount.
     (
-        &["pull access denied", "manifest unknown", "repository does not exist", "failed to resolve reference"],
-        "no such image or tag there, or a login is needed: sudo docker login",
+        &["ermission denied"],
+        "a file there is not for that user to run or to read: chmod +x what is to run, or see owner and mode of what is mounted (ls -ln)",
     ),
-    (
-        &["denied", "unauthorized", "no basic auth credentials", "authentication required"],
-        "log in there first, as who the step works as: sudo docker login REGISTRY",
-    ),
+    (&["denied", "unauthorized", "no basic auth credentials", "authentication required"], LOG_IN),
     (
         &["server gave HTTP response to HTTPS client"],
         "that registry speaks plain HTTP: allow it with `docker_engine: { daemon: { insecure-registries: [\"HOST:PORT\"] } }`",
@@ -32,7 +49,7 @@ const DOCKER: Hints = &[
         "put the registry's authority into /etc/docker/certs.d/HOST:PORT/ca.crt there",
     ),
     (
-        &["no such host", "Temporary failure in name resolution"],
+        &["no such host", "Temporary failure in name resolution", "server misbehaving"],
         "the host cannot resolve that name: see its resolv.conf",
     ),
     (
@@ -57,6 +74,10 @@ const DOCKER: Hints = &[
         "no node has as much free as it reserves: ask for less, or end what reserves it (`docker node inspect`, `docker service inspect`)",
     ),
     (&["unsupported platform"], "no node has the architecture that its image is made for: build it for theirs"),
+    // Go's word for a connection that could not be made. Names that cannot be resolved are told above.
+    (&["dial tcp"], SILENT),
+    // containerd begins with these words whatever the reason was.
+    (&["failed to resolve reference"], NO_IMAGE),
 ];
 
 /// Docker's, about a login.
@@ -65,6 +86,7 @@ const LOGIN: Hints = &[
         &["toomanyrequests", "Too Many Requests"],
         "the registry had too many tries from that address: wait a while before the next",
     ),
+    SOCKET,
     (
         &["unauthorized", "incorrect username or password", "denied", "401"],
         "the registry does not take this name and password; many want a token in place of the password: try it by hand there, docker login REGISTRY",
@@ -119,7 +141,10 @@ const FILES: Hints = &[
         &["Read-only file system"],
         "it is mounted for reading only: findmnt -T FOLDER tells how; an error of the disk does that too: dmesg",
     ),
-    (&["Operation not permitted"], "is it made unchangeable there? lsattr -d FOLDER; lsattr FOLDER"),
+    (
+        &["Operation not permitted"],
+        "only root can give a file to somebody else: `owner` needs `become: true`; if it is root already, is it made unchangeable there? lsattr -d FOLDER; lsattr FOLDER",
+    ),
 ];
 
 /// About what writing in a folder said.
@@ -179,6 +204,7 @@ mod tests {
             ),
             ("Error response from daemon: manifest for x:9 not found: manifest unknown", "no such image"),
             ("denied: requested access to the resource is denied", "log in there first"),
+            ("denied: Permission denied for \"1\" from request \"/v2/x/manifests/1\".", "log in there first"),
             ("Head \"https://r:5000/v2/x\": http: server gave HTTP response to HTTPS client", "insecure-registries"),
             ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "certs.d"),
             ("dial tcp: lookup registry-1.docker.io: no such host", "resolve"),
@@ -193,6 +219,41 @@ mod tests {
             assert!(told.contains(hint), "{said}: {told}");
         }
         assert_eq!(docker("network sparknet not found"), None);
+    }
+
+    /// containerd puts the same words in front of all that goes wrong before a pull.
+    #[test]
+    fn what_containerd_could_not_resolve_is_told_by_its_reason() {
+        let resolve = "Error response from daemon: failed to resolve reference \"r:5000/x:1\": ";
+        let head = "failed to do request: Head \"https://r:5000/v2/x/manifests/1\": ";
+        for (said, hint) in [
+            ("http: server gave HTTP response to HTTPS client", "insecure-registries"),
+            ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "certs.d"),
+            ("dial tcp: lookup r on 127.0.0.53:53: no such host", "cannot resolve that name"),
+            ("dial tcp 10.0.0.5:5000: connect: connection refused", "is it up"),
+        ] {
+            let told = docker(&format!("{resolve}{head}{said}")).unwrap_or_default();
+            assert!(told.contains(hint), "{said}: {told}");
+        }
+        let told = docker(&format!("{resolve}r:5000/x:1: not found")).unwrap_or_default();
+        assert!(told.starts_with("no such image or tag there"), "{told}");
+    }
+
+    #[test]
+    fn who_lacks_a_permission_on_the_host_is_not_told_to_log_in() {
+        let socket =
+            "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock";
+        for (said, hint) in [
+            (socket, "`become: true`"),
+            ("exec: \"/x.sh\": permission denied: unknown", "chmod +x"),
+            ("/bin/sh: 1: ./configure: Permission denied", "chmod +x"),
+        ] {
+            let told = docker(said).unwrap_or_default();
+            assert!(told.contains(hint), "{said}: {told}");
+        }
+        assert!(login(socket).unwrap_or_default().contains("`become: true`"));
+        let given = files("chown: changing ownership of '/etc/x': Operation not permitted", "/etc").unwrap_or_default();
+        assert!(given.starts_with("only root can give") && given.contains("lsattr -d /etc;"), "{given}");
     }
 
     #[test]
