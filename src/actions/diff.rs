@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use similar::TextDiff;
 
+use crate::event::Difference;
 use crate::secret::masked;
 
 /// The most bytes and the most lines of a text that is compared: more is no reading for people, and slow.
@@ -12,11 +13,13 @@ const LINES: usize = 4000;
 /// The most lines of a difference, and the most characters of a line.
 const SHOWN: usize = 200;
 const WIDTH: usize = 500;
-/// Words in the names of what is nobody's business.
+/// Words in the names of what is nobody's business, without what joins words: `api_key`, `api-key` and `ApiKey` are one.
 const SECRETS: &[&str] =
-    &["passw", "passphrase", "secret", "token", "credential", "apikey", "api_key", "private_key", "access_key"];
+    &["passw", "passphrase", "secret", "token", "credential", "apikey", "privatekey", "accesskey", "presharedkey"];
+/// How such a name may end, too.
+const ENDS: &[&str] = &["pass", "psk"];
 /// How such a name ends where a blank is all that parts it from its value.
-const ENDINGS: &[&str] = &["password", "passwd", "passphrase", "pass", "secret", "token", "key"];
+const ENDINGS: &[&str] = &["password", "passwd", "passphrase", "pass", "secret", "token", "key", "psk"];
 
 /// The unified difference, without a head; nothing where one of them is not text, too long, or may hold a secret.
 pub fn unified(is: &[u8], asked: &[u8]) -> Option<String> {
@@ -30,6 +33,27 @@ fn text(bytes: &[u8]) -> Option<&str> {
     let short = bytes.len() as u64 <= BYTES && text.lines().count() <= LINES;
     let known = || matches!(masked(text), Cow::Owned(_));
     (short && !text.lines().any(may_be_secret) && !known()).then_some(text)
+}
+
+/// What differs: the options of a mount, a label, a command line. Where a value is a secret, or looks like one, only that it is
+/// another: the mask knows what this run was given, and not what was there before.
+pub(super) fn shown(field: String, is: Option<&str>, asked: &str) -> Difference {
+    let hidden = is.is_some_and(|is| holds_secret(&field, is)) || holds_secret(&field, asked);
+    let (is, asked) = match (is, hidden) {
+        (None, true) => ("none", "set"),
+        (Some(_), true) => ("set", "changed"),
+        (is, false) => (is.unwrap_or("none"), asked),
+    };
+    Difference { field, is: is.into(), asked: asked.into() }
+}
+
+/// Whether that is a value of this run that is hidden, or one that is called like a secret: by its field, within itself, or by
+/// the word in front of it, as in `--requirepass hunter2`.
+fn holds_secret(field: &str, value: &str) -> bool {
+    let words: Vec<&str> = value.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
+    matches!(masked(value), Cow::Owned(_))
+        || may_be_secret(&format!("{field}={value}"))
+        || words.windows(2).any(|pair| may_be_secret(&pair.join(" ")))
 }
 
 /// Whether a line gives a value to something that is called like a secret, is part of a private key, or has a password in an
@@ -47,7 +71,8 @@ pub(super) fn may_be_secret(line: &str) -> bool {
 fn is_called_secret(before: &str) -> bool {
     let name = before.trim_end_matches([' ', '\t', '"', '\'']);
     let name = name.rsplit(|c: char| c.is_whitespace() || "\"'{,;".contains(c)).next().unwrap_or_default();
-    name.ends_with("pass") || SECRETS.iter().any(|word| name.contains(word))
+    let name = name.replace(['-', '_'], "");
+    ENDS.iter().any(|end| name.ends_with(end)) || SECRETS.iter().any(|word| name.contains(word))
 }
 
 /// `requirepass hunter2`
@@ -111,6 +136,13 @@ mod tests {
             "//registry/:_authToken=x",
             "ansible_become_pass=x",
             "requirepass hunter2",
+            "PrivateKey = x",
+            "PresharedKey=x",
+            "pre-shared-key: x",
+            "api-key: x",
+            "AWS-Access-Key: x",
+            "    psk=\"x\"",
+            "wpa-psk x",
             "-----BEGIN OPENSSH PRIVATE KEY-----",
             "url = postgres://app:hunter2@db/app",
         ] {

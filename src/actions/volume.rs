@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::diff::may_be_secret;
+use super::diff::{may_be_secret, shown};
 use super::network::Presence;
 use super::values::Text;
 use super::{Action, Ask, Change, Object, Plan, Target};
@@ -109,7 +109,7 @@ impl Volume {
         let mut all = Vec::new();
         let mut field = |field: String, is: Option<&String>, asked: &String| {
             if is != Some(asked) {
-                all.push(shown(field, is, asked));
+                all.push(shown(field, is.map(String::as_str), asked));
             }
         };
         field("driver".into(), Some(&found.driver), &self.driver);
@@ -144,17 +144,6 @@ impl Volume {
              echo 'it is not the volume that was looked at: nothing was removed' >&2; exit 1; fi\n{line}"
         ))
         .shown_as(line)
-    }
-}
-
-/// The options of a mount may hold a password: then only that it is another.
-fn shown(field: String, is: Option<&String>, asked: &str) -> Difference {
-    let secret = [is.map_or("", String::as_str), asked].iter().any(|value| may_be_secret(&format!("{field}={value}")));
-    match (is, secret) {
-        (None, false) => Difference { field, is: "none".into(), asked: asked.into() },
-        (None, true) => Difference { field, is: "none".into(), asked: "set".into() },
-        (Some(_), true) => Difference { field, is: "set".into(), asked: "changed".into() },
-        (Some(is), false) => Difference { field, is: is.clone(), asked: asked.into() },
     }
 }
 
@@ -226,6 +215,26 @@ mod tests {
         assert!(plan.starts_with("refused: volume data on node1 is used by web, db\nhint: remove what uses"), "{plan}");
         let plan = case(&format!("{UP}{DATA}\n@skep 200 /volumes/data\n")).plan(&gone);
         assert_eq!(plan, "refused: cannot read who uses volume data on node1: the host gave no answer");
+    }
+
+    #[test]
+    fn what_differs_is_shown_unless_it_is_or_looks_like_a_secret() {
+        let told = |field: &str, is: Option<&str>, asked: &str| {
+            let Difference { is, asked, .. } = shown(field.into(), is, asked);
+            format!("{is} -> {asked}")
+        };
+        assert_eq!(told("labels.tier", Some("db"), "web"), "db -> web");
+        assert_eq!(told("labels.tier", None, "web"), "none -> web");
+        assert_eq!(told("command", Some("sleep 9"), "sleep 10"), "sleep 9 -> sleep 10");
+        assert_eq!(told("labels.api_token", Some("old"), "new"), "set -> changed");
+        assert_eq!(told("labels.api_token", None, "new"), "none -> set");
+        assert_eq!(told("command", Some("redis-server --requirepass old"), "redis-server"), "set -> changed");
+        assert_eq!(told("command", Some("sh -c 'redis --requirepass old'"), "redis"), "set -> changed");
+        // What `-a` means is known to that program alone; what this run was given is known here.
+        let short = || told("command", Some("redis-cli -a old"), "redis-cli -a 0nly-this-run");
+        assert_eq!(short(), "redis-cli -a old -> redis-cli -a 0nly-this-run");
+        crate::secret::hide(&Secret::new("0nly-this-run"));
+        assert_eq!(short(), "set -> changed");
     }
 
     #[test]

@@ -71,7 +71,9 @@ impl Container {
             ("paused", _) => one("it is paused", &["unpause", &found.id]),
             // What never started is made anew: whatever it lacked was bound when it was made.
             ("created" | "dead", _) => self.never_started(found, on, seen),
-            ("exited", _) if port_taken(found) => self.ports_are_taken(found, on, seen).unwrap_or_else(|| started(found)),
+            ("exited", _) if port_taken(found) => {
+                self.ports_are_taken(found, on, seen).unwrap_or_else(|| started(found))
+            }
             _ => started(found),
         }
     }
@@ -173,7 +175,8 @@ pub(super) fn logs(found: &Found) -> Probe {
 
 fn port_taken(found: &Found) -> bool {
     let error = &found.state.error;
-    matches!(found.state.status.as_str(), "created" | "exited") && ["already allocated", "already in use"].iter().any(|words| error.contains(words))
+    matches!(found.state.status.as_str(), "created" | "exited")
+        && ["already allocated", "already in use"].iter().any(|words| error.contains(words))
 }
 
 fn started(found: &Found) -> Plan {

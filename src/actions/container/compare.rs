@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::DIGEST;
 use super::parameters::{Attach, Container, Healthcheck};
+use crate::actions::diff::shown;
 use crate::actions::values::{Span, Text};
 use crate::event::Difference;
 use crate::reads::docker::{Binding, Container as Found, Image, fingerprint, normal_reference};
@@ -33,6 +34,13 @@ impl Fields {
     fn or<T: ToString>(&mut self, field: &str, is: impl ToString, asked: Option<T>, without: &str) {
         let asked = asked.map(|asked| asked.to_string()).or(self.exact.then(|| without.to_owned()));
         self.maybe(field, is, asked);
+    }
+
+    /// The same of a text that may hold a secret.
+    fn text(&mut self, field: &str, is: Option<&str>, asked: &str) {
+        if is.unwrap_or("none") != asked {
+            self.differs.push(shown(field.into(), is, asked));
+        }
     }
 
     /// Each of a list must be there; there may be more.
@@ -125,7 +133,9 @@ impl Container {
             attached(network, found, fields);
         }
         let bytes = |bytes: i64| if bytes == 0 { "no limit".into() } else { bytes.to_string() };
-        let memory = self.memory.as_ref().map(|size| bytes(size.bytes));
+        // A kernel that limits no memory (`cgroup_disable=memory`) has the daemon discard what it was asked for with a warning.
+        let discarded = self.made_alike(found) && found.host_config.memory == 0;
+        let memory = self.memory.as_ref().filter(|_| !discarded).map(|size| bytes(size.bytes));
         fields.or("memory", bytes(found.host_config.memory), memory, "no limit");
         #[allow(clippy::cast_possible_truncation, reason = "nobody has 9 billion processors")]
         let cpus = self.cpus.map(|cpus| thousandths((cpus * 1e9).round() as i64));
@@ -150,8 +160,7 @@ impl Container {
             self.tmpfs.iter().map(|path| path.split(':').next().unwrap_or(path).to_owned()).collect();
         fields.list("tmpfs", &host.tmpfs.keys().cloned().collect::<Vec<_>>(), &tmpfs);
         for (name, Text(asked)) in &self.labels {
-            let is = found.config.labels.get(name).cloned().unwrap_or_else(|| "none".into());
-            fields.is(&format!("labels.{name}"), is, asked);
+            fields.text(&format!("labels.{name}"), found.config.labels.get(name).map(String::as_str), asked);
         }
         fields.maybe("shm_size", host.shm_size, self.shm_size.as_ref().map(|size| size.bytes));
         fields.list("extra_hosts", &host.extra_hosts, &self.extra_hosts);
@@ -165,8 +174,8 @@ impl Container {
         if let Some(log) = &self.log {
             fields.is("log.driver", &host.log_config.driver, &log.driver);
             for (name, Text(asked)) in &log.options {
-                let is = host.log_config.options.get(name).cloned().unwrap_or_else(|| "none".into());
-                fields.is(&format!("log.options.{name}"), is, asked);
+                let is = host.log_config.options.get(name).map(String::as_str);
+                fields.text(&format!("log.options.{name}"), is, asked);
             }
         }
         if let Some(check) = &self.healthcheck {
@@ -177,11 +186,13 @@ impl Container {
     fn process(&self, found: &Found, fields: &mut Fields) {
         let config = &found.config;
         let (entrypoint, arguments) = self.words();
-        let shown = |words: &[String]| shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default();
+        let line = |words: &[String]| shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default();
         if self.command.is_some() || entrypoint.is_some() {
-            fields.is("command", shown(&config.cmd), shown(&arguments));
+            fields.text("command", Some(&line(&config.cmd)), &line(&arguments));
         }
-        fields.maybe("entrypoint", shown(&config.entrypoint), entrypoint.map(|program| shown(&[program])));
+        if let Some(program) = entrypoint {
+            fields.text("entrypoint", Some(&line(&config.entrypoint)), &line(&[program]));
+        }
         fields.maybe("hostname", &config.hostname, self.hostname.as_ref());
         fields.maybe("user", &config.user, self.user.as_ref().map(|Text(user)| user));
         fields.maybe("workdir", &config.working_dir, self.workdir.as_ref());
@@ -240,10 +251,10 @@ fn attached(network: &Attach, found: &Found, fields: &mut Fields) {
 fn health(check: &Healthcheck, found: &Found, fields: &mut Fields) {
     let is = found.config.healthcheck.clone().unwrap_or_default();
     let test = match is.test.first().map(String::as_str) {
-        None | Some("NONE") => "none".to_owned(),
-        Some(_) => is.test[1..].join(" "),
+        None | Some("NONE") => None,
+        Some(_) => Some(is.test[1..].join(" ")),
     };
-    fields.is("healthcheck.command", test, &check.command);
+    fields.text("healthcheck.command", test.as_deref(), &check.command);
     let nanos = |span: &Option<Span>| span.as_ref().map(|span| span.nanos);
     fields.maybe("healthcheck.interval", is.interval, nanos(&check.interval));
     fields.maybe("healthcheck.timeout", is.timeout, nanos(&check.timeout));

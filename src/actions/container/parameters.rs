@@ -208,7 +208,8 @@ pub struct Log {
 impl TryFrom<Parameters> for Container {
     type Error = String;
 
-    fn try_from(asked: Parameters) -> Result<Self, String> {
+    fn try_from(mut asked: Parameters) -> Result<Self, String> {
+        asked.networks.iter_mut().for_each(Attach::named_as_kept);
         if asked.state == Wanted::Running && asked.image.is_none() {
             return Err("missing key `image` in `container`".into());
         }
@@ -221,11 +222,28 @@ impl TryFrom<Parameters> for Container {
         if let Some(path) = asked.restart_if_newer.iter().find(|path| !path.starts_with('/')) {
             return Err(format!("`restart_if_newer` takes absolute paths on the host, and {path} is none"));
         }
-        match unnamed(&asked.env) {
+        match unnamed(&asked.env).or_else(|| shared(&asked.networks)) {
             Some(mistake) => Err(mistake),
             None => Ok(Self(asked)),
         }
     }
+}
+
+impl Attach {
+    /// Docker takes `default` for its bridge, and keeps the endpoint under that name alone.
+    fn named_as_kept(&mut self) {
+        if self.name == "default" {
+            self.name = "bridge".into();
+        }
+    }
+}
+
+/// What shares the network of another container has no endpoint of its own: nobody could tell whether it is still there.
+fn shared(networks: &[Attach]) -> Option<String> {
+    let name = &networks.iter().find(|network| network.name.starts_with("container:"))?.name;
+    Some(format!(
+        "`networks` takes names of networks, and `{name}` is the network of another container: give both a network of their own"
+    ))
 }
 
 /// Whether Docker knows when a container is started again by this.

@@ -161,8 +161,7 @@ fn an_old_secret_is_not_shown_beside_the_new_one() {
 
 #[test]
 fn a_limit_that_the_kernel_cannot_keep_is_no_difference_where_it_was_asked_for() {
-    let asked: Container =
-        action(json!({"name": "web", "image": "img", "networks": ["sparknet"], "memory": "1g"}));
+    let asked: Container = action(json!({"name": "web", "image": "img", "networks": ["sparknet"], "memory": "1g"}));
     let plan = |change: Json| case(&found(&asked, &change)).plan(&asked);
     assert_eq!(plan(json!({"HostConfig": {"Memory": 0}})), "settled");
     let less = plan(json!({"HostConfig": {"Memory": 5}}));

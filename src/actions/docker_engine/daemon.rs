@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::{Change, Command, DockerEngine, Does, Plan, Read, Readings, Seen, Target, UNIT, Unit};
+use crate::actions::diff::shown;
 use crate::actions::systemd::begin;
 use crate::actions::{Parcel, Put, apt};
 use crate::event::Difference;
@@ -127,12 +128,37 @@ fn merged(is: &Map<String, Json>, asked: &Map<String, Json>) -> Map<String, Json
 }
 
 fn differences(is: &Map<String, Json>, merged: &Map<String, Json>) -> Vec<Difference> {
-    let told = |value: Option<&Json>| value.map_or_else(|| "not set".into(), Json::to_string);
     let differing = merged.iter().filter(|(key, value)| is.get(*key) != Some(value));
-    let difference = |(key, value): (&String, &Json)| Difference {
-        field: format!("daemon.{key}"),
-        is: told(is.get(key)),
-        asked: told(Some(value)),
-    };
-    differing.map(difference).collect()
+    differing.map(|(key, value)| difference(key, is.get(key), value)).collect()
+}
+
+/// The token of a logging driver and the password of a proxy are among the settings.
+fn difference(key: &str, is: Option<&Json>, asked: &Json) -> Difference {
+    let told = is.map(Json::to_string);
+    let differs = shown(format!("daemon.{key}"), told.as_deref(), &asked.to_string());
+    match told {
+        Some(_) => differs,
+        None => Difference { is: "not set".into(), ..differs },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_differs_is_shown_without_tokens_and_passwords() {
+        let told = |is: Option<Json>, asked: Json| {
+            let Difference { field, is, asked } = difference("log-opts", is.as_ref(), &asked);
+            format!("{field}: {is} -> {asked}")
+        };
+        let size = json!({"max-size": "1m"});
+        assert_eq!(told(None, size.clone()), "daemon.log-opts: not set -> {\"max-size\":\"1m\"}");
+        let token = json!({"splunk-token": "hunter2"});
+        assert_eq!(told(Some(token.clone()), size), "daemon.log-opts: set -> changed");
+        assert_eq!(told(None, token), "daemon.log-opts: not set -> set");
+        let proxy = json!({"http-proxy": "http://bee:hunter2@proxy:3128"});
+        assert_eq!(told(Some(proxy), json!({})), "daemon.log-opts: set -> changed");
+    }
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 pub use parameters::Service;
 
+use super::diff;
 use super::environment::environment;
 use super::network::Presence;
 use super::values::Words;
@@ -229,9 +230,17 @@ fn others(asked: &Fields, found: &Found, registry_asked: bool) -> Vec<Other> {
     fields.into_iter().filter_map(other).collect()
 }
 
+/// What stands in these is as people have written it.
+const WRITTEN: [&str; 4] = ["command", "entrypoint", "labels.", "healthcheck.command"];
+
 impl Other {
-    /// Values of the environment may be secrets.
+    /// Values of the environment may be secrets, and what people write in lines and labels may have some.
     fn told(&self) -> Difference {
+        if WRITTEN.iter().any(|prefix| self.field.starts_with(prefix)) {
+            let is = self.is.as_deref().filter(|is| !is.is_empty());
+            let asked = self.asked.as_deref().filter(|asked| !asked.is_empty());
+            return diff::shown(self.field.clone(), is, asked.unwrap_or("none"));
+        }
         let hidden = self.field.starts_with("env.");
         let shown = |value: &Option<String>, set: &str| match value.as_deref() {
             None | Some("") => "none".to_owned(),

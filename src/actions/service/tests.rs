@@ -148,6 +148,13 @@ fn what_docker_sweeps_along_is_brought_back() {
 }
 
 #[test]
+fn a_password_in_a_line_is_shown_of_neither_side() {
+    let old = MADE.replace(r#""Args":["sleep","1000"]"#, r#""Args":["redis-server","--requirepass","hunter1"]"#);
+    let told = planned(with(json!({"command": "redis-server --requirepass x"})), Some(&old));
+    assert!(told.contains("command: set -> changed") && !told.contains("hunter"), "{told}");
+}
+
+#[test]
 fn no_health_check_has_no_times() {
     let checked = MADE.replace(
         "\"Init\":false",

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::network::Presence;
 use super::values::Text;
-use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Refusal, Sent, Target, hints, tasks};
+use super::{Action, Ask, Change, Does, Object, Parcel, Plan, Refusal, Sent, Target, diff, hints, tasks};
 use crate::event::Difference;
 use crate::reads::docker::{Look, Service as Found, Stack as FoundStack, is_image};
 use crate::reads::{Read, Readings, Seen, WORKSTATION};
@@ -310,6 +310,9 @@ impl Stack {
     }
 }
 
+/// What stands in these is as people have written it, and may have a password in it.
+const WRITTEN: [&str; 6] = ["command", "entrypoint", "labels", "deploy.labels", "healthcheck", "logging"];
+
 /// What a service is to be.
 struct Asked<'a> {
     /// Its name with that of the stack.
@@ -376,6 +379,10 @@ impl Asked<'_> {
         let differs = names.into_iter().filter(counts).filter(|name| was.get(*name) != asked.get(*name));
         let told = |name: &String| {
             let (is, asked) = (was.get(name), asked.get(name));
+            if WRITTEN.iter().any(|prefix| name.starts_with(prefix)) {
+                let field = format!("{}.{name}", self.service.name);
+                return diff::shown(field, is.map(String::as_str), asked.map_or("none", String::as_str));
+            }
             let is_hidden = name.starts_with("environment.") && is.is_some() && asked.is_some();
             field(name, shown(name, is), if is_hidden { "another value".into() } else { shown(name, asked) })
         };
