@@ -282,11 +282,7 @@ fn pack(context: &Context) -> io::Result<File> {
     archive.follow_symlinks(false);
     for entry in context.entries()? {
         let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", entry.path.display()));
-        // What is put in from outside the folder may be a link to what is meant.
-        let from = match entry.path.starts_with(&context.folder) {
-            true => entry.path.clone(),
-            false => entry.path.canonicalize().map_err(told)?,
-        };
+        let from = context.source(&entry).map_err(told)?;
         archive.append_path_with_name(from, &entry.name).map_err(told)?;
     }
     let mut file = archive.into_inner()?;

@@ -48,16 +48,28 @@ impl Context {
         Ok(all)
     }
 
-    /// One SHA-256 of names, permission bits and contents; times and owners do not count.
+    /// Where what is sent of an entry is: what is put in from outside the folder may be a link to what is meant.
+    ///
+    /// # Errors
+    /// It is a link to nothing.
+    pub fn source(&self, entry: &Entry) -> io::Result<PathBuf> {
+        match entry.path.starts_with(&self.folder) {
+            true => Ok(entry.path.clone()),
+            false => entry.path.canonicalize(),
+        }
+    }
+
+    /// One SHA-256 of all that is sent: names, modes as the archive has them, and contents; times and owners do not count.
     ///
     /// # Errors
     /// Something cannot be read.
     pub fn digest(&self) -> io::Result<String> {
         let mut digest = Sha256::new();
         for entry in self.entries()? {
-            let about = fs::symlink_metadata(&entry.path)?;
-            digest.update(format!("{}\0{:o}\0", entry.name, about.permissions().mode()));
-            digest.update(content(&entry.path, &about)?);
+            let path = self.source(&entry)?;
+            let about = fs::symlink_metadata(&path)?;
+            digest.update(format!("{}\0{:o}\0", entry.name, mode(&about)));
+            digest.update(content(&path, &about)?);
         }
         Ok(HEXLOWER.encode(&digest.finalize()))
     }
@@ -87,6 +99,17 @@ fn walk(folder: &Path, above: &str, ignore: &Ignore, all: &mut Vec<Entry>) -> io
         }
     }
     Ok(())
+}
+
+/// Its kind, and the mode that it is sent with: whoever has another umask sends the same.
+fn mode(about: &fs::Metadata) -> u32 {
+    let mode = about.permissions().mode();
+    let sent = match () {
+        () if about.is_symlink() => 0o777,
+        () if about.is_dir() || mode & 0o100 != 0 => 0o755,
+        () => 0o644,
+    };
+    (mode & 0o170_000) | sent
 }
 
 /// The digest of what an entry holds, which has the same length for all: no content can pretend to be two entries.
@@ -230,5 +253,32 @@ mod tests {
         assert_ne!(executable, first);
         fs::write(folder.path().join("Dockerfile"), "FROM scratch").unwrap();
         assert_ne!(now(), executable);
+    }
+
+    #[test]
+    fn the_digest_is_the_same_under_another_umask() {
+        let folder = folder(&["Dockerfile", "bin/run"]);
+        let with = |name: &str, mode| {
+            fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+            context(&folder, "Dockerfile").digest().unwrap()
+        };
+        let modes = |file, program| (with("Dockerfile", file), with("bin", program), with("bin/run", program)).2;
+        let usual = modes(0o644, 0o755);
+        assert_eq!(modes(0o600, 0o700), usual);
+        assert_eq!(modes(0o664, 0o775), usual);
+        assert_ne!(with("bin/run", 0o644), usual);
+    }
+
+    #[test]
+    fn what_a_link_from_outside_means_is_sent_and_so_it_is_digested() {
+        let (folder, outside) = (folder(&["Dockerfile"]), folder(&["ca-1.pem"]));
+        std::os::unix::fs::symlink("ca-1.pem", outside.path().join("ca.pem")).unwrap();
+        let mut context = context(&folder, "Dockerfile");
+        context.extra.push(("ca.crt".to_owned(), outside.path().join("ca.pem")));
+        let first = context.digest().unwrap();
+        fs::write(outside.path().join("ca-1.pem"), "another").unwrap();
+        assert_ne!(context.digest().unwrap(), first);
+        fs::remove_file(outside.path().join("ca-1.pem")).unwrap();
+        assert_eq!(context.digest().unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -23,8 +23,22 @@ use crate::remote::Command;
 /// One way is taken: `pull: true`, else `build`, else `load`, else `carry`, else it is pulled. A host that has it (the same
 /// layers and configuration) gets nothing.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "Parameters")]
+#[schemars(with = "Parameters")]
+pub struct Image(Parameters);
+
+impl std::ops::Deref for Image {
+    type Target = Parameters;
+
+    fn deref(&self) -> &Parameters {
+        &self.0
+    }
+}
+
+/// The parameters of [`Image`].
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Image {
+pub struct Parameters {
     /// Its name, with a tag: `registry.example/spark:4.1`.
     name: String,
     /// Pull it from its registry, if it is not there, or is another than the hosts of `carry` have.
@@ -70,6 +84,27 @@ pub struct Build {
 
 fn dockerfile() -> String {
     "Dockerfile".into()
+}
+
+impl TryFrom<Parameters> for Image {
+    type Error = String;
+
+    /// What is built, saved or pushed goes by a tag: `docker load` finds no name by digest in an archive, and a push makes one.
+    fn try_from(asked: Parameters) -> Result<Self, String> {
+        let made = match asked.way() {
+            _ if asked.push => Some("pushed"),
+            Way::Build(_) => Some("built"),
+            Way::Carry(_) => Some("carried"),
+            Way::Pull | Way::Load(_) => None,
+        };
+        match made.filter(|_| asked.name.contains('@')) {
+            Some(made) => Err(format!(
+                "an image is not {made} by a digest: name it by a tag, or pull `{}` on each host that is to have it",
+                asked.name
+            )),
+            None => Ok(Self(asked)),
+        }
+    }
 }
 
 impl Action for Image {
@@ -145,7 +180,7 @@ fn load(path: &std::path::Path) -> Change {
     Change::new("it is not here", Does::Send { parcel: Parcel::File(path.into()), to })
 }
 
-impl Image {
+impl Parameters {
     fn way(&self) -> Way<'_> {
         match (&self.build, &self.load, &self.carry) {
             _ if self.pull => Way::Pull,

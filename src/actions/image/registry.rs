@@ -8,11 +8,17 @@ use crate::remote::{Command, quote};
 
 impl Image {
     pub(super) fn pull_reads(&self, on: &Target) -> Vec<Ask> {
-        self.sources(on).into_iter().map(|host| Ask { host, read: image(&self.name) }).collect()
+        let theirs = self.sources(on).into_iter().map(|host| Ask { host, read: image(&self.name) });
+        let store = self.platform.as_ref().map(|_| on.ask(Read::Docker(Look::Engine)));
+        theirs.chain(store).collect()
     }
 
     /// A tag may mean another image tomorrow: it is the right one if the host that has it says so.
     pub(super) fn pull_plan(&self, own: Option<&Found>, on: &Target, seen: &Readings<'_>) -> Plan {
+        if let Some(own) = own.filter(|own| self.is_foreign(own, on, seen)) {
+            let why = format!("the one here is made for {}", own.architecture);
+            return Plan::Change(vec![Change::run(why, self.pull(&self.name))]);
+        }
         for host in self.sources(on) {
             match seen.image(&host, &self.name) {
                 Seen::Is(theirs) => return self.pull_like(&host, theirs, own),
@@ -21,6 +27,14 @@ impl Image {
             }
         }
         own.map_or_else(|| Plan::Change(vec![self.pull_tagged()]), |_| Plan::Settled)
+    }
+
+    /// Whether another platform is asked for. A store of containerd keeps all of them under one name and shows the host's own:
+    /// what was pulled would never be seen there.
+    fn is_foreign(&self, own: &Found, on: &Target, seen: &Readings<'_>) -> bool {
+        let graph = || seen.daemon(&on.host.name).is().is_some_and(|info| !info.containerd_store());
+        let asked = self.platform.as_deref().and_then(architecture);
+        asked.is_some_and(|asked| !own.architecture.is_empty() && asked != own.architecture) && graph()
     }
 
     fn pull_like(&self, host: &str, theirs: &Found, own: Option<&Found>) -> Plan {
@@ -58,16 +72,14 @@ impl Image {
     }
 
     pub(super) fn push_reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
-        let registry = self.asked_of_registry(on, seen).map(Read::Probe);
-        [Read::Docker(Look::Engine)].into_iter().chain(registry).map(|read| on.ask(read)).collect()
+        self.asked_of_registry(on, seen).map(|probe| on.ask(Read::Probe(probe))).into_iter().collect()
     }
 
-    /// An engine knows an image by digest once its registry took it. With containerd's store it does so from the start:
-    /// then the registry itself is asked.
+    /// The registry itself is asked. What an engine knows is no proof: with containerd's store an image has a digest from the
+    /// start, elsewhere what was pushed of an image counts for all its tags, and a registry may have lost everything since.
     fn asked_of_registry(&self, on: &Target, seen: &Readings<'_>) -> Option<Probe> {
-        let containerd = seen.daemon(&on.host.name).is().is_some_and(|info| info.containerd_store());
-        let digest = self.digests(seen.image(&on.host.name, &self.name).is()?).next();
-        digest.filter(|_| containerd).map(|digest| in_registry(&digest))
+        let digests: Vec<String> = self.digests(seen.image(&on.host.name, &self.name).is()?).collect();
+        (!digests.is_empty()).then(|| in_registry(&normal_reference(&self.name), &digests))
     }
 
     pub(super) fn pushed(&self, plan: Plan, own: Option<&Found>, on: &Target, seen: &Readings<'_>) -> Plan {
@@ -101,19 +113,39 @@ impl Image {
     }
 }
 
-/// Asks a registry for the manifest of that digest, as the engine would: without TLS only where the engine may do so.
-pub(super) fn in_registry(digest: &str) -> Probe {
-    let registry = digest.split('/').next().unwrap_or_default();
+/// Asks a registry whether a name means an image of one of those digests there, as the engine would: without TLS only where
+/// the engine may do so. Of one that is made for several platforms the digest of the whole is not told by its name: then it is enough
+/// that the registry has both.
+pub(super) fn in_registry(name: &str, digests: &[String]) -> Probe {
+    let registry = name.split('/').next().unwrap_or_default();
     let loopback = registry.starts_with("localhost:") || registry.starts_with("127.");
     let insecure = "{{range .RegistryConfig.IndexConfigs}}{{if not .Secure}} {{.Name}} {{end}}{{end}}";
+    let ours = digests.iter().filter_map(|digest| digest.split_once('@'));
+    let ours: Vec<String> = ours.map(|(_, digest)| format!("*{}*", quote(digest))).collect();
+    let whole: Vec<_> = digests.iter().map(|digest| quote(digest)).collect();
     Probe::new(format!(
         "case {}\"$(docker info --format '{insecure}')\" in *{}*) i=--insecure ;; *) i= ;; esac\n\
-         docker manifest inspect $i {} >/dev/null",
+         there=$(docker manifest inspect -v $i {}) || exit\n\
+         case $there in {}) exit 0 ;; '['*) ;; *) echo 'the tag is of another image there' >&2; exit 1 ;; esac\n\
+         for digest in {}; do docker manifest inspect $i \"$digest\" >/dev/null && exit 0; done\n\
+         exit 1",
         quote(&if loopback { format!(" {registry} ") } else { String::new() }),
         quote(&format!(" {registry} ")),
-        quote(digest)
+        quote(name),
+        ours.join("|"),
+        whole.join(" ")
     ))
     .within(30)
+}
+
+/// The architecture in `os/arch[/variant]`, as images name theirs.
+fn architecture(platform: &str) -> Option<&str> {
+    match platform.split('/').nth(1)? {
+        "x86_64" | "x86-64" => Some("amd64"),
+        "aarch64" => Some("arm64"),
+        "armhf" | "armel" => Some("arm"),
+        other => Some(other),
+    }
 }
 
 /// The name without tag or digest, as `docker images` writes it.

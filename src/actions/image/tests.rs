@@ -1,5 +1,5 @@
 use super::*;
-use crate::actions::testing::{Case, action};
+use crate::actions::testing::{Case, action, mistake};
 use crate::reads::context::Context;
 use crate::reads::{Value, WORKSTATION};
 use serde_json::json;
@@ -27,6 +27,34 @@ fn one_that_is_there_is_settled_and_one_that_is_not_is_pulled() {
     let asked: Image = action(json!({"name": "img:1"}));
     assert_eq!(case("node1", &there("img:1", &["a"], &json!({}))).plan(&asked), "settled");
     assert_eq!(case("node1", NONE).plan(&asked), "change\n  it is not here\n    $ docker pull img:1");
+}
+
+#[test]
+fn one_for_another_platform_is_pulled_anew_where_a_name_means_one_image() {
+    let plan = |driver: &str, platform: &str| {
+        let reads = [image("img:1"), Read::Docker(Look::Engine)];
+        let out = format!("{}{}", info(driver), there("img:1", &["a"], &json!({})));
+        let asked: Image = action(json!({"name": "img:1", "platform": platform}));
+        Case::new(&["node1"]).answers("node1", &reads, &out).plan(&asked)
+    };
+    let pulled = "change\n  the one here is made for amd64\n    $ docker pull --platform linux/arm64/v8 img:1";
+    assert_eq!(plan("", "linux/arm64/v8"), pulled);
+    assert_eq!(plan("io.containerd.snapshotter.v1", "linux/arm64/v8"), "settled", "it would not be seen there");
+    assert_eq!(plan("", "linux/amd64"), "settled");
+    assert_eq!(plan("", "linux/x86_64"), "settled");
+}
+
+#[test]
+fn what_is_named_by_a_digest_is_pulled_and_nothing_else() {
+    let name = "bitnami/spark@sha256:1";
+    let carried = mistake::<Image>(json!({"name": name, "carry": "managers[0]"}));
+    assert_eq!(
+        carried,
+        "an image is not carried by a digest: name it by a tag, or pull `bitnami/spark@sha256:1` on each host that is to have it"
+    );
+    assert!(mistake::<Image>(json!({"name": name, "push": true})).contains("not pushed by a digest"));
+    assert!(mistake::<Image>(json!({"name": name, "build": {"context": "ctx"}})).contains("not built by a digest"));
+    action::<Image>(json!({"name": name, "pull": true, "carry": "managers[0]"}));
 }
 
 fn build() -> Image {
@@ -149,45 +177,77 @@ fn pushed(layers: &[&str], digest: Option<&str>) -> String {
 
 const NAME: &str = "r.example:5000/img:1";
 
+/// What is asked of the registry about an image that was pushed.
+fn asks_registry() -> [Read; 1] {
+    [Read::Probe(registry::in_registry(NAME, &["r.example:5000/img@sha256:1".to_owned()]))]
+}
+
 #[test]
 fn a_push_follows_a_build_and_is_not_repeated() {
     let asked: Image = action(json!({"name": NAME, "push": true}));
-    let reads = [image(NAME), Read::Docker(Look::Engine)];
     let plan = |digest| {
         let out = format!("{}{}", info(""), pushed(&[], digest));
-        Case::new(&["node1"]).answers("node1", &reads, &out).plan(&asked)
+        let case = Case::new(&["node1"]).answers("node1", &[image(NAME)], &out);
+        case.ended("node1", &asks_registry(), 0, "", "").plan(&asked)
     };
     assert_eq!(plan(Some("1")), "settled");
     assert!(plan(None).ends_with("  its registry does not have it\n    $ docker push r.example:5000/img:1"));
 }
 
 #[test]
-fn where_every_image_has_a_digest_the_registry_says_whether_it_has_it() {
+fn the_registry_says_whether_it_has_it_whatever_the_engine_knows() {
     let asked: Image = action(json!({"name": NAME, "push": true}));
-    let reads = [image(NAME), Read::Docker(Look::Engine)];
-    let probe = [Read::Probe(registry::in_registry("r.example:5000/img@sha256:1"))];
-    let plan = |code, errors| {
-        let out = format!("{}{}", info("io.containerd.snapshotter.v1"), pushed(&[], Some("1")));
-        Case::new(&["node1"]).answers("node1", &reads, &out).ended("node1", &probe, code, "", errors).plan(&asked)
+    for driver in ["", "io.containerd.snapshotter.v1"] {
+        let plan = |code, errors| {
+            let out = format!("{}{}", info(driver), pushed(&[], Some("1")));
+            let case = Case::new(&["node1"]).answers("node1", &[image(NAME)], &out);
+            case.ended("node1", &asks_registry(), code, "", errors).plan(&asked)
+        };
+        assert_eq!(plan(0, ""), "settled");
+        let push = "change\n  its registry does not have it: manifest unknown\n    $ docker push r.example:5000/img:1";
+        assert_eq!(plan(1, "manifest unknown\n"), push);
+    }
+}
+
+#[test]
+fn a_registry_has_it_where_its_tag_means_one_of_the_digests() {
+    let folder = tempfile::tempdir().unwrap();
+    let docker = "#!/bin/sh\n[ $1 = info ] || [ $3 != -v ] || cat tag\n";
+    std::fs::write(folder.path().join("docker"), docker).unwrap();
+    let ours = ["r.example:5000/img@sha256:1".to_owned(), "r.example:5000/img@sha256:2".to_owned()];
+    let script = format!("chmod +x docker; PATH=.:$PATH\n{}", registry::in_registry(NAME, &ours).line);
+    let has = || {
+        let mut sh = std::process::Command::new("sh");
+        sh.arg("-c").arg(&script).current_dir(folder.path()).output().unwrap().status.success()
     };
-    assert_eq!(plan(0, ""), "settled");
-    let push = "change\n  its registry does not have it: manifest unknown\n    $ docker push r.example:5000/img:1";
-    assert_eq!(plan(1, "manifest unknown\n"), push);
+    let tagged = |text: &str| std::fs::write(folder.path().join("tag"), text).unwrap();
+    assert!(!has(), "it has no such tag");
+    tagged(r#"{"Ref": "r.example:5000/img:1", "Descriptor": {"digest": "sha256:2"}}"#);
+    assert!(has());
+    tagged(r#"{"Ref": "r.example:5000/img:1", "Descriptor": {"digest": "sha256:3"}}"#);
+    assert!(!has(), "another was pushed by that name");
+    tagged(r#"[{"Descriptor": {"digest": "sha256:4"}}, {"Descriptor": {"digest": "sha256:5"}}]"#);
+    assert!(has(), "its parts have digests of their own, and the whole is there");
 }
 
 #[test]
 fn a_registry_is_asked_without_tls_only_where_the_engine_may_do_so() {
     let folder = tempfile::tempdir().unwrap();
-    let docker = "#!/bin/sh\n[ $1 = info ] && echo ' plain:5000 ' || echo \"$*\" >&2\n";
+    // As of an image for several platforms: the name is asked for, then the digest.
+    let docker = "#!/bin/sh\nif [ $1 = info ]; then echo ' plain:5000 '; else echo \"$*\" >&2; echo '['; fi\n";
     std::fs::write(folder.path().join("docker"), docker).unwrap();
-    let asked = |digest: &str| {
-        let script = format!("chmod +x docker; PATH=.:$PATH\n{}", registry::in_registry(digest).line);
+    let asked = |registry: &str| {
+        let probe = registry::in_registry(&format!("{registry}/img:1"), &[format!("{registry}/img@sha256:1")]);
+        let script = format!("chmod +x docker; PATH=.:$PATH\n{}", probe.line);
         let ran = std::process::Command::new("sh").arg("-c").arg(script).current_dir(folder.path()).output().unwrap();
         String::from_utf8(ran.stderr).unwrap()
     };
-    assert_eq!(asked("r.example:5000/img@sha256:1"), "manifest inspect r.example:5000/img@sha256:1\n");
-    for insecure in ["plain:5000/img@sha256:1", "localhost:5000/img@sha256:1", "127.0.0.1:5000/img@sha256:1"] {
-        assert_eq!(asked(insecure), format!("manifest inspect --insecure {insecure}\n"));
+    let told = |option: &str, registry: &str| {
+        format!("manifest inspect -v {option}{registry}/img:1\nmanifest inspect {option}{registry}/img@sha256:1\n")
+    };
+    assert_eq!(asked("r.example:5000"), told("", "r.example:5000"));
+    for insecure in ["plain:5000", "localhost:5000", "127.0.0.1:5000"] {
+        assert_eq!(asked(insecure), told("--insecure ", insecure));
     }
 }
 
