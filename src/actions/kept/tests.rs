@@ -137,6 +137,38 @@ fn a_new_content_is_a_new_version_and_old_unused_ones_go() {
 }
 
 #[test]
+fn a_version_that_a_service_uses_is_named_as_the_swarm_names_it() {
+    let gone: Secret = action(json!({"name": "app", "versioned": true, "state": "absent"}));
+    let version = |id: &str, name: &str| row(id, name, 1, json!({"skep.name": "app"}));
+    assert_eq!(
+        secrets(&[version("s1", "app-1a2b3c4d"), version("s2", "app-2a2b3c4d")]).plan(&gone),
+        "refused: secret app is used by web\n\
+         hint: let the services go without it first: docker service update --secret-rm app-1a2b3c4d SERVICE"
+    );
+}
+
+#[test]
+fn the_labels_of_a_version_change_while_nothing_uses_it_and_else_with_the_next_content() {
+    let asked: Secret =
+        action(json!({"name": "app", "content": "hunter2", "versioned": true, "labels": {"tier": "db"}}));
+    let digest = digest("secret", "app", "hunter2");
+    let own = |id: &str| {
+        let labels = json!({"skep.name": "app", "skep.digest": digest, "tier": "web"});
+        row(id, &format!("app-{}", &digest[..8]), 1, labels)
+    };
+    assert_eq!(secrets(&[own("s1")]).plan(&asked), "settled", "web uses it");
+    let idle = secrets(&[own("s2")]).plan(&asked);
+    let replaced =
+        "change\n  it differs, and nothing uses it (removes)\n    labels.tier: web -> db\n    $ docker secret rm s2";
+    assert!(idle.starts_with(replaced), "{idle}");
+    // Somebody gave that name to something else.
+    let foreign = row("s1", &format!("app-{}", &digest[..8]), 1, json!({}));
+    let refused = secrets(&[foreign]).plan(&asked);
+    let hint = format!("docker service update --secret-rm app-{} SERVICE", &digest[..8]);
+    assert!(refused.starts_with("refused: secret app is used by web") && refused.ends_with(&hint), "{refused}");
+}
+
+#[test]
 fn a_value_is_made_up_once_and_on_the_manager_alone() {
     let token: Secret = action(json!({"name": "app", "generate": {"bytes": 4}}));
     assert_eq!(

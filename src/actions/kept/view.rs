@@ -2,6 +2,7 @@
 
 use super::content::Content;
 use super::{Asked, Kept, Presence, Sort, Sorted, Text};
+use crate::actions::diff::shown;
 use crate::actions::{Change, Plan, Target, slow};
 use crate::event::Difference;
 use crate::reads::docker::{Info, Kept as Found, Use};
@@ -62,9 +63,9 @@ impl<'a> View<'a> {
                 return Plan::unread(&format!("which services use {} {}", self.sort.word(), self.name), &why);
             }
         };
-        let users = users(&self.in_the_way(), uses);
+        let held = self.held(uses);
         match self.asked.state {
-            _ if !users.is_empty() => self.used(&users),
+            _ if !held.is_empty() => self.used(&held, uses),
             Presence::Absent => self.absent(),
             Presence::Present => self.present(uses),
         }
@@ -78,7 +79,7 @@ impl<'a> View<'a> {
     }
 
     fn present(self, uses: &[Use]) -> Plan {
-        let (replaced, old) = (self.in_the_way(), self.unused(uses));
+        let (replaced, old) = (self.replaced(uses), self.unused(uses));
         let first = replaced
             .first()
             .map(|found| self.remove("it differs, and nothing uses it", &replaced).differing(self.differs(found)));
@@ -111,6 +112,24 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The same where it can go. A version that a service uses keeps its labels: those that are asked for come with the next content.
+    fn replaced(&self, uses: &[Use]) -> Vec<&'a Found> {
+        let mut all = self.in_the_way();
+        if self.asked.state == Presence::Present && self.asked.versioned {
+            all.retain(|found| self.other_content(found) || users(&[*found], uses).is_empty());
+        }
+        all
+    }
+
+    /// What must go and cannot: a service holds on to it.
+    fn held(&self, uses: &[Use]) -> Vec<&'a Found> {
+        self.replaced(uses).into_iter().filter(|found| !users(&[*found], uses).is_empty()).collect()
+    }
+
+    fn other_content(&self, found: &Found) -> bool {
+        self.digest.as_ref().is_some_and(|digest| found.labels.get(DIGEST) != Some(digest))
+    }
+
     /// All that are a version of it.
     fn versions(&self) -> Vec<&'a Found> {
         let own = |found: &&Found| found.labels.get(NAME) == Some(&self.asked.name);
@@ -140,17 +159,13 @@ impl<'a> View<'a> {
     }
 
     fn differs(&self, found: &Found) -> Vec<Difference> {
-        let content = self.digest.as_ref().filter(|digest| found.labels.get(DIGEST) != Some(digest)).map(|_| {
+        let content = self.other_content(found).then(|| {
             let is = if found.labels.contains_key(DIGEST) { "set" } else { "unknown" };
             Difference { field: "content".into(), is: is.into(), asked: "changed".into() }
         });
         let label = |(name, Text(asked)): (&String, &Text)| {
             let is = found.labels.get(name);
-            (is != Some(asked)).then(|| Difference {
-                field: format!("labels.{name}"),
-                is: is.map_or("none", String::as_str).to_owned(),
-                asked: asked.clone(),
-            })
+            (is != Some(asked)).then(|| shown(format!("labels.{name}"), is.map(String::as_str), asked))
         };
         content.into_iter().chain(self.asked.labels.iter().filter_map(label)).collect()
     }
@@ -173,14 +188,15 @@ impl<'a> View<'a> {
         Change::run(why, Command::new("docker").args([self.sort.word(), "rm"]).args(ids)).removing()
     }
 
-    /// A service holds on to what it uses.
-    fn used(&self, users: &[&str]) -> Plan {
-        let (word, name, who) = (self.sort.word(), &self.asked.name, users.join(", "));
-        let all = self.in_the_way();
-        let Some(found) = all.first().filter(|_| self.asked.state == Presence::Present) else {
+    /// A service holds on to what it uses, by the name that this has in the swarm.
+    fn used(&self, held: &[&Found], uses: &[Use]) -> Plan {
+        let (word, name, who) = (self.sort.word(), &self.asked.name, users(held, uses).join(", "));
+        let Some(found) = held.first().filter(|_| self.asked.state == Presence::Present && !self.asked.versioned)
+        else {
+            let gone: String = held.iter().map(|found| format!("--{word}-rm {} ", found.name)).collect();
             return Plan::refused(
                 format!("{word} {name} is used by {who}"),
-                format!("let the services go without it first: docker service update --{word}-rm {name} SERVICE"),
+                format!("let the services go without it first: docker service update {gone}SERVICE"),
             );
         };
         let differs: Vec<String> =
