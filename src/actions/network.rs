@@ -397,7 +397,10 @@ mod tests {
                 r#"{{"Id":"n1","Name":"sparknet","Driver":"bridge","EnableIPv6":true,"IPAM":{{"Config":[{config}]}}}}"#
             ))
         };
-        let (four, six) = (r#"{"Subnet":"172.18.0.0/16","Gateway":"172.18.0.1"}"#, r#"{"Subnet":"fd00:dead::/64","Gateway":"fd00:dead::1"}"#);
+        let (four, six) = (
+            r#"{"Subnet":"172.18.0.0/16","Gateway":"172.18.0.1"}"#,
+            r#"{"Subnet":"fd00:dead::/64","Gateway":"fd00:dead::1"}"#,
+        );
         let plan = |config: String, parameters: serde_json::Value| {
             let mut all = json!({"name": "sparknet", "ipv6": true});
             all.as_object_mut().unwrap().extend(parameters.as_object().cloned().unwrap());
@@ -410,7 +413,10 @@ mod tests {
         for other in ["172.19.0.0/16", "172.18.0.0/24"] {
             assert!(plan(both.clone(), json!({"subnets": [other]})).contains(&format!("-> {other}")));
         }
-        assert!(plan(both, json!({"subnets": ["172.18.0.0/16"], "gateway": "172.18.0.9"})).contains("gateway: 172.18.0.1 -> 172.18.0.9"));
+        assert!(
+            plan(both, json!({"subnets": ["172.18.0.0/16"], "gateway": "172.18.0.9"}))
+                .contains("gateway: 172.18.0.1 -> 172.18.0.9")
+        );
     }
     #[test]
     fn the_narrowest_node_decides_on_the_mtu_and_a_wider_network_differs() {

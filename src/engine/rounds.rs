@@ -126,7 +126,8 @@ fn change(job: &mut Job, changes: Vec<Change>) {
 }
 
 fn is_for_the_same(made: &[Change], asked: &[Change]) -> bool {
-    let aims = |changes: &[Change]| changes.iter().map(|one| (one.why.clone(), one.differs.clone())).collect::<Vec<_>>();
+    let aims =
+        |changes: &[Change]| changes.iter().map(|one| (one.why.clone(), one.differs.clone())).collect::<Vec<_>>();
     made.iter().any(|change| !change.differs.is_empty()) && aims(made) == aims(asked)
 }
 

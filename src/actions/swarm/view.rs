@@ -133,7 +133,9 @@ impl<'a> View<'a> {
             Seen::Is(engine) => match (engine.flavour, &engine.daemon) {
                 (Flavour::Docker, Seen::Is(info)) => self.with(info, role),
                 // In the middle of an election daemons take their time.
-                (Flavour::Docker, Seen::Unread(why)) if is_late(why) => self.wait(format!("Docker on {host} to answer ({why})")),
+                (Flavour::Docker, Seen::Unread(why)) if is_late(why) => {
+                    self.wait(format!("Docker on {host} to answer ({why})"))
+                }
                 (Flavour::Docker, Seen::Unread(why)) => Plan::unread(&format!("Docker on {host}"), why),
                 (Flavour::Docker, Seen::Absent) => self.enter(role),
                 (flavour, _) => unusable(host, flavour),
