@@ -244,7 +244,8 @@ fn a_host_is_removed_and_what_ran_there_runs_elsewhere(life: &Life) {
     );
     assert!(told.text().contains("stays: skep did not bring it in"), "{}", told.text());
     assert_eq!(life.on("node1", "docker info --format '{{.Swarm.LocalNodeState}}'; docker ps -q"), "inactive");
-    assert_eq!(life.on("node3", "docker service ls --format '{{.Replicas}}' --filter name=web"), "4/4");
+    // Those that were on node3 when it lost its power are replaced in their own time.
+    life.cluster.lab.until("node3", "docker service ls --filter name=web | grep -q 4/4");
 }
 
 fn all_managers_but_one_are_lost(life: &Life) {
