@@ -50,7 +50,8 @@ pub(super) fn shown(field: String, is: Option<&str>, asked: &str) -> Difference 
 /// Whether that is a value of this run that is hidden, or one that is called like a secret: by its field, within itself, or by
 /// the word in front of it, as in `--requirepass hunter2`.
 fn holds_secret(field: &str, value: &str) -> bool {
-    let words: Vec<&str> = value.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
+    let between = |c: char| c.is_whitespace() || "\"',[]".contains(c);
+    let words: Vec<&str> = value.split(between).filter(|word| !word.is_empty()).collect();
     matches!(masked(value), Cow::Owned(_))
         || may_be_secret(&format!("{field}={value}"))
         || words.windows(2).any(|pair| may_be_secret(&pair.join(" ")))

@@ -8,7 +8,7 @@ use crate::secret::Secret;
 
 /// Variables that would change the `docker` command itself, or the shell that runs it, if they were handed on through its environment:
 /// <https://docs.docker.com/reference/cli/docker/#environment-variables>, and ld.so(8).
-const OWN: [&str; 24] = [
+const OWN: [&str; 25] = [
     "PATH",
     "HOME",
     "IFS",
@@ -23,6 +23,7 @@ const OWN: [&str; 24] = [
     "LD_LIBRARY_PATH",
     "LD_PRELOAD",
     "DOCKER_API_VERSION",
+    "DOCKER_AUTH_CONFIG",
     "DOCKER_CERT_PATH",
     "DOCKER_CONFIG",
     "DOCKER_CONTENT_TRUST",

@@ -71,8 +71,9 @@ impl Line {
         self.probe(&self.text).allowed(self.options.timeout)
     }
 
+    /// In its folder, if that is there: what is elsewhere may say all the same that there is nothing to do.
     fn guard(&self, line: &str) -> Probe {
-        self.probe(&format!("{}{line}", self.enter))
+        self.probe(&format!("{}{line}", self.enter.replace(" || exit\n", " 2>/dev/null || cd /\n")))
     }
 
     fn only_looks(&self) -> bool {

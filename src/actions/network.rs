@@ -204,7 +204,8 @@ impl Network {
             Seen::Absent => String::new(),
             Seen::Unread(why) => return Some(Plan::unread("who is on the network", &why)),
         };
-        let users: BTreeSet<&str> = found.users().into_iter().chain(on_it.lines()).collect();
+        let users: BTreeSet<&str> =
+            found.users().into_iter().chain(on_it.lines().filter(|line| !line.is_empty())).collect();
         let users: Vec<&str> = users.into_iter().collect();
         let why = format!("network {} is used by {}", self.name, users.join(", "));
         let hint = "remove what uses it first, or ask for the network as it is";
@@ -284,9 +285,12 @@ fn nodes(on: &Target) -> Vec<String> {
     names.into_iter().collect()
 }
 
-/// Containers of its host that are on it, running or not, one a line. A worker has an overlay only while it uses it.
+/// Containers of its host that are on it, running or not, one a line; tasks that have ended are no matter. A worker has an overlay only while it uses it.
 fn containers_on(found: &Found) -> Probe {
-    Probe::new(format!("docker ps -a --filter network={} --format '{{{{.Names}}}}'", quote(&found.id)))
+    Probe::new(format!(
+        "docker ps -a --filter network={} --format '{{{{if not (.Label \"com.docker.swarm.task.id\")}}}}{{{{.Names}}}}{{{{end}}}}'",
+        quote(&found.id)
+    ))
 }
 
 fn remove(why: &str, found: &Found) -> Change {

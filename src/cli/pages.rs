@@ -90,9 +90,19 @@ struct Published {
 struct Network {
     #[serde(default, rename = "IPAddress")]
     address: String,
-    /// Where its host is in it; empty for an overlay.
+    /// Where its host is in it; empty for an overlay, and for a bridge without a way out.
     #[serde(default)]
     gateway: String,
+    /// Those of a swarm have shorter ones.
+    #[serde(default, rename = "NetworkID")]
+    id: String,
+}
+
+impl Network {
+    /// Whether its host is in it.
+    fn is_local(&self) -> bool {
+        !self.gateway.is_empty() || self.id.len() == 64
+    }
 }
 
 /// An entry of docker_gwbridge, by container id.
@@ -155,7 +165,7 @@ impl Container {
             .or_else(|| Some((bare(&gateway?.address)?, port)))
             .or_else(|| Some((bare(&self.networks.as_ref()?.get("bridge")?.address)?, port)))
             .or_else(|| {
-                let mut reached = self.networks.as_ref()?.values().filter(|network| !network.gateway.is_empty());
+                let mut reached = self.networks.as_ref()?.values().filter(|network| network.is_local());
                 reached.find_map(|network| Some((bare(&network.address)?, port)))
             })
     }
@@ -207,6 +217,9 @@ mod tests {
         };
         assert_eq!(at(&format!("{overlay},{bridges}")).as_deref(), Some("172.18.0.2"));
         assert_eq!(at(overlay), None);
+        let id = "0a".repeat(32);
+        let closed = format!(r#""in":{{"IPAddress":"172.20.0.2","Gateway":"","NetworkID":"{id}"}}"#);
+        assert_eq!(at(&format!("{overlay},{closed}")).as_deref(), Some("172.20.0.2"), "a bridge without a way out");
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub enum FileKind {
 const SCRIPT: &str = include_str!("file.sh");
 
 /// How many seconds the digests of a host may take: what is read whole may be large.
-const WHOLE: u32 = 600;
+const WHOLE: u32 = 120;
 
 /// One part for all of which only the looks are wanted, and one for all digests: what has to wait for a large file is held to
 /// another deadline. Each whose content is wanted has its own, for an output is capped.

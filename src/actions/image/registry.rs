@@ -72,7 +72,8 @@ impl Image {
     }
 
     pub(super) fn push_reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
-        self.asked_of_registry(on, seen).map(|probe| on.ask(Read::Probe(probe))).into_iter().collect()
+        let registry = self.asked_of_registry(on, seen).map(Read::Probe);
+        [Read::Docker(Look::Engine)].into_iter().chain(registry).map(|read| on.ask(read)).collect()
     }
 
     /// The registry itself is asked. What an engine knows is no proof: with containerd's store an image has a digest from the
@@ -104,14 +105,22 @@ impl Image {
             return Some(why.into());
         }
         let asked = self.asked_of_registry(on, seen)?;
+        let containerd = seen.daemon(&on.host.name).is().is_some_and(|info| info.containerd_store());
         match seen.probe(&on.host.name, &asked) {
             Seen::Is(output) if output.ok() => None,
+            // The command may not reach what the engine does, which has proxies and ranges without TLS of its own: then what that knows
+            // is the best answer, where it says more than that there is an image.
+            Seen::Is(output) if output.code == NOT_TOLD && !containerd => None,
+            Seen::Unread(_) if !containerd => None,
             Seen::Is(output) => Some(format!("{why}: {}", output.errors().lines().last().unwrap_or_default())),
             Seen::Absent => Some(why.into()),
             Seen::Unread(unread) => Some(format!("{why}, as far as is known: {unread}")),
         }
     }
 }
+
+/// How `sh` says that a registry has told nothing of us.
+const NOT_TOLD: i32 = 3;
 
 /// Asks a registry whether a name means an image of one of those digests there, as the engine would: without TLS only where
 /// the engine may do so. Of one that is made for several platforms the digest of the whole is not told by its name: then it is enough
@@ -125,10 +134,11 @@ pub(super) fn in_registry(name: &str, digests: &[String]) -> Probe {
     let whole: Vec<_> = digests.iter().map(|digest| quote(digest)).collect();
     Probe::new(format!(
         "case {}\"$(docker info --format '{insecure}')\" in *{}*) i=--insecure ;; *) i= ;; esac\n\
-         there=$(docker manifest inspect -v $i {}) || exit\n\
-         case $there in {}) exit 0 ;; '['*) ;; *) echo 'the tag is of another image there' >&2; exit 1 ;; esac\n\
-         for digest in {}; do docker manifest inspect $i \"$digest\" >/dev/null && exit 0; done\n\
-         exit 1",
+         there=$(docker manifest inspect -v $i {}) || there=\n\
+         case $there in {}) exit 0 ;; '' | '['*) ;; *) echo 'the tag is of another image there' >&2; exit 1 ;; esac\n\
+         for digest in {}; do docker manifest inspect $i \"$digest\" >/dev/null || continue\n\
+         [ -z \"$there\" ] || exit 0\necho 'it has no such tag' >&2; exit 1\ndone\n\
+         exit {NOT_TOLD}",
         quote(&if loopback { format!(" {registry} ") } else { String::new() }),
         quote(&format!(" {registry} ")),
         quote(name),

@@ -187,7 +187,7 @@ fn a_push_follows_a_build_and_is_not_repeated() {
     let asked: Image = action(json!({"name": NAME, "push": true}));
     let plan = |digest| {
         let out = format!("{}{}", info(""), pushed(&[], digest));
-        let case = Case::new(&["node1"]).answers("node1", &[image(NAME)], &out);
+        let case = Case::new(&["node1"]).answers("node1", &[image(NAME), Read::Docker(Look::Engine)], &out);
         case.ended("node1", &asks_registry(), 0, "", "").plan(&asked)
     };
     assert_eq!(plan(Some("1")), "settled");
@@ -200,12 +200,14 @@ fn the_registry_says_whether_it_has_it_whatever_the_engine_knows() {
     for driver in ["", "io.containerd.snapshotter.v1"] {
         let plan = |code, errors| {
             let out = format!("{}{}", info(driver), pushed(&[], Some("1")));
-            let case = Case::new(&["node1"]).answers("node1", &[image(NAME)], &out);
+            let case = Case::new(&["node1"]).answers("node1", &[image(NAME), Read::Docker(Look::Engine)], &out);
             case.ended("node1", &asks_registry(), code, "", errors).plan(&asked)
         };
         assert_eq!(plan(0, ""), "settled");
         let push = "change\n  its registry does not have it: manifest unknown\n    $ docker push r.example:5000/img:1";
         assert_eq!(plan(1, "manifest unknown\n"), push);
+        let told = plan(3, "manifest unknown\n");
+        assert_eq!(told, if driver.is_empty() { "settled" } else { push }, "{driver}: the command is not the engine");
     }
 }
 
@@ -216,12 +218,13 @@ fn a_registry_has_it_where_its_tag_means_one_of_the_digests() {
     std::fs::write(folder.path().join("docker"), docker).unwrap();
     let ours = ["r.example:5000/img@sha256:1".to_owned(), "r.example:5000/img@sha256:2".to_owned()];
     let script = format!("chmod +x docker; PATH=.:$PATH\n{}", registry::in_registry(NAME, &ours).line);
-    let has = || {
+    let code = || {
         let mut sh = std::process::Command::new("sh");
-        sh.arg("-c").arg(&script).current_dir(folder.path()).output().unwrap().status.success()
+        sh.arg("-c").arg(&script).current_dir(folder.path()).output().unwrap().status.code()
     };
+    let has = || code() == Some(0);
     let tagged = |text: &str| std::fs::write(folder.path().join("tag"), text).unwrap();
-    assert!(!has(), "it has no such tag");
+    assert_eq!(code(), Some(1), "it has the digest, and no such tag");
     tagged(r#"{"Ref": "r.example:5000/img:1", "Descriptor": {"digest": "sha256:2"}}"#);
     assert!(has());
     tagged(r#"{"Ref": "r.example:5000/img:1", "Descriptor": {"digest": "sha256:3"}}"#);

@@ -127,12 +127,13 @@ impl<'a> View<'a> {
         let Some(role) = self.role() else { return Plan::Settled };
         let host = self.host();
         match self.seen.engine(host) {
+            // In the middle of an election daemons take their time.
+            Seen::Unread(why) if is_late(&why) => self.wait(format!("Docker on {host} to answer ({why})")),
             Seen::Unread(why) => Plan::unread(&format!("Docker on {host}"), &why),
             // Nothing is installed yet: what would be done once it is.
             Seen::Absent => self.enter(role),
             Seen::Is(engine) => match (engine.flavour, &engine.daemon) {
                 (Flavour::Docker, Seen::Is(info)) => self.with(info, role),
-                // In the middle of an election daemons take their time.
                 (Flavour::Docker, Seen::Unread(why)) if is_late(why) => {
                     self.wait(format!("Docker on {host} to answer ({why})"))
                 }

@@ -123,8 +123,10 @@ impl Remains {
                 .map(|thing| Removal::new(2, format!("network {}", thing.name), docker(&["network", "rm"], thing))),
         );
         removals.extend((self.in_swarm && leave).then(|| self.leave()));
-        removals.extend(self.data(stacks).filter(|_| also.volumes).map(volume));
-        removals.extend(self.images.iter().filter(|_| also.images).map(image));
+        // A swarm that stays has services that stay, and they their data and images.
+        let data = self.data(stacks).filter(|thing| !is_shared || self.volumes.contains(thing));
+        removals.extend(data.filter(|_| also.volumes).map(volume));
+        removals.extend(self.images.iter().filter(|_| also.images && !is_shared).map(image));
         removals.extend(self.files.iter().map(|thing| {
             let command = Command::new("rm").args(["-rf", "--"]).arg(&thing.id);
             Removal::new(7, format!("{}, with the secrets made up for the cluster", thing.id), command)
@@ -333,11 +335,17 @@ services read whole";
     fn what_is_the_swarms_stays_where_hosts_are_in_it_that_stay() {
         let shared = Swarm::Shared(vec!["node2".into()]);
         let told = |answer: &str| {
-            let removals = read(answer).removals(&["spark".to_owned()].into(), &shared, Also::default()).into_iter();
+            let removals = read(answer).removals(&["spark".to_owned()].into(), &shared, DATA).into_iter();
             removals.map(|removal| removal.command.masked()).collect::<Vec<_>>()
         };
         assert_eq!(told(STACKS), [] as [&str; 0]);
-        let own = ["docker rm --force c1", "docker rm --force c2", "docker network rm n2", "rm -rf -- /etc/skep"];
+        let own = [
+            "docker rm --force c1",
+            "docker rm --force c2",
+            "docker network rm n2",
+            "docker volume rm v1",
+            "rm -rf -- /etc/skep",
+        ];
         assert_eq!(told(MANAGER), own);
     }
 

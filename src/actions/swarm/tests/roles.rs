@@ -150,6 +150,9 @@ fn a_swarm_that_has_lost_its_managers_is_told_with_the_two_ways_on() {
     let busy = ["node2", "node3"].iter().fold(case(3), |case, name| case.answers(name, &looks(), late));
     assert!(busy.plan(&swarm()).starts_with("wait for a manager that controls the swarm"), "who is late may be there");
     assert!(busy.on("node2").plan(&swarm()).starts_with("wait for Docker on node2 to answer (curl: (28)"));
+    let silent =
+        case(3).seen("node2", Read::Docker(Look::Engine), Seen::Unread("no answer within 10 s".into())).on("node2");
+    assert!(silent.plan(&swarm()).starts_with("wait for Docker on node2 to answer (no answer within 10 s)"));
     let none = case(0).on("node4").plan(&swarm());
     assert!(
         none.starts_with(
