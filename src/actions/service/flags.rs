@@ -111,23 +111,18 @@ pub(super) fn update(command: Command, field: &str, is: Option<&str>, asked: Opt
 const SWEEPING: [&str; 3] = ["secrets", "configs", "ports"];
 
 /// What would be taken away along with what is to go, and is to stay: the flag that adds it, and its value.
-pub(super) fn swept<'a>(
-    going: &BTreeMap<&str, &str>,
-    there: &'a BTreeMap<String, String>,
-) -> impl Iterator<Item = (String, &'a str)> {
+pub(super) fn swept<'a>(going: &BTreeMap<&str, &str>, there: &'a BTreeMap<String, String>) -> Vec<(String, &'a str)> {
     let sweeps = |field: &str, value: &str| {
         let (prefix, flag, key) = many(field).filter(|(prefix, ..)| SWEEPING.contains(prefix))?;
         Some((flag, removed(prefix, key, value)))
     };
     let swept: BTreeSet<_> = going.iter().filter_map(|(field, value)| sweeps(field, value)).collect();
     let stays = there.iter().filter(|(field, _)| !going.contains_key(field.as_str()));
-    stays
-        .filter_map(move |(field, value)| {
-            let (flag, _) = sweeps(field, value).filter(|sweep| swept.contains(sweep))?;
-            Some((format!("{flag}-add"), value.as_str()))
-        })
-        .collect::<Vec<_>>()
-        .into_iter()
+    let back = |(field, value): (&'a String, &'a String)| {
+        let (flag, _) = sweeps(field, value).filter(|sweep| swept.contains(sweep))?;
+        Some((format!("{flag}-add"), value.as_str()))
+    };
+    stays.filter_map(back).collect()
 }
 
 /// A flag and its value; some flags are said, or not.

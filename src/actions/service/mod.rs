@@ -130,7 +130,7 @@ impl Service {
         let there = Fields::found(found);
         let going = others.iter().filter_map(|other| Some((other.field.as_str(), other.is.as_deref()?))).collect();
         let (ports, others_swept): (Vec<_>, Vec<_>) =
-            flags::swept(&going, &there.0).partition(|(flag, _)| flag == PUBLISH);
+            flags::swept(&going, &there.0).into_iter().partition(|(flag, _)| flag == PUBLISH);
         let update = self.update(others, &others_swept, found);
         let mut changes = vec![Change::run("it differs from what is asked", update).differing(differs)];
         // What an update takes away it does not add in the same breath.

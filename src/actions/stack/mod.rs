@@ -208,12 +208,14 @@ impl Stack {
     }
 
     fn changes(&self, compose: &Compose, asked: &[Asked<'_>], found: Option<&FoundStack>, on: &Target) -> Vec<Change> {
-        let differs: Vec<Difference> = asked.iter().flat_map(|asked| asked.differs(found)).collect();
-        let swapped =
-            || asked.iter().filter_map(|asked| Some((asked, asked.find(found)?, asked.swapped(asked.find(found)?)?)));
-        let back: Vec<Change> = swapped().map(|(asked, found, differs)| self.put_back(asked, found, differs)).collect();
-        let differs =
-            differs.into_iter().filter(|one| !swapped().any(|(_, _, other)| other == *one)).collect::<Vec<_>>();
+        let swapped = asked.iter().filter_map(|asked| {
+            let found = asked.find(found)?;
+            Some(self.put_back(asked, found, asked.swapped(found)?))
+        });
+        let back: Vec<Change> = swapped.collect();
+        let is_put_back = |one: &Difference| back.iter().any(|change| change.differs.contains(one));
+        let differs = asked.iter().flat_map(|asked| asked.differs(found)).filter(|one| !is_put_back(one));
+        let differs: Vec<Difference> = differs.collect();
         let superfluous: Vec<&Found> = self.superfluous(compose, found).collect();
         let stays = |service: &Found| {
             let differs = asked.iter().any(|asked| asked.name == service.name && asked.is_another(service));
