@@ -105,7 +105,7 @@ fn daemons(parts: &Parts) {
 }
 
 const PAUSE: &str = "
-      - { id: pause, hosts: node1, shell: 'touch /run/here; sleep 3' }
+      - { id: pause, hosts: node1, shell: 'touch /run/here; until test -e /run/parted; do sleep 0.1; done' }
       - { id: stack, hosts: leader, timeout: 40s, stack: { name: parted, file: stack.yml, resolve_image: never } }
 ";
 
@@ -115,8 +115,10 @@ fn hosts_that_lose_each_other(parts: &Parts) {
     let run = parts.begin();
     parts.cluster.lab.until("node1", "test -e /run/here");
     let cut = parts.cluster.lab.cut("node2", &["--peer", "node1"]);
+    parts.on("node1", "touch /run/parted");
     // Until the swarm has given node2 up: what is to run on every node is for those that are up.
-    assert!(run.ends(0).contains(" of 2 (node2: "), "it is waited for");
+    let said = run.ends(0);
+    assert!(said.contains(" of 2 (node2: "), "it is waited for: {said}");
     let told = parts.cluster.skep(&["status"]);
     let status = &told.of("status").next().expect("a status")["status"];
     let node2 = status["nodes"].as_array().expect("nodes").iter().find(|node| node["host"] == "node2");
