@@ -11,17 +11,30 @@ use crate::support::lab::checkout;
 const DRIVER: &str = "docker ps -q --filter label=com.docker.swarm.service.name=spark-stack_spark-driver";
 const MASTER: &str = "docker ps -q --filter label=com.docker.swarm.service.name=spark-stack_spark-master";
 
-/// Jobs one after the other before anything happens to the cluster. Each takes 10 to 20 s; 20 have been seen to do well, too.
-const IN_A_ROW: usize = 5;
+/// What is sent in by people: an application of its own, which fails unless each worker has taken part.
+const APPLICATION: &str = "/opt/jobs/pi.py --workers 2 --shuffle-mib 20 --samples 1000000";
 
-/// A job that fails unless each worker has taken part.
-fn job(cluster: &Cluster) {
-    let submit = "spark-submit --conf spark.driver.defaultJavaOptions=-XX:TieredStopAtLevel=1 /opt/jobs/pi.py";
-    let line =
-        format!("docker exec $({DRIVER}) {submit} --workers 2 --shuffle-mib 20 --samples 1000000 2>&1 || echo FAILED");
-    let said = cluster.on("node1", &line);
-    assert!(said.contains("\"pi\"") && !said.contains("FAILED"), "{said}");
+/// Each of its jobs fails unless each worker takes part.
+const ROW: &str = include_str!("row.py");
+
+fn submitted(cluster: &Cluster, what: &str) -> String {
+    let submit = format!("spark-submit --conf spark.driver.defaultJavaOptions=-XX:TieredStopAtLevel=1 {what}");
+    let said = cluster.on("node1", &format!("docker exec $({DRIVER}) {submit} 2>&1 || echo FAILED"));
+    assert!(!said.contains("FAILED"), "{said}");
     RETRIES.iter().for_each(|word| assert!(!said.contains(word), "{word} in what a job said:\n{said}"));
+    said
+}
+
+fn an_application(cluster: &Cluster) {
+    let said = submitted(cluster, APPLICATION);
+    assert!(said.contains("\"pi\""), "{said}");
+}
+
+/// Twenty of them.
+fn jobs_in_a_row(cluster: &Cluster) {
+    cluster.on("node1", &format!("docker exec -i $({DRIVER}) sh -c 'cat >/tmp/row.py' <<'END'\n{ROW}\nEND"));
+    let said = submitted(cluster, "/tmp/row.py");
+    assert!(said.contains("job 20: ") && said.contains("all well"), "{said}");
 }
 
 /// The words of a connection that had to be tried again.
@@ -52,10 +65,6 @@ fn no_service_had_to_try_again(cluster: &Cluster, since: &str) {
 fn is_forwarded(forward: &Forward) {
     let page = forward.get("Spark master", "/json/");
     assert!(page.starts_with("HTTP/1.1 200") && page.contains("ALIVE"), "{page}");
-}
-
-fn jobs(cluster: &Cluster, count: usize) {
-    (0..count).for_each(|_| job(cluster));
 }
 
 /// Both workers are known to the master once more, with nobody's help.
@@ -99,7 +108,8 @@ fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
     cluster.skep(&run).ends(0);
     assert!(cluster.skep(&["plan", "playbooks/spark-stack.yml"]).ends(0).places().is_empty());
     let since = cluster.on("node1", "date +%s");
-    jobs(&cluster, IN_A_ROW);
+    an_application(&cluster);
+    jobs_in_a_row(&cluster);
     no_service_had_to_try_again(&cluster, &since);
     no_executor_had_to_try_again(&cluster);
     let forward = Forward::begin(&cluster, &["spark-stack_spark-master"], 1);
@@ -116,15 +126,15 @@ fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
     cluster.on("node1", &format!("docker kill $({MASTER}) >/dev/null"));
     thread::sleep(Duration::from_secs(5));
     both_workers_are_back(&cluster);
-    jobs(&cluster, 2);
+    jobs_in_a_row(&cluster);
 
     cluster.on("node3", "systemctl restart docker");
     both_workers_are_back(&cluster);
-    jobs(&cluster, 2);
+    jobs_in_a_row(&cluster);
 
     cluster.on("node1", "docker service ls -q --filter label=com.docker.stack.namespace=spark-stack | xargs -n1 docker service update --force --detach=false --quiet >/dev/null");
     both_workers_are_back(&cluster);
-    jobs(&cluster, 2);
+    jobs_in_a_row(&cluster);
     no_executor_had_to_try_again(&cluster);
     is_forwarded(&forward);
     // A master that was made anew has forgotten what was proven, and nothing else is to be done.
@@ -159,5 +169,5 @@ fn typed_by_hand(cluster: &Cluster) {
     let deploy = "docker stack deploy --compose-file stack.yml spark-stack";
     cluster.on("node1", &format!("cd /root && cat >stack.yml <<'END' && {deploy} >/dev/null\n{file}\nEND"));
     both_workers_are_back(cluster);
-    jobs(cluster, 1);
+    an_application(cluster);
 }
