@@ -62,8 +62,9 @@ images() {
   say "An image of 500 MB is carried to two hosts"
   cargo build --quiet --release
   SKEP=${CARGO_TARGET_DIR:-target}/release/skep
-  # They share this machine's processors, as hosts of their own would not: each is held to its part, and the rest is ours.
-  SKEP_LAB_CPUS=$(figure "$(nproc) / 4") scripts/lab up 3 --engine >/dev/null
+  # They share this machine's processors and its disk, as hosts of their own would not: each is held to its part of the first, and
+  # the rest is ours; of the second, where two unpack an image at once, none is asked.
+  SKEP_LAB_CPUS=$(figure "$(nproc) / 4") SKEP_LAB_DISK=4g scripts/lab up 3 --engine >/dev/null
   images_folder
   carry --until made
   size=$(scripts/lab exec node1 -- docker image inspect -f '{{.Size}}' "$CARRIED")

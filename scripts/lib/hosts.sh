@@ -73,8 +73,9 @@ make_host() {
   docker run --detach --name "$(container "$host")" --hostname "$host" \
     --label "skep.lab=$LAB" --label "skep.lab.host=$host" \
     --network "$NETWORK" --ip "$address" --stop-signal SIGRTMIN+3 \
-    --cgroupns private "${options[@]}" --tmpfs /run:exec,mode=755 --tmpfs /run/lock \
-    ${CPUS:+--cpus "$CPUS"} --memory "$MEMORY" --memory-swap "$MEMORY" --volume "$DIR/meminfo:/proc/meminfo:ro" \
+    --cgroupns private "${options[@]}" --tmpfs /run:exec,mode=755 --tmpfs /run/lock --volume /var/tmp \
+    ${CPUS:+--cpus "$CPUS"} ${DISK:+--tmpfs "/var/lib/docker:exec,dev,suid,size=$DISK"} \
+    --memory "$MEMORY" --memory-swap "$MEMORY" --volume "$DIR/meminfo:/proc/meminfo:ro" \
     --env "LAB_AUTHORIZED_KEY=$(<"$KEY.pub")" --env "LAB_RESOLV_CONF=$(resolv_conf)" \
     "$image" >/dev/null
 }

@@ -14,11 +14,12 @@ exec 7<>"$d/told"
 give >"$d/all" 7>&- 8>&- &
 giver=$!
 # What is there already, and what still comes, from where the last one has ended: whoever reads slowly holds up nobody else.
+# Until the first of it is there, it is rarely asked for: an engine that writes an image down first has all to do.
 all() {
   {
     until [ -e "$d/code" ]; do
       cat || return
-      sleep 0.05
+      if [ -s "$d/all" ]; then sleep 0.05; else sleep 0.2; fi
     done
     cat
   } <"$d/all"
