@@ -1,5 +1,6 @@
 //! What the job wrote, brought here: all of it, or nothing under that name.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::io::{self, Seek as _};
@@ -49,12 +50,18 @@ impl fmt::Display for Fetch {
     }
 }
 
+/// Whether there is a place for each: known before anybody is contacted, for a job may take hours.
+///
+/// # Errors
+/// Something is there already, its folder is not, nothing can be written there, or two would come to lie at one place.
+pub fn check(all: &[Fetch]) -> Result<(), Failure> {
+    all.iter().try_for_each(Fetch::check)?;
+    let mut pairs = all.iter().enumerate().flat_map(|(at, one)| all[..at].iter().map(move |before| (before, one)));
+    pairs.find(|(before, one)| before.spot() == one.spot()).map_or(Ok(()), |(before, one)| Err(before.clash(one)))
+}
+
 impl Fetch {
-    /// Whether there is a place for it: known before anybody is contacted, for a job may take hours.
-    ///
-    /// # Errors
-    /// Something is there already, its folder is not, or nothing can be written there.
-    pub fn check(&self) -> Result<(), Failure> {
+    fn check(&self) -> Result<(), Failure> {
         let hint = "call it otherwise: --fetch PATH:LOCAL, a new name of its own, in a folder that you can write to";
         self.unusable().map_or(Ok(()), |why| Err(Failure::bad_input(why).hint(hint)))
     }
@@ -84,6 +91,17 @@ impl Fetch {
     /// Where it comes to lie.
     fn folder(&self) -> &Path {
         self.here.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    /// The same, however it is written: `a`, `./a`, `../here/a`.
+    fn spot(&self) -> (PathBuf, Option<&OsStr>) {
+        let folder = self.folder();
+        (folder.canonicalize().unwrap_or_else(|_| folder.to_owned()), self.here.file_name())
+    }
+
+    fn clash(&self, other: &Self) -> Failure {
+        let text = format!("{} and {} cannot both come to be {other} here", self.there, other.there);
+        Failure::bad_input(text).hint("call one of them otherwise: --fetch PATH:LOCAL")
     }
 
     /// Brings it.
@@ -117,7 +135,7 @@ impl Fetch {
         Failure::failed(format!("cannot write {self}: {why}"))
     }
 
-    /// Beside its place first. What cannot be unpacked, or not be put there, stays: the job's folder is gone soon.
+    /// Beside its place first. What cannot be unpacked, or not be put there, stays: it need not come again.
     fn unpack(&self, archive: NamedTempFile) -> io::Result<Fetched> {
         match self.beside(archive.as_file()) {
             Ok((beside, fetched, alone)) => self.place(beside, alone).map(|()| fetched),
@@ -155,18 +173,25 @@ fn kept(archive: NamedTempFile, why: &io::Error) -> io::Error {
 /// What is in the archive, and the name of the file that is alone in it.
 fn unpacked(archive: &fs::File, into: &Path) -> io::Result<(Fetched, Option<PathBuf>)> {
     let (mut fetched, mut alone) = (Fetched { files: 0, bytes: 0, hollow: false }, None);
-    let mut marked = false;
+    let (mut marked, mut data) = (false, 0);
     for entry in tar::Archive::new(io::BufReader::new(archive)).entries()? {
         let mut entry = entry?;
         let name = entry.path()?.into_owned();
         marked |= name.iter().any(|part| part == "_SUCCESS" || part == "_temporary");
         fetched.files += usize::from(!entry.header().entry_type().is_dir());
         fetched.bytes += entry.size();
+        data += if is_checksum(&name) { 0 } else { entry.size() };
         alone = (!name.starts_with(".")).then_some(name);
         entry.unpack_in(into)?;
     }
-    fetched.hollow = marked && fetched.bytes == 0;
+    fetched.hollow = marked && data == 0;
     Ok((fetched, alone))
+}
+
+/// Hadoop's local file system writes `.x.crc` beside each `x`, also where that is empty: `._SUCCESS.crc`.
+fn is_checksum(path: &Path) -> bool {
+    let name = path.file_name().map(OsStr::as_encoded_bytes).unwrap_or_default();
+    name.starts_with(b".") && name.ends_with(b".crc")
 }
 
 #[cfg(test)]
@@ -240,6 +265,21 @@ mod tests {
     }
 
     #[test]
+    fn two_that_would_come_to_lie_at_one_place_are_told_beforehand() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("deep")).expect("a folder");
+        let said = |names: [&str; 3]| {
+            let of = |name: &str| Fetch { there: format!("out/{name}"), here: folder.path().join(name) };
+            check(&names.map(of)).map_err(|why| (why.code().number(), why.to_string()))
+        };
+        assert_eq!(said(["a", "b", "deep/a"]), Ok(()));
+        for other in ["a", "./a", "deep/../a"] {
+            let (code, why) = said(["a", "b", other]).expect_err("one place");
+            assert!(code == 2 && why.starts_with(&format!("out/a and out/{other} cannot both come to be ")), "{why}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_put_in_its_place_or_not_be_unpacked_is_kept() {
         let folder = tempfile::tempdir().expect("a folder");
         let kept = |name: &str, archive: NamedTempFile| {
@@ -268,9 +308,9 @@ mod tests {
     fn a_folder_that_only_says_success_is_hollow() {
         let folder = tempfile::tempdir().expect("a folder");
         let fetch = |name: &str| Fetch { there: "x".into(), here: folder.path().join(name) };
-        let only = [("./", ""), ("./_SUCCESS", "")];
+        let only = [("./", ""), ("./_SUCCESS", ""), ("./._SUCCESS.crc", "crc 4444")];
         assert!(fetch("a").unpack(archive(&only)).expect("written").hollow);
-        let data = [("./", ""), ("./_SUCCESS", ""), ("./part-0", "1")];
+        let data = [("./", ""), ("./_SUCCESS", ""), ("./._SUCCESS.crc", "crc 4444"), ("./part-0", "1")];
         assert!(!fetch("b").unpack(archive(&data)).expect("written").hollow);
     }
 }

@@ -4,35 +4,34 @@
 //! |---|---|
 //! | `sent` | what goes along, and spark-submit's words |
 //! | `driver` | the container that jobs are submitted from |
-//! | `held` | the job's folder there, and that it and the job end with us |
+//! | `held` | the job's folder there, that it and the job end with us, and that no result does |
 //! | `fetch` | results, brought here |
+//! | `told` | what is said of all that, to people and to programs |
 
 mod driver;
 mod fetch;
 mod held;
 mod sent;
+mod told;
 
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use serde_json::json;
 use tokio::time::timeout;
 
 use super::args::{Form, Global};
 use super::fleet::{self, Fleet};
 use super::show::Show;
 use super::world::World;
-use super::{Failure, complete, failure, signals};
+use super::{Failure, complete, signals};
 use crate::event::{Code, Event, Tally};
 use crate::remote::{Exec, Live, Lost, Output};
-use crate::report::plural;
-use crate::secret::masked;
 use driver::Driver;
-use fetch::{Fetch, Fetched};
-use held::{Held, inside};
+use fetch::Fetch;
+use held::{Held, Left, SILENCE, inside};
 use sent::Sent;
+use told::note;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,15 +78,36 @@ impl Submit {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let since = Instant::now();
         let sent = Arc::new(Sent::of(&self.options, &self.application)?);
-        self.fetch.iter().try_for_each(Fetch::check)?;
+        fetch::check(&self.fetch)?;
         let world = World::open(global)?;
         let hosts = world.meant(&self.limit).await?;
         let found = fleet::ask(&world, &hosts, driver::look).await;
         found.tell_lost("submit", world.show)?;
-        let Some(driver) = self.chosen(found)? else { return Ok(Code::Interrupted.number()) };
-        let code = self.submit(&world, &driver, sent).await;
+        let lost: Vec<Tally> = found.tallies().collect();
+        let (on, ended) = self.on_driver(&world, found, sent).await;
+        let said = told::end(on, &ended, lost, since, world.show);
+        // Why there is no code goes before that nobody was told of it.
+        let code = ended?;
+        said?;
+        Ok(code)
+    }
+
+    /// The code that it comes to, and on which hosts: where there is no driver, on all that have answered.
+    async fn on_driver(
+        &self,
+        world: &World,
+        found: Fleet<Vec<Driver>>,
+        sent: Arc<Sent>,
+    ) -> (Vec<String>, Result<u8, Failure>) {
+        let asked = found.answers.iter().map(|(host, _)| host.name.clone()).collect();
+        let driver = match self.chosen(found) {
+            Ok(Some(driver)) => driver,
+            Ok(None) => return (Vec::new(), Ok(Code::Interrupted.number())),
+            Err(why) => return (asked, Err(why)),
+        };
+        let ended = self.submit(world, &driver, sent).await;
         driver.session.close().await;
-        Ok(finish(&driver, code?, since, world.show)?)
+        (vec![driver.host.name.clone()], ended)
     }
 
     /// The driver; none where Ctrl-C came.
@@ -103,11 +123,12 @@ impl Submit {
         }
     }
 
-    /// The code that it comes to. The job's folder is gone by then, and so is all that ran in it.
+    /// The code that it comes to. The job's folder is gone by then, and so is all that ran in it; what was to be fetched and did
+    /// not come is kept.
     async fn submit(&self, world: &World, driver: &Driver, sent: Arc<Sent>) -> Result<u8, Failure> {
         let words = sent.words.clone();
         let held = tokio::select! {
-            held = Held::begin(driver, sent) => held?,
+            held = Held::begin(driver, sent, !self.fetch.is_empty()) => held?,
             () = signals::cancelled(world.cancel()) => return Ok(Code::Interrupted.number()),
         };
         note(world.show, &format!("{} in {}; Ctrl-C ends it", self.application[0], driver.place()));
@@ -121,8 +142,8 @@ impl Submit {
             ended = &mut job => ended,
             () = signals::cancelled(world.cancel()) => {
                 // Its last words are still heard.
-                let (seen, _) = tokio::join!(held.end(), timeout(ENDING, job));
-                return Ok(interrupted(seen, driver, world.show));
+                let (left, _) = tokio::join!(held.end(true), timeout(ENDING, job));
+                return Ok(interrupted(left == Left::Nothing, driver, world.show));
             }
         };
         if let Ok(output) = &ended
@@ -131,33 +152,33 @@ impl Submit {
         {
             return Err(why);
         }
-        let code = match ended {
+        let brought = match ended {
             Ok(output) => Ok(self.bring(world, driver, &folder, output.code).await),
             Err(lost) => Err(cut(driver, &lost)),
         };
-        if !held.end().await {
-            note(world.show, &format!("{folder} may be left in {}", driver.place()));
-        }
-        code
+        let (all_came, wanted) = (matches!(brought, Ok((_, true))), matches!(brought, Ok((_, false))));
+        told::left(held.end(all_came).await, wanted, driver, &folder, world.show);
+        brought.map(|(code, _)| code)
     }
 
-    /// Fetches, and gives the code that the job and this come to.
-    async fn bring(&self, world: &World, driver: &Driver, folder: &str, ended: i32) -> u8 {
-        let mut code = u8::try_from(ended).unwrap_or(Code::Failed.number());
+    /// Fetches, and gives the code that the job and this come to, and whether all has come.
+    async fn bring(&self, world: &World, driver: &Driver, folder: &str, ended: i32) -> (u8, bool) {
+        let (mut code, mut all_came) = (u8::try_from(ended).unwrap_or(Code::Failed.number()), true);
         for fetch in &self.fetch {
             let fetched = tokio::select! {
                 fetched = fetch.bring(driver, folder) => fetched,
-                () = signals::cancelled(world.cancel()) => return Code::Interrupted.number(),
+                () = signals::cancelled(world.cancel()) => return (Code::Interrupted.number(), false),
             };
             match fetched {
-                Ok(fetched) => tell(fetch, &fetched, world.show),
+                Ok(fetched) => told::fetched(fetch, &fetched, world.show),
                 Err(why) => {
-                    failure::tell(&why.clone().into(), world.show.paint);
+                    told::not_fetched(driver, &why, world.show);
+                    all_came = false;
                     code = if code == 0 { why.code().number() } else { code };
                 }
             }
         }
-        code
+        (code, all_came)
     }
 }
 
@@ -186,7 +207,9 @@ fn lines(host: &str) -> Live {
 
 /// Why there is no exit code. The job does not outlive the connection: its folder's holder has lost it, too.
 fn cut(driver: &Driver, lost: &Lost) -> Failure {
-    let why = fleet::no_answer(lost).adding(&format!("\nthe job in {} ends with it", driver.place()));
+    let late = format!(", {} minutes later where its host has not seen that", SILENCE.as_secs() / 60);
+    let late = if lost.is_cut() { late.as_str() } else { "" };
+    let why = fleet::no_answer(lost).adding(&format!("\nthe job in {} ends with it{late}", driver.place()));
     match lost {
         Lost::Connection(_) => {
             why.hint("what must outlive this connection belongs into a notebook, or a screen on the host")
@@ -205,35 +228,4 @@ fn interrupted(seen: bool, driver: &Driver, show: Show) -> u8 {
         },
     );
     Code::Interrupted.number()
-}
-
-fn tell(fetch: &Fetch, fetched: &Fetched, show: Show) {
-    if show.form == Form::Json {
-        let event =
-            json!({"event": "fetched", "to": fetch.to_string(), "files": fetched.files, "bytes": fetched.bytes});
-        let _ = writeln!(io::stdout(), "{}", masked(&event.to_string()));
-    }
-    note(show, &format!("{fetch}: {}, {} bytes", plural(fetched.files, "file"), fetched.bytes));
-    if fetched.hollow {
-        let hint =
-            "an executor writes to its own host's disk: write what is to be fetched from the driver, as by toPandas()";
-        let _ = writeln!(io::stderr(), "there is no data in it\n\n{} {hint}", show.paint.hint("hint:"));
-    }
-}
-
-/// On standard error, where it mixes with no result.
-fn note(show: Show, text: &str) {
-    if show.form != Form::Json {
-        let _ = writeln!(io::stderr(), "{}", show.paint.quiet(&masked(text)));
-    }
-}
-
-fn finish(driver: &Driver, code: u8, since: Instant, show: Show) -> io::Result<u8> {
-    if show.form == Form::Json {
-        let (host, ms) = (driver.host.name.clone(), since.elapsed().as_millis().try_into().unwrap_or(u64::MAX));
-        let (changed, failed) = (usize::from(code == 0), usize::from(code != 0));
-        let hosts = vec![Tally { host, changed, failed, ms, ..Tally::default() }];
-        fleet::say(&Event::RunFinished { hosts, ms, code })?;
-    }
-    Ok(code)
 }

@@ -89,6 +89,11 @@ fn results_come_also_of_a_job_that_failed() {
     let (code, _, errors) = submit(&ground, &options, job, &[]);
     assert_eq!(code, 3, "{errors}");
     assert!(errors.contains("the job has left no none"), "{errors}");
+    // The only copy of what was called otherwise, for all that is known.
+    let kept = errors.split("what the job wrote is kept in ").nth(1).expect("it is kept").split(" in ").nth(1);
+    let kept = kept.and_then(|rest| rest.split(':').next()).expect("where").to_owned();
+    assert_eq!(fs::read_to_string(format!("{kept}/b")).unwrap(), "2\n", "{errors}");
+    fs::remove_dir_all(&kept).unwrap();
     let read = |name: &str| fs::read_to_string(ground.path(name)).unwrap();
     assert_eq!((read("results/deep/a"), read("b")), ("1\n".into(), "2\n".into()));
     let (code, ..) = submit(&ground, &["--fetch", "none"], "exit 0", &[]);
