@@ -97,7 +97,7 @@ fn services(status: &Status) -> Vec<Line> {
         (None, Some(why)) => return vec![(Tone::Bad, vec![format!("services are not known: {why}")])],
         (None, None) => Vec::new(),
     };
-    under(["service", "running", "image", ""], lines)
+    under(["service", "running", "image", "ports", ""], lines)
 }
 
 fn service(service: &Service) -> Line {
@@ -105,7 +105,7 @@ fn service(service: &Service) -> Line {
     let notes: Vec<_> = service.note.clone().into_iter().chain(update).collect();
     let running = format!("{}/{}", service.running, service.desired);
     let tone = if service.whole { Tone::Plain } else { Tone::Bad };
-    (tone, vec![service.name.clone(), running, bare(&service.image), notes.join(", ")])
+    (tone, vec![service.name.clone(), running, bare(&service.image), service.ports.join(", "), notes.join(", ")])
 }
 
 /// An image without its digest, which fills half a screen and tells nobody anything.

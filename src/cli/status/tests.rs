@@ -52,6 +52,7 @@ fn manager() -> Looked {
         mode: "replicated".into(),
         running: 1,
         desired: 2,
+        ports: vec!["8080->80/tcp".into()],
         update: "paused".into(),
         ..Serving::default()
     };

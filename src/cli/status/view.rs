@@ -76,6 +76,8 @@ pub struct Service {
     pub running: u64,
     /// How many are asked for.
     pub desired: u64,
+    /// The ports at which every node answers for it.
+    pub ports: Vec<String>,
     /// What else Docker says of its tasks.
     pub note: Option<String>,
     /// How its last update went.
@@ -288,6 +290,7 @@ fn service(service: &Serving) -> Service {
         mode: service.mode.clone(),
         running: service.running,
         desired: service.desired,
+        ports: service.ports.clone(),
         note: text(&service.note),
         update: text(&service.update),
         whole: service.is_whole(),

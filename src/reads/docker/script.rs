@@ -260,7 +260,7 @@ const ALL_USES: &str = r#"all=$(docker service ls -q) && { [ -z "$all" ] || dock
 const ALL_LISTED: &str = r#"docker ps -a --no-trunc --format '{"Id":{{json .ID}},"Name":{{json .Names}},"Image":{{json .Image}},"State":{{json .State}},"Status":{{json .Status}},"Ports":{{json .Ports}},"Spark":{{json (.Label "skep.spark")}},"Forward":{{json (.Label "skep.forward")}},"Service":{{json (.Label "com.docker.swarm.service.name")}}}'"#;
 
 /// How many tasks run is known to the list only; which stack a service is of, and how its update goes, to `inspect` only.
-const ALL_SERVICES: &str = r#"docker service ls --format '{"Name":{{json .Name}},"Mode":{{json .Mode}},"Replicas":{{json .Replicas}},"Image":{{json .Image}}}'"#;
+const ALL_SERVICES: &str = r#"docker service ls --format '{"Name":{{json .Name}},"Mode":{{json .Mode}},"Replicas":{{json .Replicas}},"Image":{{json .Image}},"Ports":{{json .Ports}}}'"#;
 const ALL_SERVICES_ASKED: &str = r#"all=$(docker service ls -q) && { [ -z "$all" ] || docker service inspect --format '{"Name":{{json .Spec.Name}},"Labels":{{json .Spec.Labels}},"Update":{{json .UpdateStatus}},"Restart":{{json .Spec.TaskTemplate.RestartPolicy}}}' $all; }"#;
 
 /// All containers; the engine picks those whose name is like one of `names`, for a host may have hundreds.

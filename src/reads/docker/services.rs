@@ -31,6 +31,8 @@ pub struct Serving {
     pub note: String,
     /// `updating`, `paused`, `completed`, `rollback_started`, …; empty where it was never updated.
     pub update: String,
+    /// The ports at which every node answers for it: `8080->80/tcp`.
+    pub ports: Vec<String>,
     /// When a task that has ended is followed by another.
     pub restart: Restart,
 }
@@ -49,6 +51,7 @@ struct Row {
     mode: String,
     replicas: String,
     image: String,
+    ports: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -100,8 +103,11 @@ impl Serving {
         let (running, desired) = counts.ok_or_else(|| format!("{} has {:?} tasks", row.name, row.replicas))?;
         let note = note.trim_matches(['(', ')']).to_owned();
         let stack = asked.labels.remove(STACK).unwrap_or_default();
+        // Docker writes `*:8080->80/tcp, *:8443->443/tcp`.
+        let ports = row.ports.split(", ").filter(|port| !port.is_empty());
+        let ports = ports.map(|port| port.trim_start_matches("*:").to_owned()).collect();
         let Row { name, mode, image, .. } = row;
         let restart = Restart::of(&asked.restart);
-        Ok(Self { name, stack, image, mode, running, desired, note, update: asked.update.state, restart })
+        Ok(Self { name, stack, image, mode, running, desired, note, update: asked.update.state, ports, restart })
     }
 }

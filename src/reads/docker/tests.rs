@@ -46,7 +46,7 @@ fn without_docker_everything_is_absent_and_with_a_dead_daemon_nothing_is_known()
 #[test]
 fn what_runs_is_listed_only_where_the_lists_were_read_whole() {
     let looks = [Look::Containers, Look::Services];
-    let services = r#"{"Name":"web_app","Mode":"replicated","Replicas":"1/2 (max 1 per node)","Image":"app:1"}"#;
+    let services = r#"{"Name":"web_app","Mode":"replicated","Replicas":"1/2 (max 1 per node)","Image":"app:1","Ports":"*:8080->80/tcp, *:53->53/udp"}"#;
     let asked = r#"{"Name":"web_app","Labels":{"com.docker.stack.namespace":"web"},"Update":{"State":"paused"}}"#;
     let lists = |code: &str| {
         format!(
@@ -60,6 +60,7 @@ fn what_runs_is_listed_only_where_the_lists_were_read_whole() {
     let one = &services[0];
     assert_eq!((containers.len(), one.running, one.desired, &*one.note), (1, 1, 2, "max 1 per node"));
     assert_eq!((&*one.stack, &*one.update, one.is_whole()), ("web", "paused", false));
+    assert_eq!(one.ports, ["8080->80/tcp", "53->53/udp"]);
     assert!(read(&looks, &lists("1")).iter().all(|seen| matches!(seen, Seen::Unread(_))));
     let worker = UP.replace("true", "false");
     assert_eq!(read(&looks[1..], &worker), [Seen::Absent], "only who controls a swarm knows its services");
