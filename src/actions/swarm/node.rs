@@ -1,6 +1,7 @@
 //! What a host is in the swarm that it is in, as the leader lists it.
 
 use super::mark::LEAVES;
+use super::path::Way;
 use super::view::{View, said};
 use super::{Availability, CONTROL, GOSSIP, Role, Text};
 use crate::actions::{Change, Plan, Wait};
@@ -16,9 +17,7 @@ impl View<'_> {
             return Plan::Wait(Wait {
                 what: format!("node {host} to be ready{}", said(&node.message)),
                 on: vec![leader.into()],
-                hint: Some(format!(
-                    "see on {host} whether its engine runs (journalctl --unit docker), and whether it and {leader} reach each other on {CONTROL}/tcp and {GOSSIP}"
-                )),
+                hint: Some(self.unready(node, leader)),
                 ..Wait::default()
             });
         }
@@ -34,10 +33,23 @@ impl View<'_> {
         if role == Role::Manager && node.reachability != "reachable" {
             return self.wait(format!("manager {host} to be reachable"));
         }
-        match self.unproven() {
-            Some(path) => Plan::Change(self.prove(&path, leader)),
-            None => Plan::Settled,
+        match self.way() {
+            Way::Unproven(path) => Plan::Change(self.prove(&path, leader)),
+            Way::Later(far) => self.wait(format!("node {far} to be ready, for {host} to prove its path to it")),
+            Way::Settled => Plan::Settled,
         }
+    }
+
+    /// What may be the matter. An engine that was away for some seconds only may be in the swarm again and taken for down all the
+    /// same, until it is started anew: a manager that has missed it writes that down after it was greeted (swarmkit's dispatcher).
+    fn unready(&self, node: &Node, leader: &str) -> String {
+        let host = self.host();
+        let is_in = self.seen.daemon(host).is().is_some_and(|info| info.swarm.local_node_state == "active");
+        let first = match node.state == "down" && is_in {
+            true => format!("its engine believes itself in the swarm; if that stays so, on {host}: systemctl restart docker. Else see"),
+            false => format!("see on {host} whether its engine runs (journalctl --unit docker), and"),
+        };
+        format!("{first} whether it and {leader} reach each other on {CONTROL}/tcp and {GOSSIP}")
     }
 
     /// What is asked for, and what its life so far says. One that was on its way out is again what it was before.

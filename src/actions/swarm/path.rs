@@ -24,24 +24,34 @@ pub(super) struct Path<'a> {
     far_info: &'a Info,
 }
 
+/// Whether a node has a path to prove.
+pub(super) enum Way<'a> {
+    /// It has not: it is proven, or there is nobody to prove it with.
+    Settled,
+    /// This one.
+    Unproven(Path<'a>),
+    /// One to this host, whose node is to be ready first: it was a moment ago, or its engine would not command.
+    Later(String),
+}
+
 impl<'a> View<'a> {
     /// The way that the host's node has still to prove: to the leader, or where that takes no work, to the first manager
     /// that does. A proof counts for both its ends, and as long as the other node is in the swarm.
-    pub(super) fn unproven(&self) -> Option<Path<'a>> {
-        let (node, nodes) = self.listed()?;
+    pub(super) fn way(&self) -> Way<'a> {
+        let Some((node, nodes)) = self.listed() else { return Way::Settled };
         let joined = |from: &Node, to: &Node| from.labels.get(LABEL) == Some(&to.id);
         let proven = nodes.iter().any(|other| other.id != node.id && (joined(node, other) || joined(other, node)));
         if proven || !takes_work(node) {
-            return None;
+            return Way::Settled;
         }
         let managers = self.leader().into_iter().map(|(name, _)| name);
         let managers = managers.chain(self.managers.iter().map(|host| host.name.as_str()));
         let end = |name: &str| {
             let far_info = self.controls(name)?;
-            let far = nodes.iter().find(|far| far.id == far_info.swarm.node_id && takes_work(far))?;
+            let far = nodes.iter().find(|far| far.id == far_info.swarm.node_id && far.availability == "active")?;
             Some(Path { node, far, far_host: name.to_owned(), far_info })
         };
-        managers.filter_map(end).next().filter(|path| path.far.id != node.id)
+        chosen(managers.filter_map(end), node)
     }
 
     /// 1 MiB each way, and then the mark.
@@ -92,6 +102,19 @@ impl Path<'_> {
 
     fn public(&self) -> bool {
         self.far_address().parse().is_ok_and(|address| !private(address))
+    }
+}
+
+/// The other ends by their rank: to the first of them all others prove theirs.
+fn chosen<'a>(mut ends: impl Iterator<Item = Path<'a>>, own: &Node) -> Way<'a> {
+    match ends.next() {
+        None => Way::Settled,
+        Some(first) if first.far.id == own.id => Way::Settled,
+        Some(first) if takes_work(first.far) => Way::Unproven(first),
+        Some(first) => match ends.find(|path| path.far.id != own.id && takes_work(path.far)) {
+            Some(next) => Way::Unproven(next),
+            None => Way::Later(first.far_host),
+        },
     }
 }
 

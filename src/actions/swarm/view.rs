@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::mark::JOINED;
 use super::roles::votes;
+use super::path::Way;
 use super::{Role, Swarm, join};
 use crate::actions::{Ask, Plan, Refusal, Target, Wait, peers};
 use crate::inventory::Host;
@@ -89,7 +90,7 @@ impl<'a> View<'a> {
                 asks.push(self.on.ask(Read::Docker(Look::Network(join::GWBRIDGE.into()))));
                 asks.extend(self.ways_to_try());
             }
-            Some(_) if self.unproven().is_some() => {
+            Some(_) if matches!(self.way(), Way::Unproven(_)) => {
                 asks.extend(members(Read::Machine).chain(members(Read::Docker(Look::Engine))));
             }
             Some(_) => {}
@@ -174,6 +175,8 @@ impl<'a> View<'a> {
         let nodes = match self.seen.nodes(leader) {
             Seen::Is(nodes) => nodes,
             Seen::Absent => return self.headless(info),
+            // As in the middle of an election, whatever it said of itself.
+            Seen::Unread(why) if is_late(&why) || leads_nobody(&why) => return self.headless(info),
             Seen::Unread(why) => return Plan::unread(&format!("the nodes that {leader} lists"), &why),
         };
         match nodes.iter().find(|node| node.id == info.swarm.node_id) {
@@ -244,6 +247,11 @@ impl<'a> View<'a> {
         let nodes = self.seen.nodes(self.leader()?.0).is()?;
         nodes.iter().find(|node| node.id == *own).map(|node| (node, nodes.as_slice()))
     }
+}
+
+/// Whether a manager says that the swarm has nobody just now who answers for it.
+fn leads_nobody(why: &str) -> bool {
+    why.contains("does not have a leader") || why.contains("deadline exceeded")
 }
 
 pub(super) fn ask(host: &Arc<Host>, read: &Read) -> Ask {

@@ -29,6 +29,18 @@ fn a_node_proves_once_that_overlay_networks_reach_it() {
     assert_eq!(ready("", "").on("node1").plan(&swarm()), "settled", "the leader is the other end");
 }
 
+/// It may come back, and is asked then; that its path is proven nobody has said.
+#[test]
+fn a_node_waits_for_the_other_end_of_its_path_to_be_ready() {
+    let nodes = [("id1", "node1", "manager", "down"), ("id2", "node2", "worker", "ready")];
+    let nodes = nodes.map(|(id, name, role, state)| node(id, name, role, state, r#","Labels":{}"#));
+    let case = two(LEADS, &format!("[{}]", nodes.join(",")), IN).on("node2");
+    assert_eq!(case.plan(&swarm()), "wait for node node1 to be ready, for node2 to prove its path to it");
+    let Plan::Wait(own) = case.on("node1").decided(&swarm()) else { panic!("it is not ready") };
+    assert_eq!(own.what, "node node1 to be ready");
+    assert!(own.hint.as_ref().is_some_and(|hint| hint.contains("on node1: systemctl restart docker")), "{own:?}");
+}
+
 #[test]
 fn a_node_that_takes_no_work_proves_nothing_and_is_nobodys_other_end() {
     let mut nodes = [
