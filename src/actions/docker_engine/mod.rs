@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{Action, Ask, Change, Does, Object, Plan, Refusal, Target, Wait, apt, hints};
 use crate::reads::docker::{Engine, Flavour, Look};
-use crate::reads::{Package, Probe, Read, Readings, Seen, Unit};
+use crate::reads::{Package, Probe, Read, Readings, Seen, Unit, is_late};
 use crate::remote::{Command, quote};
 
 /// Installs a Docker engine where there is none that satisfies, and keeps it configured and running.
@@ -127,6 +127,9 @@ impl Action for DockerEngine {
     }
 
     fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan {
+        if let Some(wait) = coming_up(on, seen) {
+            return Plan::Wait(wait);
+        }
         let planned = match self.lacks(on, seen) {
             Ok(None) => self.kept(on, seen),
             Ok(Some(why)) => self.installed(on, seen, &why),
@@ -138,6 +141,14 @@ impl Action for DockerEngine {
     fn hint(&self, said: &str) -> Option<String> {
         hints::apt(said)
     }
+}
+
+/// A host that has just been powered on: its socket is there before its daemon, and whoever asks there gets no answer so far.
+fn coming_up(on: &Target, seen: &Readings<'_>) -> Option<Wait> {
+    let Seen::Unread(why) = seen.engine(&on.host.name) else { return None };
+    let unit = seen.unit(&on.host.name, UNIT).is()?;
+    let comes = is_late(&why) && !["active", "failed"].contains(&&*unit.active);
+    comes.then(|| Wait { what: format!("the Docker daemon to come up ({}): {why}", unit.active), ..Wait::default() })
 }
 
 impl DockerEngine {

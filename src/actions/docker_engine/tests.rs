@@ -88,6 +88,16 @@ fn an_engine_that_was_started_and_does_not_answer_is_waited_for() {
     assert_eq!(silent.plan(&distribution()), "wait for the Docker daemon to answer: connection refused");
 }
 
+/// As right after power-on. One that is up and does not answer hangs: what it has is not known.
+#[test]
+fn an_engine_that_comes_up_is_waited_for_and_one_that_hangs_is_not() {
+    let late = || Seen::Unread("no answer within 10 s".into());
+    let comes = case(late(), HELD, &ACTIVE.replace(",active,", ",activating,")).plan(&distribution());
+    assert_eq!(comes, "wait for the Docker daemon to come up (activating): no answer within 10 s");
+    let hangs = case(late(), HELD, ACTIVE).plan(&distribution());
+    assert!(hangs.starts_with("refused: cannot read what Docker is installed"), "{hangs}");
+}
+
 #[test]
 fn a_stopped_daemon_is_enabled_and_started_and_its_packages_held() {
     let stopped = engine(Flavour::Docker, Seen::Unread("no socket".into()));
