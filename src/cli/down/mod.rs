@@ -92,7 +92,8 @@ impl Down {
             return Ok(code.combine(if removals.is_empty() { Code::Settled } else { Code::Changes }));
         }
         if !self.yes && !world.person.agrees("", "Remove what is shown above?") {
-            return Ok(if *world.cancel().borrow() { Code::Interrupted } else { code });
+            writeln!(io::stderr(), "Nothing was removed.")?;
+            return Ok(code.combine(if *world.cancel().borrow() { Code::Interrupted } else { Code::Failed }));
         }
         let code = self.remove(global, &seen, &removals, &swarm, &world, (code, lost)).await;
         self.tell_stays(&seen, world.show.form)?;
@@ -163,11 +164,13 @@ impl Down {
             let stacks = stacks(seen);
             code = code.combine(work.look_again(|seen| self.removals(seen, &stacks, swarm), removals).await);
         }
+        let undone = undone(seen, removals, &work);
         let (hosts, ms) = ([work.ended(), lost].concat(), told::millis(started));
         emit(Event::RunFinished { hosts, ms, code: code.number() });
         drop(emit);
         telling.finish(world.show.paint);
         world.terminal.restore();
+        undone.iter().for_each(|line| drop(writeln!(io::stderr(), "{line}")));
         join_all(seen.iter().map(|seen| seen.session.close())).await;
         code
     }
@@ -199,6 +202,21 @@ fn sorted(found: Fleet<Seen>, meant: &[Arc<Host>]) -> (Vec<Seen>, Swarm) {
     let seen: Vec<_> = found.answers.into_iter().map(|(host, seen)| Seen { meant: is_meant(&host), ..seen }).collect();
     let swarm = Swarm::of(&seen, whole, &lost);
     (seen, swarm)
+}
+
+/// What is left to be removed and what the next run would not find, for what led to it is gone: a line a host.
+fn undone(seen: &[Seen], removals: &[(usize, Removal)], work: &Work<'_>) -> Vec<String> {
+    if !removals.iter().any(|(_, removal)| work.has_done(removal)) {
+        return Vec::new();
+    }
+    let left = |nth: usize| {
+        let of_host = removals.iter().filter(|(of, _)| *of == nth).map(|(_, removal)| removal);
+        let left = of_host.filter(|removal| removal.is_forgotten() && !work.has_done(removal));
+        left.map(|removal| removal.command.masked()).collect::<Vec<_>>().join("; ")
+    };
+    let lines = seen.iter().enumerate().map(|(nth, seen)| (&seen.host.name, left(nth)));
+    let lines = lines.filter(|(_, left)| !left.is_empty());
+    lines.map(|(host, left)| format!("Left on {host}, and found by no other run: {left}")).collect()
 }
 
 /// The stacks that skep deployed, as the managers tell.

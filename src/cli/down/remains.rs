@@ -29,6 +29,12 @@ pub struct Remains {
     /// Volumes on this host of any stack.
     pub stack_volumes: Vec<Thing>,
     services: Vec<Thing>,
+    /// Networks of the swarm that services of others are on.
+    other_networks: Vec<Thing>,
+    /// Secrets that the swarm keeps and skep made.
+    pub secrets: Vec<Thing>,
+    /// Configs of that kind.
+    pub configs: Vec<Thing>,
     /// Folders that playbooks keep their secrets in.
     pub files: Vec<Thing>,
     /// Docker's packages.
@@ -83,8 +89,8 @@ pub fn read(answer: &str) -> Remains {
     }
     let attached = std::mem::take(&mut seen.networks);
     seen.networks = local.into_iter().filter(|network| attached.iter().any(|thing| thing.id == network.id)).collect();
-    seen.swarm_networks
-        .retain(|network| network.name != "ingress" && attached.iter().any(|thing| thing.id == network.id));
+    let (others, has) = (std::mem::take(&mut seen.other_networks), |all: &[Thing], id: &str| all.iter().any(|t| t.id == id));
+    seen.swarm_networks.retain(|net| net.name != "ingress" && has(&attached, &net.id) && !has(&others, &net.id));
     seen
 }
 
@@ -117,6 +123,9 @@ impl Remains {
             "swarm" => &mut self.swarm_networks,
             "files" => &mut self.files,
             "service" => &mut self.services,
+            "othernet" => &mut self.other_networks,
+            "secret" => &mut self.secrets,
+            "config" => &mut self.configs,
             "package" => &mut self.packages,
             "node" => &mut self.nodes,
             "stacked" => return add(&mut self.served, Thing::of_stack(id, name)),

@@ -17,6 +17,12 @@ docker info --format 'is {{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}
 self {{.Swarm.NodeID}} self' || exit
 ids=$(docker service ls --quiet 2>/dev/null) || exit 0
 own='{{$own := ""}}{{range $name, $value := .Spec.Labels}}{{if eq $name "skep.labels"}}{{$own = "yes"}}{{end}}{{end}}'
-[ -z "$ids" ] || docker service inspect --format "$own{{if index .Spec.Labels \"skep.asked\"}}stacked {{.ID}} {{index .Spec.Labels \"$stack\"}}{{else if \$own}}served {{.ID}}{{else}}service {{.ID}}{{end}} {{.Spec.Name}}" $ids || exit
+net='{{range .Spec.TaskTemplate.Networks}}
+NET {{.Target}} of a service{{end}}'
+ours=$(echo "$net" | sed s/NET/network/) theirs=$(echo "$net" | sed s/NET/othernet/)
+is="{{if index .Spec.Labels \"skep.asked\"}}stacked {{.ID}} {{index .Spec.Labels \"$stack\"}} {{.Spec.Name}}$ours"
+[ -z "$ids" ] || docker service inspect --format "$own$is{{else if \$own}}served {{.ID}} {{.Spec.Name}}$ours{{else}}service {{.ID}} {{.Spec.Name}}$theirs{{end}}" $ids || exit
+docker secret ls --filter label=skep.digest --format 'secret {{.ID}} {{.Name}}' || exit
+docker config ls --filter label=skep.digest --format 'config {{.ID}} {{.Name}}' || exit
 docker node ls --format 'node {{.ID}} {{.Hostname}}' || exit
 echo services read whole

@@ -14,12 +14,12 @@ use crate::remote::Command;
 pub const STAGES: [(&str, &str); 9] = [
     ("stacks", "The stacks and services are removed"),
     ("containers", "The containers are removed"),
-    ("networks", "Their networks are removed"),
+    ("networks", "Their networks, secrets and configs are removed"),
     ("workers", "The workers leave the swarm"),
     ("managers", "The managers leave the swarm"),
     ("volumes", "The volumes are removed"),
     ("images", "The images are removed"),
-    ("files", "The secrets are removed"),
+    ("files", "The secrets in files are removed"),
     ("docker", "Docker is removed"),
 ];
 
@@ -81,6 +81,16 @@ impl Removal {
         Self { stage, why: why.into(), command }
     }
 
+    /// Whether what comes after it on its host wants it done: an engine's data are nobody's only once it is gone.
+    pub fn precedes(&self) -> bool {
+        self.stage == STAGES.len() - 1
+    }
+
+    /// Whether the next run finds it no more once the containers and services are gone that led to it.
+    pub fn is_forgotten(&self) -> bool {
+        [2, 5, 6].contains(&self.stage) || self.precedes()
+    }
+
     /// The event that shows it.
     pub fn event(&self, host: &str) -> Event {
         Event::Change {
@@ -101,6 +111,12 @@ fn docker(words: &[&str], thing: &Thing) -> Command {
     Command::new("docker").args(words.iter().copied()).arg(&thing.id)
 }
 
+/// A container ends in its own time, for its volumes may stay; and one that does not end goes, too.
+fn container(thing: &Thing) -> Removal {
+    let command = docker(&["stop"], thing).syntax(">/dev/null; docker").args(["rm", "--force", &thing.id]);
+    Removal::new(1, format!("container {}", thing.name), command)
+}
+
 impl Remains {
     /// What goes from this host, of the `stacks` too, given what becomes of the swarm. What is the swarm's own is on other hosts, too.
     pub fn removals(&self, stacks: &BTreeSet<String>, swarm: &Swarm, also: Also) -> Vec<Removal> {
@@ -113,15 +129,12 @@ impl Remains {
             Removal::new(6, format!("image {}", thing.name), docker(&["image", "rm", "--force"], thing))
         };
         let mut removals = if is_shared { Vec::new() } else { self.served() };
-        removals.extend(
-            self.containers
-                .iter()
-                .map(|thing| Removal::new(1, format!("container {}", thing.name), docker(&["rm", "--force"], thing))),
-        );
+        removals.extend(self.containers.iter().map(container));
         removals.extend(
             self.nets(stacks, is_shared)
                 .map(|thing| Removal::new(2, format!("network {}", thing.name), docker(&["network", "rm"], thing))),
         );
+        removals.extend(self.kept().filter(|_| matches!(swarm, Swarm::Serves(_)) && self.manager));
         removals.extend((self.in_swarm && leave).then(|| self.leave()));
         // A swarm that stays has services that stay, and they their data and images.
         let data = self.data(stacks).filter(|thing| !is_shared || self.volumes.contains(thing));
@@ -157,6 +170,15 @@ impl Remains {
         let ours =
             self.swarm_networks.iter().chain(of_stacks.filter(known)).filter(move |_| self.manager && !is_shared);
         self.networks.iter().chain(ours)
+    }
+
+    /// What skep had the swarm keep: it goes with a swarm that goes, and by name from one that stays.
+    fn kept(&self) -> impl Iterator<Item = Removal> {
+        let kinds = [("secret", &self.secrets), ("config", &self.configs)];
+        kinds.into_iter().flat_map(|(kind, things)| {
+            let removal = move |thing: &Thing| Removal::new(2, format!("{kind} {}", thing.name), docker(&[kind, "rm"], thing));
+            things.iter().map(removal)
+        })
     }
 
     fn data<'a>(&'a self, stacks: &'a BTreeSet<String>) -> impl Iterator<Item = &'a Thing> {
@@ -227,7 +249,11 @@ is active true";
     const DATA: Also = Also { volumes: true, images: true, docker: false };
 
     fn goes(nodes: &[&str]) -> Swarm {
-        Swarm::Goes { nodes: nodes.iter().map(|&id| id.to_owned()).collect(), strangers: Vec::new() }
+        Swarm::Goes {
+            nodes: nodes.iter().map(|&id| id.to_owned()).collect(),
+            strangers: Vec::new(),
+            left_behind: Vec::new(),
+        }
     }
 
     fn told(answer: &str, also: Also) -> Vec<String> {
@@ -240,8 +266,8 @@ is active true";
     #[test]
     fn what_goes_is_named_by_its_id() {
         let expected = [
-            "containers docker rm --force c1",
-            "containers docker rm --force c2",
+            "containers docker stop c1 >/dev/null; docker rm --force c1",
+            "containers docker stop c2 >/dev/null; docker rm --force c2",
             "networks docker network rm n2",
             "networks docker network rm n1",
             &format!("managers {LEAVE}"),
@@ -340,13 +366,27 @@ services read whole";
         };
         assert_eq!(told(STACKS), [] as [&str; 0]);
         let own = [
-            "docker rm --force c1",
-            "docker rm --force c2",
+            "docker stop c1 >/dev/null; docker rm --force c1",
+            "docker stop c2 >/dev/null; docker rm --force c2",
             "docker network rm n2",
             "docker volume rm v1",
             "rm -rf -- /etc/skep",
         ];
         assert_eq!(told(MANAGER), own);
+    }
+
+    /// In a swarm that stays with services of others.
+    #[test]
+    fn what_the_swarm_keeps_of_ours_goes_where_it_stays() {
+        let answer = "swarm n1 ours\nswarm n2 both\nswarm n3 theirs\nserved s1 web\nnetwork n1 of\nnetwork n2 of\n\
+            service s9 shop\nothernet n2 of\nothernet n3 of\nsecret x1 pass\nconfig y1 words\nis active true";
+        let told = |swarm: &Swarm| {
+            let removals = read(answer).removals(&BTreeSet::new(), swarm, DATA).into_iter();
+            removals.filter(|one| one.stage == 2).map(|one| one.command.masked()).collect::<Vec<_>>()
+        };
+        let expected = ["docker network rm n1", "docker secret rm x1", "docker config rm y1"];
+        assert_eq!(told(&Swarm::Serves(vec!["shop".into()])), expected);
+        assert_eq!(told(&goes(&[])), expected[..1], "they go with it");
     }
 
     #[test]

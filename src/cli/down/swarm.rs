@@ -16,6 +16,8 @@ pub enum Swarm {
         nodes: BTreeSet<String>,
         /// Hosts that are in another one.
         strangers: Vec<String>,
+        /// Nodes that no host is that answered: what runs there goes on.
+        left_behind: Vec<String>,
     },
     /// It runs what somebody else made.
     Serves(Vec<String>),
@@ -50,17 +52,19 @@ impl Swarm {
         let nodes = nodes(seen);
         let is_strange = |seen: &&Seen| seen.meant && seen.remains.is_in_swarm() && !seen.remains.is_of(&nodes);
         let strangers = seen.iter().filter(is_strange).map(|seen| seen.host.name.clone()).collect();
-        Self::Goes { nodes, strangers }
+        Self::Goes { nodes, strangers, left_behind: left_behind(seen) }
     }
 
-    /// Says why it stays, where it does.
+    /// Says why it stays, where it does, and whom it leaves behind, where it goes.
     pub fn tell(&self, paint: Paint) {
-        let (text, hint) = match self {
-            Self::Goes { strangers, .. } if strangers.is_empty() => return,
-            Self::Goes { strangers, .. } => {
-                let hint = "if they are to leave that one: docker swarm leave --force there";
-                (format!("In another swarm, and left there: {}", strangers.join(", ")), hint.to_owned())
-            }
+        for (text, hint) in self.told() {
+            let _ = writeln!(io::stderr(), "{text}\n\n{} {hint}", paint.hint("hint:"));
+        }
+    }
+
+    fn told(&self) -> Vec<(String, String)> {
+        let told = match self {
+            Self::Goes { strangers, left_behind, .. } => return going(strangers, left_behind),
             Self::Serves(services) => {
                 let hint = format!("to let it go too, first docker service rm {}", services.join(" "));
                 (format!("The swarm stays: it runs services ({})", services.join(", ")), hint)
@@ -77,8 +81,32 @@ impl Swarm {
                 ("The swarm stays: no manager could be asked what it runs".to_owned(), hint.to_owned())
             }
         };
-        let _ = writeln!(io::stderr(), "{text}\n\n{} {hint}", paint.hint("hint:"));
+        vec![told]
     }
+}
+
+fn going(strangers: &[String], left_behind: &[String]) -> Vec<(String, String)> {
+    let told = |what: &str, who: &[String], hint: &str| {
+        (!who.is_empty()).then(|| (format!("{what}: {}", who.join(", ")), hint.to_owned()))
+    };
+    let strange = told(
+        "In another swarm, and left there",
+        strangers,
+        "if they are to leave that one: docker swarm leave --force there",
+    );
+    let behind = told(
+        "Nodes of the swarm that no host is which answered, and that nobody commands any more then",
+        left_behind,
+        "what runs on them goes on; to end it: docker swarm leave --force there",
+    );
+    strange.into_iter().chain(behind).collect()
+}
+
+fn left_behind(seen: &[Seen]) -> Vec<String> {
+    let is_seen = |id: &str| seen.iter().any(|seen| seen.remains.node == id);
+    let nodes = seen.iter().flat_map(|seen| &seen.remains.nodes).filter(|node| !is_seen(&node.id));
+    let names: BTreeSet<String> = nodes.map(|node| node.name.clone()).collect();
+    names.into_iter().collect()
 }
 
 /// Hosts on which nothing may be removed and that are in a swarm, or may be: of those that are `lost` nobody knows.

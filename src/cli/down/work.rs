@@ -27,13 +27,19 @@ pub(super) struct Work<'a> {
     emit: Emit,
     tallies: Vec<Tally>,
     sessions: Mutex<Vec<Arc<dyn Session>>>,
+    done: Mutex<Vec<&'a Removal>>,
 }
 
 impl<'a> Work<'a> {
     /// On all hosts that were seen.
     pub(super) fn new(seen: &'a [Seen], world: &'a World, emit: Emit) -> Self {
         let sessions = seen.iter().map(|seen| seen.session.clone()).collect();
-        Self { seen, world, emit, tallies: told::tallies(seen), sessions: Mutex::new(sessions) }
+        Self { seen, world, emit, tallies: told::tallies(seen), sessions: Mutex::new(sessions), done: Mutex::default() }
+    }
+
+    /// Whether it was removed.
+    pub(super) fn has_done(&self, removal: &Removal) -> bool {
+        self.done.lock().expect("not poisoned").iter().any(|done| std::ptr::eq(*done, removal))
     }
 
     /// How each host fared. Nobody is told anything any more.
@@ -42,14 +48,14 @@ impl<'a> Work<'a> {
     }
 
     /// One stage on all its hosts at once; the removals of one host one after another. Ctrl-C ends what runs.
-    pub(super) async fn stage(&mut self, stage: usize, batch: &[&(usize, Removal)]) -> Code {
+    pub(super) async fn stage(&mut self, stage: usize, batch: &[&'a (usize, Removal)]) -> Code {
         let (id, since) = (STAGES[stage].0, Instant::now());
         (self.emit)(told::begun(self.seen, stage, batch));
         batch.iter().for_each(|(nth, removal)| (self.emit)(removal.event(&self.seen[*nth].host.name)));
         let hosts: Vec<usize> = told::hosts(batch);
         let all = join_all(hosts.iter().map(|nth| {
-            let commands = batch.iter().filter(|(of, _)| of == nth).map(|(_, removal)| &removal.command);
-            self.apply(id, &self.seen[*nth], commands.collect())
+            let removals = batch.iter().filter(|(of, _)| of == nth).map(|(_, removal)| removal);
+            self.apply(id, &self.seen[*nth], removals.collect())
         }));
         let ended = tokio::select! {
             ended = all => ended,
@@ -119,8 +125,15 @@ impl<'a> Work<'a> {
     }
 
     /// Under the host's lock, like every change.
-    async fn apply(&self, step: &str, seen: &Seen, commands: Vec<&Command>) -> Option<Failed> {
-        in_turn(commands, &self.world.cancel(), |command| self.locked(step, seen, command)).await
+    async fn apply(&self, step: &str, seen: &Seen, removals: Vec<&'a Removal>) -> Option<Failed> {
+        in_turn(removals, &self.world.cancel(), |removal| async move {
+            let ended = self.locked(step, seen, &removal.command).await;
+            if matches!(&ended, Ok(output) if output.ok()) {
+                self.done.lock().expect("not poisoned").push(removal);
+            }
+            ended
+        })
+        .await
     }
 
     /// Whoever holds the lock is waited for. What was seen before that may be gone then, or other; but it is named by its id.
@@ -148,20 +161,33 @@ impl<'a> Work<'a> {
     }
 }
 
-/// One after another, up to the first that fails. Ctrl-C ends only what runs, which may have ended well before: nothing begins
-/// after it.
+/// One after another: what cannot be removed keeps nothing else, but where the next follows from it. Ctrl-C ends only what runs,
+/// which may have ended well before: nothing begins after it, nor after the end of a connection.
 async fn in_turn<'a, F: Future<Output = Result<Output, Lost>>>(
-    commands: Vec<&'a Command>,
+    removals: Vec<&'a Removal>,
     cancel: &Cancel,
-    run: impl Fn(&'a Command) -> F,
+    run: impl Fn(&'a Removal) -> F,
 ) -> Option<Failed> {
-    for command in commands {
-        let ended = if *cancel.borrow() { Err(too_late()) } else { run(command).await };
-        if let Some(failed) = failed(command, ended) {
-            return Some(failed);
+    let mut failures = Vec::new();
+    for removal in removals {
+        let ended = if *cancel.borrow() { Err(too_late()) } else { run(removal).await };
+        let goes_on = !removal.precedes() && matches!(&ended, Ok(_) | Err(Lost::Deadline(_)));
+        failures.extend(failed(&removal.command, ended));
+        if !failures.is_empty() && !goes_on {
+            break;
         }
     }
-    None
+    together(failures)
+}
+
+/// The first in full.
+fn together(failures: Vec<Failed>) -> Option<Failed> {
+    let others = failures.len().saturating_sub(1);
+    let mut first = failures.into_iter().next()?;
+    if let Some(message) = first.message.as_mut().filter(|_| others > 0) {
+        *message += &format!(" (nor could {others} more of this host)");
+    }
+    Some(first)
 }
 
 /// Why something was never started.
@@ -208,18 +234,41 @@ mod tests {
 
     use super::*;
 
+    fn removal(stage: usize, word: &str) -> Removal {
+        Removal { stage, why: word.into(), command: Command::new(word) }
+    }
+
     #[tokio::test]
     async fn nothing_begins_after_ctrl_c() {
         let (signal, cancel) = watch::channel(false);
-        let (one, two) = (Command::new("one"), Command::new("two"));
+        let (one, two) = (removal(1, "one"), removal(1, "two"));
         let begun = Mutex::new(Vec::new());
-        let run = |command: &Command| {
-            begun.lock().unwrap().push(command.masked());
+        let run = |removal: &Removal| {
+            begun.lock().unwrap().push(removal.command.masked());
             signal.send_replace(true);
             std::future::ready(Ok(Output::default()))
         };
         let failed = in_turn(vec![&one, &two], &cancel, run).await.unwrap();
         assert_eq!(begun.into_inner().unwrap(), ["one"], "it ended well, though Ctrl-C came meanwhile");
         assert_eq!((failed.message.as_deref(), failed.command.as_deref()), (Some("interrupted"), Some("two")));
+    }
+
+    /// But the data of an engine that could not be taken away stay.
+    #[tokio::test]
+    async fn what_cannot_be_removed_keeps_nothing_else() {
+        let (_signal, cancel) = watch::channel(false);
+        for (stage, begins) in [(1, 3), (STAGES.len() - 1, 1)] {
+            let all = ["one", "two", "three"].map(|word| removal(stage, word));
+            let begun = Mutex::new(Vec::new());
+            let run = |removal: &Removal| {
+                begun.lock().unwrap().push(removal.command.masked());
+                std::future::ready(Ok(Output { code: 1, ..Output::default() }))
+            };
+            let failed = in_turn(all.iter().collect(), &cancel, run).await.unwrap();
+            assert_eq!(begun.into_inner().unwrap().len(), begins);
+            let others = if begins > 1 { " (nor could 2 more of this host)" } else { "" };
+            assert_eq!(failed.message, Some(format!("could not be removed{others}")));
+            assert_eq!(failed.command.as_deref(), Some("one"));
+        }
     }
 }
