@@ -103,12 +103,16 @@ SSH_OPTIONS=(-o StrictHostKeyChecking=yes -o LogLevel=ERROR -o ConnectTimeout=5 
 
 # await_host HOST waits until its sshd lets the user in.
 await_host() {
-  if ! within 30 sshd_runs "$1" || ! within 20 lets_in "$1"; then
+  if ! within 180 sshd_runs "$1" || ! within 60 lets_in "$1"; then
     die "$1 does not let us in" "docker logs $(container "$1"); docker exec $(container "$1") journalctl --boot"
   fi
 }
 
-sshd_runs() { docker exec "$(container "$1")" systemctl is-active --quiet ssh.service 2>/dev/null; }
+# One that was still on its way down when it was to be powered on is off a moment later.
+sshd_runs() {
+  [[ $(state "$1") != exited ]] || docker start "$(container "$1")" >/dev/null
+  docker exec "$(container "$1")" systemctl is-active --quiet ssh.service 2>/dev/null
+}
 
 lets_in() {
   remember_host_key "$1"

@@ -106,12 +106,14 @@ fn daemons(parts: &Parts) {
 
 const PAUSE: &str = "
       - { id: pause, hosts: node1, shell: 'touch /run/here; until test -e /run/parted; do sleep 0.1; done' }
-      - { id: stack, hosts: leader, timeout: 40s, stack: { name: parted, file: stack.yml, resolve_image: never } }
+      - { id: stack, hosts: leader, timeout: 5m, stack: { name: parted, file: stack.yml, resolve_image: never } }
 ";
 
 /// In the middle of a run two hosts cannot reach each other any more, and then they can again.
 fn hosts_that_lose_each_other(parts: &Parts) {
     parts.ask_for(PAUSE);
+    // So long a node may say nothing before it is given up: three times this. Otherwise it may be, before anything is sent there.
+    parts.on("node1", "docker swarm update --dispatcher-heartbeat 15s >/dev/null");
     let run = parts.begin();
     parts.cluster.lab.until("node1", "test -e /run/here");
     let cut = parts.cluster.lab.cut("node2", &["--peer", "node1"]);
@@ -133,7 +135,7 @@ fn hosts_that_lose_each_other(parts: &Parts) {
 /// What no node may take is told in the swarm's own words, and with what to do.
 fn what_cannot_be_placed(parts: &Parts) {
     let steps = "
-      - { id: stack, hosts: leader, timeout: 10s, stack: { name: nowhere, file: nowhere.yml, resolve_image: never } }
+      - { id: stack, hosts: leader, timeout: 20s, stack: { name: nowhere, file: nowhere.yml, resolve_image: never } }
 ";
     parts.ask_for(steps);
     for (deploy, ports, hint) in [

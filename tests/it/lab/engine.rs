@@ -1,7 +1,7 @@
 //! `ready` and `docker_engine` on fresh machines: cold, warm, with apt in the way, and cut in the middle.
 
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use tempfile::TempDir;
@@ -61,7 +61,8 @@ impl Fresh {
     /// A run that is in the middle of apt-get: dpkg unpacks what was fetched.
     fn in_the_middle(&self) -> Child {
         let run = self.skep().spawn().expect("skep runs");
-        self.lab.until("node1", "pgrep -x dpkg && test -e /usr/bin/runc");
+        // It stands still there, or it might be done before anything is cut.
+        self.lab.until("node1", "pgrep -x dpkg && test -e /usr/bin/runc && pkill -STOP -x dpkg");
         run
     }
 
@@ -122,14 +123,19 @@ fn apts_words_are_shown_and_whoever_holds_its_lock_is_named_and_waited_for() {
 
     fresh.on(LOCK);
     fresh.lab.until("node1", "grep -q POSIX /proc/locks");
-    let run = fresh.skep().spawn().expect("skep runs");
-    thread::sleep(Duration::from_secs(15));
+    let log = fresh.folder.path().join("said");
+    let read = || fs::read_to_string(&log).expect("what was said so far");
+    let file = || fs::File::options().append(true).create(true).open(&log).expect("a file");
+    let mut run = fresh.skep().stdout(file()).stderr(file()).spawn().expect("skep runs");
+    let began = Instant::now();
+    while !read().contains("which holds /var/lib/dpkg/lock-frontend") {
+        assert!(began.elapsed() < Duration::from_secs(400) && run.try_wait().expect("asked").is_none(), "{}", read());
+        thread::sleep(Duration::from_millis(200));
+    }
     assert!(!fresh.lab.try_on("node1", "command -v dockerd").status.success(), "the lock was not waited for");
     fresh.on("systemctl stop holder");
-    let (code, said) = self::said(&run.wait_with_output().expect("skep ends"));
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("(/usr/bin/perl -MFcntl"), "{said}");
-    assert!(said.contains("which holds /var/lib/dpkg/lock-frontend"), "{said}");
+    let code = run.wait().expect("skep ends").code();
+    assert!(code == Some(0) && read().contains("(/usr/bin/perl -MFcntl"), "{code:?} {}", read());
     fresh.answers();
 }
 
@@ -148,7 +154,7 @@ fn a_run_whose_host_loses_power_in_the_middle_of_apt_is_completed_by_the_next() 
 fn a_connection_cut_in_the_middle_of_apt_is_made_anew_and_nothing_is_raced() {
     let fresh = Fresh::new("cut");
     let run = fresh.in_the_middle();
-    fresh.on("pkill -KILL -f '^sshd: ubuntu'");
+    fresh.on("pkill -KILL -f '^sshd: ubuntu'; pkill -CONT -x dpkg");
     let (_, first) = said(&run.wait_with_output().expect("skep ends"));
     let (code, second) = fresh.run();
     assert_eq!(code, Some(0), "{first}\n{second}");

@@ -18,7 +18,7 @@ fn answers(lab: &Lab, script: &str) -> Vec<String> {
 fn fresh_hosts_have_systemd_and_sudo_and_no_engine() {
     let lab = Lab::own("fresh", 2);
     assert_eq!(lab.hosts(), ["node1", "node2"]);
-    assert_eq!(answers(&lab, "systemctl is-system-running"), ["running", "running"]);
+    assert_eq!(answers(&lab, "systemctl is-system-running --wait"), ["running", "running"]);
     assert_eq!(answers(&lab, "command -v docker dockerd containerd || echo none"), ["none", "none"]);
     for host in lab.hosts() {
         let login = lab.ssh(&host, "id -un; sudo -n id -un; hostname");
@@ -114,7 +114,7 @@ fn a_host_that_asks_for_a_restart_is_restarted_once_and_the_run_goes_on_there() 
 
 /// A machine comes up again by itself; a lab host ends, and is powered on.
 fn power_on_again(lab: &Lab, host: &str) {
-    let until = Instant::now() + Duration::from_secs(120);
+    let until = Instant::now() + Duration::from_secs(400);
     while lab.try_on(host, "true").status.success() && Instant::now() < until {
         thread::sleep(Duration::from_millis(200));
     }

@@ -151,12 +151,13 @@ fn some_cannot_be_reached(parts: &Parts) {
 /// The host that builds loses power while it is at it. Without it the others have no image to get, which is a failure of
 /// their own.
 fn lost_while_it_builds(parts: &Parts) {
-    parts.app("RUN sleep 9.321; echo three >/said");
+    parts.app("RUN sleep 600.321; echo three >/said");
     let run = parts.begin();
-    parts.cluster.lab.until("node1", "pgrep -f 'sleep 9.321'");
+    parts.cluster.lab.until("node1", "pgrep -f 'sleep 600.321'");
     parts.cluster.lab.unplug("node1");
     run.ends(1);
     parts.cluster.lab.start("node1");
+    parts.app("RUN echo three >/said");
     parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
     parts.nothing_to_do();
 }

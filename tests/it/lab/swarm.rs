@@ -30,7 +30,7 @@ impl Hosts {
 
     /// Asks for this swarm from now on.
     fn ask(&self, parameters: &str) {
-        self.write("swarm.yml", &format!("{{ id: swarm, swarm: {parameters}, timeout: 40s }}"));
+        self.write("swarm.yml", &format!("{{ id: swarm, swarm: {parameters}, timeout: 5m }}"));
     }
 
     fn skep(&self, playbook: &str) -> Command {
@@ -190,7 +190,7 @@ fn a_join_that_is_cut_off_is_completed(hosts: &Hosts) {
 impl Hosts {
     /// A run whose host is about to join: its daemon has been asked to, and stands still.
     fn in_the_middle_of_a_join(&self, host: &str) -> Child {
-        let freeze = "systemd-run --quiet --collect sh -c 'until pgrep -f d/swarm/join; do sleep 0.01; done; sleep 0.05; pkill -STOP -x dockerd; touch /run/frozen'";
+        let freeze = "systemd-run --quiet --collect sh -c 'until pgrep -f \"^curl .*[d]/swarm/join\"; do sleep 0.01; done; sleep 0.05; pkill -STOP -x dockerd; touch /run/frozen'";
         self.lab.on(host, freeze);
         let run = self.skep("swarm.yml").spawn().expect("skep runs");
         self.lab.until(host, "test -e /run/frozen");
@@ -210,7 +210,6 @@ fn what_does_not_pass_is_told_by_pair_and_port(hosts: &Hosts) {
     drop(cut);
 
     // Containers are started for it, and what is swallowed is waited for: on a busy machine that takes its time.
-    hosts.write("swarm.yml", "{ id: swarm, swarm: {}, timeout: 3m }");
     let cut = hosts.lab.cut("node2", &["--port", "4789"]);
     let pair = format!("between node2 ({}) and node1 ({})", address("node2"), address("node1"));
     hosts.fails(&[

@@ -132,6 +132,11 @@ impl Begun {
         self.child.kill().expect("it can be killed");
     }
 
+    /// Whether it has ended.
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().expect("it can be asked").is_some()
+    }
+
     /// Waits for it: its exit code, if nothing killed it, and all that it said.
     pub fn ended(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().expect("it ends").code();

@@ -8,6 +8,8 @@ use std::process::{Command, Output, Stdio};
 /// nextest runs those that share one after the other.
 pub struct Lab {
     name: String,
+    /// What the names of its hosts' containers begin with.
+    prefix: String,
     shared: bool,
 }
 
@@ -16,9 +18,11 @@ impl Lab {
     /// What earlier tests installed on the hosts is still there: see [`Lab::reset`]. `SKEP_LAB` names another lab, to
     /// work on a test with.
     pub fn shared() -> Lab {
-        let lab = Lab { name: std::env::var("SKEP_LAB").unwrap_or("tests".into()), shared: true };
+        let lab = Lab::named(&std::env::var("SKEP_LAB").unwrap_or("tests".into()), true);
         lab.control(&["up", "3"]);
-        lab.hosts().iter().for_each(|host| lab.control(&["mend", host]));
+        let mend = |host: &String| lab.command(&["mend", host]).spawn().expect("scripts/lab runs");
+        let mends: Vec<_> = lab.hosts().iter().map(mend).collect();
+        mends.into_iter().for_each(|mut mend| assert!(mend.wait().expect("it ends").success(), "mended"));
         lab
     }
 
@@ -33,8 +37,14 @@ impl Lab {
     }
 
     fn began(name: &str, up: &[&str]) -> Lab {
-        let lab = Lab { name: name.into(), shared: false };
+        let lab = Lab::named(name, false);
         lab.control(up);
+        lab
+    }
+
+    fn named(name: &str, shared: bool) -> Lab {
+        let mut lab = Lab { name: name.into(), prefix: String::new(), shared };
+        lab.prefix = format!("skep-{}-", lab.answer(&["name"]));
         lab
     }
 
@@ -66,23 +76,30 @@ impl Lab {
 
     /// As [`Lab::on`], for scripts that may fail.
     pub fn try_on(&self, host: &str, script: &str) -> Output {
-        self.run(&["exec", host, "--", "sh", "-c", script])
+        self.inside(host, &["sh", "-c", script]).output().expect("docker can be run")
+    }
+
+    /// A command in a host's container. Without `scripts/lab`: it asks first what hosts there are, which took longer than most
+    /// of what is run there.
+    fn inside(&self, host: &str, words: &[&str]) -> Command {
+        let mut docker = Command::new("docker");
+        docker.args(["exec", "--interactive", &format!("{}{host}", self.prefix)]).args(words);
+        docker
     }
 
     /// Waits until a script ends well on a host. The host itself tries it: from here each try would cost it more than the script.
     ///
     /// # Panics
-    /// If that takes more than four minutes.
+    /// If that takes more than ten minutes.
     pub fn until(&self, host: &str, script: &str) {
         let tries = format!(
-            "end=$(($(date +%s) + 240))
+            "end=$(($(date +%s) + 600))
             until ( {script} ) </dev/null >/dev/null 2>&1; do [ $(date +%s) -lt $end ] || exit 1; sleep 0.2; done"
         );
         // By its input, lest the script be found in a list of processes that it looks through itself.
-        let mut lab =
-            self.command(&["exec", host, "--", "sh"]).stdin(Stdio::piped()).spawn().expect("scripts/lab runs");
-        lab.stdin.take().expect("a pipe").write_all(tries.as_bytes()).expect("it reads");
-        assert!(lab.wait().expect("it ends").success(), "never came true on {host}: {script}");
+        let mut tried = self.inside(host, &["sh"]).stdin(Stdio::piped()).spawn().expect("docker can be run");
+        tried.stdin.take().expect("a pipe").write_all(tries.as_bytes()).expect("it reads");
+        assert!(tried.wait().expect("it ends").success(), "never came true on {host}: {script}");
     }
 
     /// Logs in by OpenSSH, as the user `ubuntu`, and runs a command.

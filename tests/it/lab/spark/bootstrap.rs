@@ -51,8 +51,9 @@ fn a_plan_shows_commands_and_changes_nothing(cluster: &Cluster) -> Told {
 fn no_secret_is_ever_seen(cluster: &Cluster, work: impl FnOnce() -> Told) -> Told {
     let canary = "SWMTKN-1-canary";
     let watch = Watch::begin(&cluster.lab);
-    cluster.on("node2", &format!("sh -c 'sleep 3; :' {canary}"));
+    cluster.on("node2", &format!("systemd-run --quiet --unit canary sh -c 'sleep 6000; :' {canary}"));
     let done = work();
+    cluster.on("node2", "systemctl stop canary");
     let (seen, samples) = watch.end();
     let (canaries, seen): (Vec<_>, Vec<_>) = seen.into_iter().partition(|line| line.contains(canary));
     eprintln!("{samples} samples of the process lists");
