@@ -1,5 +1,8 @@
 //! `skep forward`: the cluster's web pages on localhost, through the SSH connections.
 
+mod choice;
+mod link;
+
 use std::io::{self, IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -10,18 +13,18 @@ use clap::Args;
 use serde_json::json;
 use tokio::io::{AsyncWriteExt, copy, split};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Mutex;
 
 use super::args::{Form, Global};
 use super::fleet::{self, Fleet, Login};
-use super::pages::{self, Page, Token};
+use super::pages::{LABEL, Page, Token};
 use super::show::Show;
 use super::world::World;
 use super::{Failure, signals};
 use crate::actions::works_as;
 use crate::event::{Code, Tally};
-use crate::inventory::Host;
-use crate::remote::{Dial, Session, Tunnel};
+use crate::remote::Tunnel;
+use choice::{Choice, Found, is, places};
+use link::Link;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,8 +34,6 @@ Examples:
 
 What has a page says so by its labels; docs/forward.md tells how.";
 
-/// How long a page may take to take a connection.
-const DIAL: Duration = Duration::from_secs(10);
 /// How long a browser may take to hear why there is no page.
 const LAST: Duration = Duration::from_secs(1);
 /// How many ports are tried from the wanted one on.
@@ -45,23 +46,15 @@ pub struct Forward {
     /// Which pages, by a part of their name [default: all]
     names: Vec<String>,
     /// Which local port a page gets [default: its own, or the next that is free]
-    #[arg(long = "port", value_name = "NAME=PORT", value_parser = port)]
-    ports: Vec<(String, u16)>,
+    #[arg(long = "port", value_name = "NAME=PORT", value_parser = choice::port)]
+    ports: Vec<Choice>,
     /// Look on these hosts only
     #[arg(short, long, value_name = "PATTERN", default_value = "all")]
     limit: String,
 }
 
-fn port(text: &str) -> Result<(String, u16), String> {
-    let pair = text.split_once('=').and_then(|(name, port)| Some((name.to_owned(), port.parse().ok()?)));
-    pair.ok_or_else(|| "write it as name=port".into())
-}
-
-/// A host with pages, and the login on it; renewed when it is lost.
-struct Link {
-    host: Arc<Host>,
-    session: Mutex<Arc<dyn Session>>,
-}
+/// A page that was found, and the way to its host.
+type Reached = (Arc<Link>, Page);
 
 /// A page with its listener.
 struct Local {
@@ -76,19 +69,17 @@ impl Forward {
     /// Forwards until the first signal.
     ///
     /// # Errors
-    /// Bad input, no page found, a port of the user's choice is taken.
+    /// Bad input, no page found, a port of the user's choice is taken, or is for no page.
     pub async fn run(self, global: &Global) -> anyhow::Result<Code> {
+        choice::check(&self.ports)?;
         let (world, since) = (World::open(global)?, Instant::now());
         let hosts = world.meant(&self.limit).await?;
-        let found = fleet::ask(&world, &hosts, look).await;
+        let found = fleet::ask(&world, &hosts, Link::look).await;
         found.tell_lost("forward", world.show)?;
         let (code, mut tallies) = (found.code(), found.tallies().collect::<Vec<_>>());
         tallies.extend(found.answers.iter().map(|(host, _)| Tally { host: host.name.clone(), ..Tally::default() }));
         if code != Code::Interrupted {
-            let locals = self.locals(found).await?;
-            if locals.is_empty() && code == Code::Settled {
-                return Err(self.nothing().into());
-            }
+            let locals = self.locals(found, code == Code::Settled).await?;
             if !locals.is_empty() {
                 tell(&mut io::stdout().lock(), &locals, world.show)?;
                 serve(locals, &world).await;
@@ -97,66 +88,85 @@ impl Forward {
         Ok(fleet::finish(tallies, since, code, world.show)?)
     }
 
-    /// A listener for each page that is wanted.
-    async fn locals(&self, found: Fleet<(Arc<Link>, Vec<Page>)>) -> anyhow::Result<Vec<Local>> {
+    /// A listener for each page that is wanted; `whole` where every host has told its pages.
+    async fn locals(&self, found: Fleet<(Arc<Link>, Vec<Page>)>, whole: bool) -> anyhow::Result<Vec<Local>> {
+        let (open, shut) = self.wanted(found);
+        let (found, shut) = (named(&open), named(&shut));
+        if open.is_empty() && whole {
+            return Err(self.nothing(&shut).into());
+        }
+        if !shut.is_empty() {
+            tracing::warn!("{}; docs/forward.md tells what helps", without_way(&shut));
+        }
+        let ports = choice::ports(&self.ports, &found, whole)?;
+        let pages: Vec<_> = found.into_iter().map(|(_, page)| page).zip(ports).collect();
         let mut locals = Vec::new();
-        for (_, (link, pages)) in found.answers {
-            for page in pages.into_iter().filter(|page| self.wants(page)) {
-                locals.push(self.open(page, &link).await?);
-            }
+        for ((link, page), listener) in open.iter().zip(listeners(&pages).await?) {
+            locals.push(Local::of(page.clone(), link, listener).await?);
         }
         Ok(locals)
+    }
+
+    /// The pages that are wanted: those that their hosts have a way to, and the others.
+    fn wanted(&self, found: Fleet<(Arc<Link>, Vec<Page>)>) -> (Vec<Reached>, Vec<Reached>) {
+        let pages = found
+            .answers
+            .into_iter()
+            .flat_map(|(_, (link, pages))| pages.into_iter().map(move |page| (Arc::clone(&link), page)));
+        pages.filter(|(_, page)| self.wants(page)).partition(|(_, page)| page.at.is_some())
     }
 
     fn wants(&self, page: &Page) -> bool {
         self.names.is_empty() || self.names.iter().any(|name| is(page, name))
     }
 
-    fn nothing(&self) -> Failure {
+    fn nothing(&self, shut: &[Found<'_>]) -> Failure {
+        if !shut.is_empty() {
+            return Failure::failed(without_way(shut))
+                .hint("publish the port on the host (127.0.0.1 will do), or put the container on a bridge, too");
+        }
         let which = if self.names.is_empty() { String::new() } else { format!(" called {}", self.names.join(" or ")) };
         Failure::failed(format!("no running container has a web page{which}"))
-            .hint(format!("containers say which ports have pages by the label {}: see docs/forward.md", pages::LABEL))
+            .hint(format!("containers say which ports have pages by the label {LABEL}: see docs/forward.md"))
     }
+}
 
-    async fn open(&self, page: Page, link: &Arc<Link>) -> anyhow::Result<Local> {
-        let chosen = self.ports.iter().find(|(name, _)| is(&page, name)).map(|(_, port)| *port);
-        let listener = match chosen {
-            Some(port) => {
-                listen(port).await.with_context(|| format!("cannot listen on port {port} for {}", page.name))?
-            }
-            None => free(page.port).await.with_context(|| format!("no port is free for {}", page.name))?,
-        };
-        let address = listener.local_addr()?;
-        let token = match &page.token {
-            Some(kept) => token(link, kept).await,
+/// Pages as people tell them apart.
+fn named(pages: &[Reached]) -> Vec<Found<'_>> {
+    pages.iter().map(|(link, page)| (&*link.host.name, page)).collect()
+}
+
+fn without_way(shut: &[Found<'_>]) -> String {
+    format!("hosts have no way to these pages of their containers: {}", places(shut.iter().copied()))
+}
+
+/// A listener for each page, in their order. What was chosen comes first: another page might take it by chance.
+async fn listeners(pages: &[(&Page, Option<u16>)]) -> anyhow::Result<Vec<TcpListener>> {
+    let mut chosen = Vec::new();
+    for (page, port) in pages {
+        chosen.push(match port {
+            Some(port) => Some(taken(*port, page).await?),
             None => None,
-        };
-        Ok(Local { page, link: Arc::clone(link), listener, address, token })
+        });
     }
+    let mut listeners = Vec::new();
+    for ((page, _), chosen) in pages.iter().zip(chosen) {
+        listeners.push(match chosen {
+            Some(listener) => listener,
+            None => free(page.port).await.with_context(|| format!("no port is free for {}", page.name))?,
+        });
+    }
+    Ok(listeners)
 }
 
-/// Whether a user means this page by that name.
-fn is(page: &Page, name: &str) -> bool {
-    let name = name.to_lowercase();
-    page.name.to_lowercase().contains(&name) || page.container.to_lowercase().contains(&name)
-}
-
-async fn look(host: Arc<Host>, session: Arc<dyn Session>) -> Result<(Arc<Link>, Vec<Page>), Failure> {
-    let pages = pages_of(&host, &*session).await?;
-    Ok((Arc::new(Link { host, session: Mutex::new(session) }), pages))
-}
-
-async fn pages_of(host: &Host, session: &dyn Session) -> Result<Vec<Page>, Failure> {
-    let command = pages::look().by(works_as(host, None, None));
-    let output = fleet::look(session, &command, "its containers").await?;
-    // Not trimmed: the blank line in it has a meaning even where nothing stands before it.
-    let pages = pages::read(&String::from_utf8_lossy(&output.stdout));
-    pages.map_err(|error| Failure::failed(format!("cannot read its containers: {error}")))
+/// The port that was chosen for a page.
+async fn taken(port: u16, page: &Page) -> anyhow::Result<TcpListener> {
+    listen(port).await.with_context(|| format!("cannot listen on port {port} for {}", page.name))
 }
 
 /// What opens a page; none where it cannot be read: the page itself will ask for it.
 async fn token(link: &Link, kept: &Token) -> Option<String> {
-    let session = link.session.lock().await.clone();
+    let session = link.session().await;
     let command = kept.read().by(works_as(&link.host, None, None));
     let output = fleet::look(&*session, &command, "its token").await.ok()?;
     Some(output.text()).filter(|text| !text.is_empty())
@@ -204,6 +214,15 @@ fn tell(out: &mut impl Write, locals: &[Local], show: Show) -> io::Result<()> {
 }
 
 impl Local {
+    async fn of(page: Page, link: &Arc<Link>, listener: TcpListener) -> anyhow::Result<Self> {
+        let address = listener.local_addr()?;
+        let token = match &page.token {
+            Some(kept) => token(link, kept).await,
+            None => None,
+        };
+        Ok(Self { page, link: Arc::clone(link), listener, address, token })
+    }
+
     /// What to click. The token is its user's to see, and nobody's who reads a log.
     fn url(&self, terminal: bool) -> String {
         let token = self.token.as_ref().filter(|_| terminal).map_or(String::new(), |token| format!("?token={token}"));
@@ -219,7 +238,7 @@ async fn serve(locals: Vec<Local>, world: &World) {
         () = signals::cancelled(world.cancel()) => {}
     }
     for link in links {
-        link.session.lock().await.close().await;
+        link.session().await.close().await;
     }
 }
 
@@ -279,33 +298,25 @@ fn refusal(name: &str, why: &str) -> String {
     format!("{head}\r\nContent-Length: {}\r\n\r\n{text}", text.len())
 }
 
-impl Link {
-    /// Connects to a page. Where that fails its container may have been replaced, or the connection lost: looks again, once.
-    /// A host that does not answer at all is not waited for again and again.
-    async fn dial(&self, page: &Page, login: &Login<'_>) -> Result<Box<dyn Tunnel>, String> {
-        let session = self.session.lock().await.clone();
-        let lost = match session.dial(&page.at.0, page.at.1, DIAL).await {
-            Ok(tunnel) => return Ok(tunnel),
-            Err(silent @ Dial::Silent(_)) => return Err(silent.to_string()),
-            Err(lost) => lost,
-        };
-        let session = match lost {
-            Dial::Lost(_) => self.again(&session, login).await?,
-            _ => session,
-        };
-        let pages = pages_of(&self.host, &*session).await.map_err(|error| error.to_string())?;
-        // The very container, else another task of its service.
-        let now = pages.iter().filter_map(|now| Some((now.succeeds(page)?, now))).max_by_key(|(same, _)| *same);
-        let (address, port) = &now.ok_or("its container does not run")?.1.at;
-        session.dial(address, *port, DIAL).await.map_err(|error| error.to_string())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_without_a_way_is_named_rather_than_denied() {
+        let forward = Forward { names: Vec::new(), ports: Vec::new(), limit: "all".into() };
+        let told = forward.nothing(&[("node1", &Page::of("App", "app", 9000))]);
+        assert_eq!(told.to_string(), "hosts have no way to these pages of their containers: App (app on node1)");
+        assert_eq!(forward.nothing(&[]).to_string(), "no running container has a web page");
     }
 
-    /// Logs in anew, unless somebody else did meanwhile.
-    async fn again(&self, lost: &Arc<dyn Session>, login: &Login<'_>) -> Result<Arc<dyn Session>, String> {
-        let mut session = self.session.lock().await;
-        if Arc::ptr_eq(&session, lost) {
-            *session = login.to(&self.host).await.map_err(|error| error.to_string())?;
-        }
-        Ok(Arc::clone(&session))
+    #[tokio::test]
+    async fn a_chosen_port_is_kept_for_its_page() {
+        let port = listen(0).await.and_then(|once| once.local_addr()).expect("a port").port();
+        let (first, second) = (Page::of("Spark master", "spark-master", port), Page::of("JupyterLab", "driver", 8888));
+        let listeners = listeners(&[(&first, None), (&second, Some(port))]).await.expect("two listeners");
+        let ports: Vec<_> =
+            listeners.iter().map(|listener| listener.local_addr().expect("an address").port()).collect();
+        assert!(ports[1] == port && ports[0] != port, "{port}: {ports:?}");
     }
 }

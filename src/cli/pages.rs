@@ -17,6 +17,9 @@ pub const TOKEN_INSIDE: &str = "skep.forward.token-inside";
 /// Docker's own: the service that a container is a task of.
 const SERVICE: &str = "com.docker.swarm.service.name";
 
+/// An address and a port, as a host sees them.
+pub type Place = (String, u16);
+
 /// A web page of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -28,8 +31,8 @@ pub struct Page {
     pub service: Option<String>,
     /// The port inside the container.
     pub port: u16,
-    /// Address and port where the container's host reaches it.
-    pub at: (String, u16),
+    /// Where the container's host reaches it; nowhere, where all that the container is in are overlays, say.
+    pub at: Option<Place>,
     /// Where the token is that is put into the address.
     pub token: Option<Token>,
 }
@@ -74,6 +77,7 @@ struct Container {
     name: String,
     labels: HashMap<String, String>,
     ports: Option<HashMap<String, Option<Vec<Published>>>>,
+    /// By name; that of its host is called `host`, and has no addresses.
     networks: Option<BTreeMap<String, Network>>,
 }
 
@@ -143,11 +147,11 @@ pub fn named(label: &str) -> impl Iterator<Item = (String, u16)> {
 impl Container {
     fn pages(&self, gateway: Option<&Gateway>) -> Vec<Page> {
         let label = self.labels.get(LABEL).map_or("", String::as_str);
-        let pages = named(label).enumerate().filter_map(|(nth, (name, port))| {
+        let pages = named(label).enumerate().map(|(nth, (name, port))| {
             let token = self.token().filter(|_| nth == 0);
             let (container, service) =
                 (self.name.trim_start_matches('/').to_owned(), self.labels.get(SERVICE).cloned());
-            Some(Page { name, container, service, port, at: self.at(port, gateway)?, token })
+            Page { name, container, service, port, at: self.at(port, gateway), token }
         });
         pages.collect()
     }
@@ -157,11 +161,12 @@ impl Container {
         host.or_else(|| Some(Token::Inside(self.id.clone(), self.labels.get(TOKEN_INSIDE)?.clone())))
     }
 
-    /// A port published on the host, else the container's address on a network that its host is in. An overlay's
-    /// address is not: the host itself cannot reach it.
-    fn at(&self, port: u16, gateway: Option<&Gateway>) -> Option<(String, u16)> {
+    /// A port published on the host, or of the host itself, else the container's address on a network that its host is in.
+    /// An overlay's address is not: the host itself cannot reach it.
+    fn at(&self, port: u16, gateway: Option<&Gateway>) -> Option<Place> {
         let bare = |address: &str| Some(address.split('/').next()?.to_owned()).filter(|address| !address.is_empty());
         self.published(port)
+            .or_else(|| self.shares_host().then(|| ("127.0.0.1".to_owned(), port)))
             .or_else(|| Some((bare(&gateway?.address)?, port)))
             .or_else(|| Some((bare(&self.networks.as_ref()?.get("bridge")?.address)?, port)))
             .or_else(|| {
@@ -170,13 +175,25 @@ impl Container {
             })
     }
 
-    fn published(&self, port: u16) -> Option<(String, u16)> {
+    fn shares_host(&self) -> bool {
+        self.networks.as_ref().is_some_and(|networks| networks.contains_key("host"))
+    }
+
+    fn published(&self, port: u16) -> Option<Place> {
         let published = self.ports.as_ref()?.get(&format!("{port}/tcp"))?.as_ref()?;
         let local = |ip: &str| matches!(ip, "" | "0.0.0.0" | "127.0.0.1");
         let v4 = published.iter().find(|one| local(&one.host_ip)).map(|one| ("127.0.0.1".to_owned(), one));
         let (address, one) = v4.or_else(|| published.first().map(|one| (one.host_ip.clone(), one)))?;
         let address = if address == "::" { "::1".to_owned() } else { address };
         Some((address, one.host_port.parse().ok()?))
+    }
+}
+
+#[cfg(test)]
+impl Page {
+    /// A page of which no more is told, and which its host has no way to.
+    pub fn of(name: &str, container: &str, port: u16) -> Self {
+        Self { name: name.into(), container: container.into(), service: None, port, at: None, token: None }
     }
 }
 
@@ -195,8 +212,10 @@ mod tests {
     #[test]
     fn a_page_is_where_its_host_reaches_it() {
         let pages = read(ANSWER).expect("an answer");
-        let told: Vec<_> = pages.iter().map(|page| format!("{} {}:{}", page.name, page.at.0, page.at.1)).collect();
+        let place = |page: &Page| page.at.as_ref().map_or("nowhere".to_owned(), |at| format!("{}:{}", at.0, at.1));
+        let told: Vec<_> = pages.iter().map(|page| format!("{} {}", page.name, place(page))).collect();
         let expected = [
+            "It nowhere",
             "It 172.17.0.2:80",
             "JupyterLab 172.20.0.4:8888",
             "Spark application 172.20.0.4:4040",
@@ -205,21 +224,30 @@ mod tests {
         assert_eq!(told, expected);
     }
 
+    /// Where a container in these networks has its page.
+    fn at(networks: &str) -> Option<String> {
+        let labels = r#"{"skep.forward":"It:80"}"#;
+        let row = format!(r#"{{"id":"aa","name":"/a","labels":{labels},"ports":{{}},"networks":{{{networks}}}}}"#);
+        let pages = read(&format!("{row}\n\n{{}}\n")).expect("an answer");
+        pages[0].at.as_ref().map(|(address, port)| format!("{address}:{port}"))
+    }
+
     #[test]
     fn an_overlay_is_no_way_for_its_host() {
         let overlay = r#""aa":{"IPAddress":"10.0.1.2","Gateway":""}"#;
         let bridges = r#""own":{"IPAddress":"172.18.0.2","Gateway":"172.18.0.1"},"two":{"IPAddress":"172.19.0.2","Gateway":"172.19.0.1"}"#;
-        let at = |networks: &str| {
-            let labels = r#"{"skep.forward":"It:80"}"#;
-            let row = format!(r#"{{"id":"aa","name":"/a","labels":{labels},"ports":{{}},"networks":{{{networks}}}}}"#);
-            let pages = read(&format!("{row}\n\n{{}}\n")).expect("an answer");
-            pages.first().map(|page| page.at.0.clone())
-        };
-        assert_eq!(at(&format!("{overlay},{bridges}")).as_deref(), Some("172.18.0.2"));
+        assert_eq!(at(&format!("{overlay},{bridges}")).as_deref(), Some("172.18.0.2:80"));
         assert_eq!(at(overlay), None);
         let id = "0a".repeat(32);
         let closed = format!(r#""in":{{"IPAddress":"172.20.0.2","Gateway":"","NetworkID":"{id}"}}"#);
-        assert_eq!(at(&format!("{overlay},{closed}")).as_deref(), Some("172.20.0.2"), "a bridge without a way out");
+        assert_eq!(at(&format!("{overlay},{closed}")).as_deref(), Some("172.20.0.2:80"), "a bridge without a way out");
+    }
+
+    #[test]
+    fn a_container_in_its_hosts_network_is_at_its_hosts_own_port() {
+        let id = "0b".repeat(32);
+        let host = format!(r#""host":{{"IPAddress":"","Gateway":"","NetworkID":"{id}"}}"#);
+        assert_eq!(at(&host).as_deref(), Some("127.0.0.1:80"));
     }
 
     #[test]
@@ -227,18 +255,14 @@ mod tests {
         let pages = read(ANSWER).expect("an answer");
         let tokens: Vec<_> = pages.iter().map(|page| page.token.as_ref().map(|token| token.read().wire())).collect();
         let (inside, host) = ("docker exec cc cat -- /run/t".to_owned(), "cat -- /etc/skep/t".to_owned());
-        assert_eq!(tokens, [Some(inside), Some(host), None, None]);
+        assert_eq!(tokens, [None, Some(inside), Some(host), None, None]);
     }
 
     #[test]
     fn a_page_of_a_task_is_that_of_the_next_task_and_of_nothing_else() {
         let page = |container: &str, service: Option<&str>, port| Page {
-            name: "It".into(),
-            container: container.into(),
             service: service.map(str::to_owned),
-            port,
-            at: (String::new(), 0),
-            token: None,
+            ..Page::of("It", container, port)
         };
         let before = page("app.1.x", Some("app"), 80);
         assert_eq!(page("app.1.x", Some("app"), 80).succeeds(&before), Some(true));

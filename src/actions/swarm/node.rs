@@ -46,7 +46,9 @@ impl View<'_> {
         let host = self.host();
         let is_in = self.seen.daemon(host).is().is_some_and(|info| info.swarm.local_node_state == "active");
         let first = match node.state == "down" && is_in {
-            true => format!("its engine believes itself in the swarm; if that stays so, on {host}: systemctl restart docker. Else see"),
+            true => format!(
+                "its engine believes itself in the swarm; if that stays so, on {host}: systemctl restart docker. Else see"
+            ),
             false => format!("see on {host} whether its engine runs (journalctl --unit docker), and"),
         };
         format!("{first} whether it and {leader} reach each other on {CONTROL}/tcp and {GOSSIP}")

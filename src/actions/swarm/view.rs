@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::mark::JOINED;
-use super::roles::votes;
 use super::path::Way;
+use super::roles::votes;
 use super::{Role, Swarm, join};
 use crate::actions::{Ask, Plan, Refusal, Target, Wait, peers};
 use crate::inventory::Host;

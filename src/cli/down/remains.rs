@@ -89,7 +89,8 @@ pub fn read(answer: &str) -> Remains {
     }
     let attached = std::mem::take(&mut seen.networks);
     seen.networks = local.into_iter().filter(|network| attached.iter().any(|thing| thing.id == network.id)).collect();
-    let (others, has) = (std::mem::take(&mut seen.other_networks), |all: &[Thing], id: &str| all.iter().any(|t| t.id == id));
+    let (others, has) =
+        (std::mem::take(&mut seen.other_networks), |all: &[Thing], id: &str| all.iter().any(|t| t.id == id));
     seen.swarm_networks.retain(|net| net.name != "ingress" && has(&attached, &net.id) && !has(&others, &net.id));
     seen
 }

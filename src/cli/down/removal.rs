@@ -176,7 +176,8 @@ impl Remains {
     fn kept(&self) -> impl Iterator<Item = Removal> {
         let kinds = [("secret", &self.secrets), ("config", &self.configs)];
         kinds.into_iter().flat_map(|(kind, things)| {
-            let removal = move |thing: &Thing| Removal::new(2, format!("{kind} {}", thing.name), docker(&[kind, "rm"], thing));
+            let removal =
+                move |thing: &Thing| Removal::new(2, format!("{kind} {}", thing.name), docker(&[kind, "rm"], thing));
             things.iter().map(removal)
         })
     }
