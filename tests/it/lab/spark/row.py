@@ -16,6 +16,8 @@ settings = {
     "spark.executor.defaultJavaOptions": "-XX:TieredStopAtLevel=1",
 }
 spark = SparkSession.builder.appName("row").config(map=settings).getOrCreate()
+# The executors have it from here.
+spark.sparkContext.addPyFile("/opt/jobs/pi.py")
 pi.wait_for_executors(spark, WORKERS, 120)
 for job in range(JOBS):
     hosts = pi.hosts_at_barrier(spark, WORKERS)
