@@ -132,7 +132,7 @@ fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
     both_workers_are_back(&cluster);
     jobs_in_a_row(&cluster);
 
-    cluster.on("node1", "docker service ls -q --filter label=com.docker.stack.namespace=spark-stack | xargs -n1 -P4 docker service update --force --detach=false --quiet >/dev/null");
+    cluster.on("node1", "docker service ls -q --filter label=com.docker.stack.namespace=spark-stack | xargs -n1 docker service update --force --detach=false --quiet >/dev/null");
     both_workers_are_back(&cluster);
     jobs_in_a_row(&cluster);
     no_executor_had_to_try_again(&cluster);
