@@ -133,10 +133,11 @@ fn dying(found: &Found, on: &Target, seen: &Readings<'_>) -> bool {
     }
 }
 
-/// Its ends in the last minutes by its host's clock, and the signals sent to it by people, in their order.
+/// Its ends in the last minutes by its host's clock, and the signals sent to it by people, in their order. Up to this very
+/// moment: up to the last full second would be without the end of what died just now.
 pub(super) fn deaths(found: &Found) -> Probe {
     Probe::new(format!(
-        "now=$(date +%s); docker events --since $((now - {MINUTES} * 60)) --until \"$now\" --filter container={} \
+        "now=$(date +%s.%N); docker events --since $((${{now%.*}} - {MINUTES} * 60)) --until \"$now\" --filter container={} \
          --filter event=die --filter event=kill --format '{{{{.Action}}}}'",
         quote(&found.id)
     ))

@@ -87,7 +87,7 @@ const APP: &str = "
 ";
 
 /// How often an image was read to be carried, by the daemon's own account.
-const SAVED: &str = "docker events --since 1h --until $(date +%s) --filter type=image --filter event=save | wc -l";
+const SAVED: &str = "docker events --since 1h --until $(date +%s.%N) --filter type=image --filter event=save | wc -l";
 
 #[test]
 fn an_image_is_built_carried_and_run_on_the_overlay_and_again_only_if_it_changed() {
