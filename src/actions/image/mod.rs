@@ -137,7 +137,7 @@ impl Action for Image {
             Way::Load(_) => {}
         }
         if self.push {
-            asks.extend(self.push_reads(on, seen));
+            asks.extend(self.push_reads(on));
         }
         asks
     }

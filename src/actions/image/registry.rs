@@ -71,16 +71,10 @@ impl Image {
         digests.filter(move |digest| digest.starts_with(&repository))
     }
 
-    pub(super) fn push_reads(&self, on: &Target, seen: &Readings<'_>) -> Vec<Ask> {
-        let registry = self.asked_of_registry(on, seen).map(Read::Probe);
-        [Read::Docker(Look::Engine)].into_iter().chain(registry).map(|read| on.ask(read)).collect()
-    }
-
     /// The registry itself is asked. What an engine knows is no proof: with containerd's store an image has a digest from the
     /// start, elsewhere what was pushed of an image counts for all its tags, and a registry may have lost everything since.
-    fn asked_of_registry(&self, on: &Target, seen: &Readings<'_>) -> Option<Probe> {
-        let digests: Vec<String> = self.digests(seen.image(&on.host.name, &self.name).is()?).collect();
-        (!digests.is_empty()).then(|| in_registry(&normal_reference(&self.name), &digests))
+    pub(super) fn push_reads(&self, on: &Target) -> [Ask; 2] {
+        [Read::Docker(Look::Engine), Read::Probe(in_registry(&self.name))].map(|read| on.ask(read))
     }
 
     pub(super) fn pushed(&self, plan: Plan, own: Option<&Found>, on: &Target, seen: &Readings<'_>) -> Plan {
@@ -104,9 +98,8 @@ impl Image {
         if own.is_none_or(|own| self.digests(own).next().is_none()) {
             return Some(why.into());
         }
-        let asked = self.asked_of_registry(on, seen)?;
         let containerd = seen.daemon(&on.host.name).is().is_some_and(|info| info.containerd_store());
-        match seen.probe(&on.host.name, &asked) {
+        match seen.probe(&on.host.name, &in_registry(&self.name)) {
             Seen::Is(output) if output.ok() => None,
             // The command may not reach what the engine does, which has proxies and ranges without TLS of its own: then what that knows
             // is the best answer, where it says more than that there is an image.
@@ -122,28 +115,28 @@ impl Image {
 /// How `sh` says that a registry has told nothing of us.
 const NOT_TOLD: i32 = 3;
 
-/// Asks a registry whether a name means an image of one of those digests there, as the engine would: without TLS only where
-/// the engine may do so. Of one that is made for several platforms the digest of the whole is not told by its name: then it is enough
-/// that the registry has both.
-pub(super) fn in_registry(name: &str, digests: &[String]) -> Probe {
+/// Asks a registry whether a name means the image of that name here, as the engine would: without TLS only where the engine may do
+/// so. Of one that is made for several platforms the digest of the whole is not told by its name: then it is enough that
+/// the registry has both. Which digests are ours the host finds by itself, so that it is asked once for all.
+pub(super) fn in_registry(name: &str) -> Probe {
+    let (name, repository) = (normal_reference(name), repository(name));
     let registry = name.split('/').next().unwrap_or_default();
     let loopback = registry.starts_with("localhost:") || registry.starts_with("127.");
     let insecure = "{{range .RegistryConfig.IndexConfigs}}{{if not .Secure}} {{.Name}} {{end}}{{end}}";
-    let ours = digests.iter().filter_map(|digest| digest.split_once('@'));
-    let ours: Vec<String> = ours.map(|(_, digest)| format!("*{}*", quote(digest))).collect();
-    let whole: Vec<_> = digests.iter().map(|digest| quote(digest)).collect();
     Probe::new(format!(
-        "case {}\"$(docker info --format '{insecure}')\" in *{}*) i=--insecure ;; *) i= ;; esac\n\
-         there=$(docker manifest inspect -v $i {}) || there=\n\
-         case $there in {}) exit 0 ;; '' | '['*) ;; *) echo 'the tag is of another image there' >&2; exit 1 ;; esac\n\
-         for digest in {}; do docker manifest inspect $i \"$digest\" >/dev/null || continue\n\
+        "ours=$(docker image inspect --format '{{{{range .RepoDigests}}}}{{{{println .}}}}{{{{end}}}}' {name} 2>/dev/null | grep -e {}) ||\
+         \x20 exit {NOT_TOLD}\n\
+         case {}\"$(docker info --format '{insecure}')\" in *{}*) i=--insecure ;; *) i= ;; esac\n\
+         there=$(docker manifest inspect -v $i {name}) || there=\n\
+         for one in $ours; do case $there in *\"${{one#*@}}\"*) exit 0 ;; esac; done\n\
+         case $there in '' | '['*) ;; *) echo 'the tag is of another image there' >&2; exit 1 ;; esac\n\
+         for one in $ours; do docker manifest inspect $i \"$one\" >/dev/null || continue\n\
          [ -z \"$there\" ] || exit 0\necho 'it has no such tag' >&2; exit 1\ndone\n\
          exit {NOT_TOLD}",
+        quote(&format!("^{repository}@")),
         quote(&if loopback { format!(" {registry} ") } else { String::new() }),
         quote(&format!(" {registry} ")),
-        quote(name),
-        ours.join("|"),
-        whole.join(" ")
+        name = quote(&name),
     ))
     .within(30)
 }
