@@ -406,8 +406,10 @@ pub struct Kind {
     pub check: Check,
     /// The JSON schema of the parameters.
     pub schema: fn() -> Schema,
-    /// Whether `changes`, `creates`, `unless`, `retries` and `register` belong to it.
+    /// Whether `changes`, `creates`, `unless` and `retries` belong to it.
     pub line: bool,
+    /// Whether `register` belongs to it: it has more to say than that all is as asked.
+    pub says: bool,
 }
 
 /// What [`Kind::check`] answers, given the parameters and the action's name.
@@ -415,7 +417,7 @@ pub type Check = fn(&Node, &str) -> Result<Option<Box<dyn Action>>, Vec<yaml::Er
 
 /// Every action.
 pub const TABLE: &[Kind] = &[
-    row::<kept::Config>("config"),
+    saying_row::<kept::Config>("config"),
     row::<container::Container>("container"),
     row::<image::Image>("image"),
     row::<hostname::Hostname>("hostname"),
@@ -429,7 +431,7 @@ pub const TABLE: &[Kind] = &[
     row::<reboot::Reboot>("reboot"),
     row::<registry::Registry>("registry"),
     row::<registry_login::RegistryLogin>("registry_login"),
-    row::<kept::Secret>("secret"),
+    saying_row::<kept::Secret>("secret"),
     row::<service::Service>("service"),
     line_row::<shell::Shell>("shell"),
     row::<stack::Stack>("stack"),
@@ -446,11 +448,15 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 }
 
 const fn row<T: Action + DeserializeOwned + JsonSchema + 'static>(name: &'static str) -> Kind {
-    Kind { name, parse: parse::<T>, check: check::<T>, schema: schema::<T>, line: false }
+    Kind { name, parse: parse::<T>, check: check::<T>, schema: schema::<T>, line: false, says: false }
+}
+
+const fn saying_row<T: Action + DeserializeOwned + JsonSchema + 'static>(name: &'static str) -> Kind {
+    Kind { says: true, ..row::<T>(name) }
 }
 
 const fn line_row<T: Action + DeserializeOwned + JsonSchema + 'static>(name: &'static str) -> Kind {
-    Kind { name, parse: parse::<T>, check: check::<T>, schema: schema::<T>, line: true }
+    Kind { line: true, ..saying_row::<T>(name) }
 }
 
 fn parse<T: Action + DeserializeOwned + 'static>(node: &Node) -> Result<Box<dyn Action>, yaml::Error> {

@@ -54,8 +54,13 @@ pub const LINE: &[Key] = &[
     Key::new("creates", TEMPLATE, "settled where this path exists"),
     Key::new("unless", TEMPLATE, "settled where this line of shell ends well; it has 10 s"),
     Key::new("retries", COUNT, "how often what fails is tried again"),
-    Key::new("register", NAME, "the variable that keeps how it ended and what it said"),
 ];
+
+/// Those that only actions know which have something to say.
+pub const SAYING: &[Key] = &[Key::new("register", NAME, "the variable that keeps how it ended and what it said")];
+
+/// Keys that only some actions know, and which these are.
+pub const OF_SOME: [(&[Key], fn(&Kind) -> bool); 2] = [(LINE, |kind| kind.line), (SAYING, |kind| kind.says)];
 
 /// What a play says for all its steps, and an include for those of its file.
 #[derive(Default)]
@@ -75,7 +80,7 @@ pub(super) struct Inherited {
 /// name is left empty.
 pub(super) fn load(keys: &mut Keys<'_>, table: &'static [Kind], of_play: &Inherited) -> Option<Step> {
     let (action, params) = action(keys, table)?;
-    refuse_line_keys(keys, action, table);
+    refuse_keys_of_others(keys, action, table);
     let (id, name) = (keys.text("id"), keys.text("name"));
     let named_at = id.as_ref().or(name.as_ref()).map_or_else(|| keys.head(), |text| text.at.clone());
     let step = Step {
@@ -112,7 +117,7 @@ pub(super) fn load(keys: &mut Keys<'_>, table: &'static [Kind], of_play: &Inheri
 }
 
 fn all() -> impl Iterator<Item = &'static str> + Clone {
-    names(STEP).chain(names(LINE))
+    names(STEP).chain(names(LINE)).chain(names(SAYING))
 }
 
 /// The one key that names an action, and its parameters.
@@ -158,15 +163,18 @@ fn no_action(keys: &mut Keys<'_>, table: &'static [Kind]) {
 }
 
 /// `changes` and the like say nothing where the state decides.
-fn refuse_line_keys(keys: &mut Keys<'_>, action: &Kind, table: &'static [Kind]) {
-    if action.line {
-        return;
+fn refuse_keys_of_others(keys: &mut Keys<'_>, action: &Kind, table: &'static [Kind]) {
+    for (theirs, has) in OF_SOME.into_iter().filter(|(_, has)| !has(action)) {
+        let having: Vec<_> = table.iter().filter(|kind| has(kind)).map(|kind| format!("`{}`", kind.name)).collect();
+        refuse(keys, theirs, action, &format!("only these have it: {}", having.join(", ")));
     }
-    let with_line: Vec<_> = table.iter().filter(|kind| kind.line).map(|kind| format!("`{}`", kind.name)).collect();
+}
+
+fn refuse(keys: &mut Keys<'_>, theirs: &'static [Key], action: &Kind, hint: &str) {
     let wrong = |key: &Node| {
-        let name = key.as_str().filter(|written| names(LINE).any(|name| name == *written))?;
+        let name = key.as_str().filter(|written| names(theirs).any(|name| name == *written))?;
         let error = Error::at(&key.at, format!("`{name}` means nothing to `{}`", action.name));
-        Some((name.to_owned(), error.with_hint(format!("only these have it: {}", with_line.join(", ")))))
+        Some((name.to_owned(), error.with_hint(hint)))
     };
     for (name, error) in keys.left().iter().filter_map(|(key, _)| wrong(key)).collect::<Vec<_>>() {
         keys.take(&name);
@@ -189,7 +197,7 @@ pub(super) fn told(errors: Vec<Error>, step: &Step) -> Vec<Error> {
 fn misplaced(error: Error, step: &Step) -> Error {
     let written = error.at.as_ref().map(|at| at.text()).unwrap_or_default();
     let has = |keys: &[Key]| keys.iter().any(|key| key.name == written);
-    let is_key = has(STEP) || (step.action.line && has(LINE));
+    let is_key = has(STEP) || OF_SOME.iter().any(|(keys, known)| known(step.action) && has(keys));
     if !is_key || !error.message.starts_with("unknown key") {
         return error;
     }

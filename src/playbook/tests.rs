@@ -73,7 +73,7 @@ impl Action for Thing {
 }
 
 const fn kind<T: Action + serde::de::DeserializeOwned + JsonSchema + 'static>(name: &'static str, line: bool) -> Kind {
-    Kind { name, parse: parse::<T>, check: check_params::<T>, schema: schema::<T>, line }
+    Kind { name, parse: parse::<T>, check: check_params::<T>, schema: schema::<T>, line, says: line }
 }
 
 fn parse<T: Action + serde::de::DeserializeOwned + 'static>(node: &yaml::Node) -> Result<Box<dyn Action>, yaml::Error> {

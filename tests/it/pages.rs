@@ -70,16 +70,18 @@ fn the_table_of_a_steps_keys_is_what_the_code_says() {
         let row = |key: &Key| format!("| `{}` | {} | {of}{} |\n", key.name, key.form.told, key.doc);
         keys.iter().map(row).collect()
     };
-    let with_line = TABLE.iter().filter(|kind| kind.line).map(|kind| format!("`{}`", kind.name));
-    let of_lines = format!("of {} only: ", with_line.collect::<Vec<_>>().join(" and "));
+    let of_some = schema::OF_SOME.map(|(keys, has)| rows(keys, &format!("of {} only: ", those(has)))).concat();
     is_written("docs/playbook.md", |there| {
-        let table = format!(
-            "| key | form | means |\n|---|---|---|\n{ACTION}{}{}",
-            rows(schema::STEP, ""),
-            rows(schema::LINE, &of_lines)
-        );
+        let table = format!("| key | form | means |\n|---|---|---|\n{ACTION}{}{of_some}", rows(schema::STEP, ""));
         with_table(there, "src/playbook/step.rs", &table)
     });
+}
+
+/// The actions of which that is true: `a`, `b` and `c`.
+fn those(has: fn(&Kind) -> bool) -> String {
+    let names: Vec<_> = TABLE.iter().filter(|kind| has(kind)).map(|kind| format!("`{}`", kind.name)).collect();
+    let (last, others) = names.split_last().expect("some have it");
+    format!("{} and {last}", others.join(", "))
 }
 
 const ACTION: &str =

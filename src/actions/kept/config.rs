@@ -30,7 +30,8 @@ pub struct Parameters {
     /// Labels. Others that it has are left alone.
     #[serde(default)]
     labels: BTreeMap<String, Text>,
-    /// Whether a new content makes a new config beside the old one: `NAME-` and 8 digits of its digest.
+    /// Whether a new content makes a new config beside the old one: `NAME-` and 8 digits of its digest. The step says that name, for
+    /// those that take it: with `register: it`, `"{{ it.stdout }}"`.
     #[serde(default)]
     versioned: bool,
     /// How many versions stay, the newest first and that which is asked for among them; 3 where not given. Older ones are

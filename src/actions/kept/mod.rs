@@ -22,6 +22,7 @@ use super::values::Text;
 use super::{Action, Ask, Object, Plan, Sent, Target, hints};
 use crate::reads::docker::Look;
 use crate::reads::{Read, Readings, WORKSTATION};
+use crate::remote::Output;
 use view::View;
 
 /// The action `secret`.
@@ -179,6 +180,11 @@ impl<P: Sorted + std::fmt::Debug> Action for Kept<P> {
 
     fn plan(&self, on: &Target, seen: &Readings<'_>) -> Plan {
         View::new(self, on, seen).map_or_else(|plan| plan, |view| view.plan())
+    }
+
+    /// The name of the version that is asked for.
+    fn shows(&self, on: &Target, seen: &Readings<'_>) -> Option<Output> {
+        View::new(self, on, seen).ok()?.version().map(|name| Output { stdout: name.into(), ..Output::default() })
     }
 
     fn template(&self) -> Option<&str> {

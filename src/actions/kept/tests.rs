@@ -131,7 +131,10 @@ fn a_new_content_is_a_new_version_and_old_unused_ones_go() {
         )
     );
     let own = row("s5", &name, 4, json!({"skep.name": "app", "skep.digest": digest}));
-    assert_eq!(secrets(&[own, old("s1", 1), old("s3", 3)]).plan(&versioned), "settled");
+    let case = secrets(&[own, old("s1", 1), old("s3", 3)]);
+    assert_eq!(case.plan(&versioned), "settled");
+    let said = |secret: &Secret| case.readings(|seen| secret.shows(&case.target, seen)).map(|output| output.text());
+    assert_eq!((said(&versioned), said(&app())), (Some(name), None), "what others know it by");
     let gone: Secret = action(json!({"name": "app", "versioned": true, "state": "absent"}));
     assert!(secrets(&[old("s2", 2), old("s3", 3)]).plan(&gone).ends_with("$ docker secret rm s2 s3"));
 }

@@ -49,6 +49,11 @@ impl<'a> View<'a> {
         Ok(Self { sort, asked, host, seen, list, content, digest, name })
     }
 
+    /// Its name in the swarm, where that is not the name that was given.
+    pub(super) fn version(self) -> Option<String> {
+        (self.asked.state == Presence::Present && self.asked.versioned).then_some(self.name)
+    }
+
     /// Whether something may be removed: then who uses it must be known.
     pub(super) fn removes(&self) -> bool {
         !self.in_the_way().is_empty() || !self.old().is_empty()

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::forms::{self, PART, WHOLE};
 use super::load::{PLAY, PLAYBOOK};
-pub use super::step::{LINE, STEP};
+pub use super::step::{LINE, OF_SOME, SAYING, STEP};
 use super::{files, include, lookup};
 use crate::actions::{Kind, TABLE};
 use crate::schema::{Key, document, mapping, names, reference};
@@ -53,18 +53,23 @@ fn either() -> Value {
 
 /// One action, and the keys that belong to it.
 fn step() -> Value {
-    let keys: Vec<Key> = STEP.iter().chain(LINE).copied().collect();
+    let keys: Vec<Key> = STEP.iter().chain(LINE).chain(SAYING).copied().collect();
     let mut step = mapping(&keys);
     for kind in TABLE {
         step["properties"][kind.name] = parameters::of(kind);
     }
     let one: Vec<_> = TABLE.iter().map(needed).collect();
-    let with_line: Vec<_> = TABLE.iter().filter(|kind| kind.line).map(needed).collect();
     step["oneOf"] = one.into();
-    step["dependencies"] = names(LINE).map(|key| (key.to_owned(), json!({ "anyOf": with_line }))).collect();
+    step["dependencies"] = OF_SOME.iter().flat_map(|(keys, has)| needs_one_of(keys, *has)).collect();
     // Never there, for then it were an include; but an editor offers what it finds here.
     step["properties"]["include"] = mapping(include::KEYS)["properties"]["include"].clone();
     step
+}
+
+/// Keys that want an action which has them.
+fn needs_one_of(keys: &'static [Key], has: fn(&Kind) -> bool) -> impl Iterator<Item = (String, Value)> {
+    let having: Vec<_> = TABLE.iter().filter(|kind| has(kind)).map(needed).collect();
+    names(keys).map(move |key| (key.to_owned(), json!({ "anyOf": having })))
 }
 
 fn needed(kind: &Kind) -> Value {

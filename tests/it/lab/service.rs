@@ -43,6 +43,8 @@ const GONE: &str = "
       - { id: service, hosts: leader, service: { name: alone, state: absent } }
       - { id: own, hosts: leader, network: { name: own, state: absent } }
       - { id: by_hand, hosts: leader, service: { name: hand, state: absent } }
+      - { id: reads, hosts: leader, service: { name: reads, state: absent } }
+      - { id: motd, hosts: leader, config: { name: motd, versioned: true, state: absent } }
 ";
 
 const TASKS: &str = "docker ps -q --no-trunc --filter label=com.docker.swarm.service.name=alone | xargs";
@@ -50,6 +52,7 @@ const TASKS: &str = "docker ps -q --no-trunc --filter label=com.docker.swarm.ser
 pub(super) fn scenes(parts: &Parts) {
     made_and_changed(parts);
     given_up_and_tried_again(parts);
+    a_new_version_is_taken_and_an_old_one_again(parts);
     adopted(parts);
     parts.write(&(BEGIN.to_owned() + GONE));
     parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
@@ -111,6 +114,33 @@ fn given_up_and_tried_again(parts: &Parts) {
     on_both(parts, &format!("rm {broken}"));
     parts.run(0);
     parts.nothing_to_do();
+}
+
+/// A config that comes in versions, and a service that takes the one that is asked for.
+const VERSIONED: &str = "
+      - { id: motd, hosts: leader, config: { name: motd, content: SAYS, versioned: true }, register: motd }
+      - id: reads
+        hosts: leader
+        service:
+          name: reads
+          image: app:1
+          resolve_image: never
+          endpoint_mode: dnsrr
+          constraints: [node.role==manager]
+          command: sleep infinity
+          init: true
+          configs: [{ source: '{{ motd.stdout }}', target: /motd }]
+";
+
+fn a_new_version_is_taken_and_an_old_one_again(parts: &Parts) {
+    for says in ["one", "two", "one"] {
+        parts.write(&(BEGIN.to_owned() + &VERSIONED.replace("SAYS", says)));
+        parts.run(0);
+        parts.nothing_to_do();
+        let reads = "docker exec $(docker ps -q --filter label=com.docker.swarm.service.name=reads) cat /motd";
+        assert_eq!(parts.on("node1", reads), says);
+    }
+    assert_eq!(parts.on("node1", "docker config ls -q --filter label=skep.name=motd | wc -l"), "2");
 }
 
 fn adopted(parts: &Parts) {
