@@ -126,6 +126,7 @@ fn hosts_come_change_fail_and_go_while_a_service_runs() {
     a_leader_is_lost_and_another_manager_commands(&life);
     a_manager_that_is_down_is_removed(&life);
     a_host_is_removed_and_what_ran_there_runs_elsewhere(&life);
+    it_comes_back_and_only_it_changes(&life);
     all_managers_but_one_are_lost(&life);
 }
 
@@ -260,6 +261,13 @@ fn a_host_is_removed_and_what_ran_there_runs_elsewhere(life: &Life) {
     life.cluster.lab.until("node3", "docker service ls --filter name=web | grep -q 4/4");
 }
 
+fn it_comes_back_and_only_it_changes(life: &Life) {
+    let told = life.converges((&["node3", "node4"], &["node1"], &[]), &[]);
+    let touched = touched(&told);
+    assert!(!touched.is_empty() && touched.iter().all(|(host, _)| host == "node1"), "{touched:?}");
+    assert_eq!(life.nodes("node3")[0], "node1 worker ready", "{}", told.text());
+}
+
 /// Who comes back before it was missed may be taken for down all the same, and for good (swarmkit's dispatcher writes down what
 /// it missed after it has greeted it): then skep's own hint is followed.
 fn is_ready_again(life: &Life) {
@@ -273,7 +281,7 @@ fn is_ready_again(life: &Life) {
 
 fn all_managers_but_one_are_lost(life: &Life) {
     life.on("node4", "systemctl stop docker.socket docker");
-    let roles: Roles<'_> = (&["node3", "node4"], &[], &[]);
+    let roles: Roles<'_> = (&["node3", "node4"], &[], &["node1"]);
     life.cluster.lab.until("node3", "docker node ls 2>&1 | grep -q 'does not have a leader'");
     let lost = life.run(roles, &[]).ends(1);
     let chosen = format!(
@@ -288,6 +296,7 @@ fn all_managers_but_one_are_lost(life: &Life) {
     life.on("node4", "systemctl start docker && docker swarm leave --force");
     life.cluster.lab.until("node3", "docker node ls | grep node4 | grep -q Down");
     life.run(roles, &["--yes"]).ends(0);
-    assert_eq!(life.nodes("node3"), ["node2 worker ready", "node3 manager ready", "node4 manager ready"]);
+    life.cluster.lab.until("node3", "docker node ls | grep 'node1 .*Ready'");
+    assert_eq!(life.nodes("node3")[1..], ["node2 worker ready", "node3 manager ready", "node4 manager ready"]);
     life.cluster.lab.until("node3", "docker service ls | grep -q 4/4");
 }

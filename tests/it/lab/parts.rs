@@ -39,6 +39,13 @@ impl Parts {
         fs::write(self.cluster.project.join("app/Dockerfile"), dockerfile).expect("a Dockerfile");
     }
 
+    /// One of the files that it is built from.
+    fn in_context(&self, file: &str, text: &str) {
+        let file = self.cluster.project.join("app").join(file);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        fs::write(file, text).expect("a file");
+    }
+
     fn ask(&self, steps: &str) {
         self.write(&(BEGIN.to_owned() + steps));
     }
@@ -105,7 +112,7 @@ fn an_image_is_built_carried_and_run_on_the_overlay_and_again_only_if_it_changed
         parts.on("node2", "docker inspect -f '{{(index .NetworkSettings.Networks \"parts\").IPAddress}}' app-node2");
     assert!(there.starts_with(&own), "app-node2 is {there} to its neighbour, and {own} at home");
 
-    parts.app("RUN echo two >/said");
+    parts.app(&what_is_ignored(&parts));
     let planned = parts.cluster.skep(&["plan", "parts.yml"]).ends(10);
     let certain = planned.of("change").find(|change| change["after"].is_null()).expect("a change");
     assert_eq!((&certain["step"], &certain["host"]), (&"app".into(), &"node1".into()), "{certain:#}");
@@ -115,11 +122,21 @@ fn an_image_is_built_carried_and_run_on_the_overlay_and_again_only_if_it_changed
     parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
     assert_eq!((said("node1"), said("node2")), ("two".into(), "two".into()));
     parts.nothing_to_do();
+    parts.in_context("a.key", "another one");
+    parts.nothing_to_do();
 
     some_cannot_be_reached(&parts);
     lost_while_it_builds(&parts);
     cut_while_it_is_carried(&parts);
     what_cannot_be(&parts);
+}
+
+/// What `.dockerignore` leaves out is not sent; the line that holds the context against it.
+fn what_is_ignored(parts: &Parts) -> String {
+    parts.in_context(".dockerignore", "# nobody's\n*.key\nnotes/*\n!notes/kept\n");
+    ["a.key", "notes/x", "notes/kept"].iter().for_each(|file| parts.in_context(file, "here"));
+    let left_out = "[ ! -e /context/a.key ] && [ ! -e /context/notes/x ]";
+    format!("COPY . /context\nRUN {left_out} && [ -e /context/notes/kept ] && echo two >/said")
 }
 
 /// Where node1 is not let in, or takes no agent, the image comes through the workstation, and is still read once.

@@ -118,6 +118,7 @@ fn a_stack_comes_up_with_what_it_needs_changes_fails_in_its_own_words_and_goes()
     parts.nothing_to_do();
 
     super::service::scenes(&parts);
+    a_node_is_given_a_role_and_its_old_one_back(&parts);
 
     parts.write(&(BEGIN.to_owned() + "      - { id: stack, hosts: leader, stack: { name: web, state: absent } }\n      - { id: secret, hosts: leader, secret: { name: pass, state: absent } }\n"));
     parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
@@ -159,6 +160,15 @@ fn what_others_changed_is_put_back(parts: &Parts) {
     idle("state: absent");
 }
 
+fn a_node_is_given_a_role_and_its_old_one_back(parts: &Parts) {
+    for role in ["manager", "worker"] {
+        parts.write(&format!("plays: [{{ hosts: node2, steps: [{{ on: leader, node: {{ role: {role} }} }}] }}]"));
+        parts.run(0);
+        parts.nothing_to_do();
+        assert_eq!(parts.on("node1", "docker node inspect --format '{{.Spec.Role}}' node2"), role);
+    }
+}
+
 /// A service of no stack, and a container with a volume; then that container alone.
 const MORE: &str = "
       - { id: alone, hosts: leader, service: { name: alone, image: 'app:1', resolve_image: never, endpoint_mode: dnsrr, command: [sleep, infinity], init: true } }
@@ -173,6 +183,10 @@ fn a_way_back_leaves_nothing_but_what_is_kept(parts: &Parts) {
     let all = std::fs::read_to_string(parts.cluster.project.join("parts.yml")).expect("the playbook") + MORE;
     parts.write(&all);
     parts.run(0);
+    parts.write(&format!("{BEGIN}      - {{ id: boxed, hosts: node1, volume: {{ name: boxed, state: absent }} }}\n"));
+    let told = parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(1).troubles();
+    assert!(told.contains("volume boxed on node1 is used by box"), "{told}");
+    parts.write(&all);
     // The others would be in a swarm that nobody commands.
     let told = parts.cluster.skep(&["down", "--yes", "--limit", "node1"]).ends(0);
     assert!(told.errors.contains("The swarm stays: node2 may be in it"), "{}", told.errors);
@@ -195,6 +209,13 @@ fn a_way_back_leaves_nothing_but_what_is_kept(parts: &Parts) {
     assert_eq!(parts.on("node2", gone), "inactive");
     assert!(parts.cluster.skep(&["down", "--yes"]).ends(0).places().is_empty());
     parts.write(BOX);
+    parts.run(0);
+    // Its volume cannot go while somebody else has it, and no later run finds it by its container.
+    parts.on("node1", "docker run --detach --rm --name theirs --volume boxed:/data app:1 sleep 100000 >/dev/null");
+    let told = parts.cluster.skep(&["down", "--yes", "--volumes"]).ends(1);
+    let left = "Left on node1, and found by no other run: docker volume rm boxed";
+    assert!(told.errors.contains(left) && told.troubles().contains("volume is in use"), "{}", told.text());
+    parts.on("node1", "docker rm --force theirs >/dev/null");
     parts.run(0);
     parts.cluster.skep(&["down", "--yes", "--volumes", "--images"]).ends(0);
     let left = "docker ps -aq; docker volume ls -q; docker image inspect app:1 2>&1 | tail -n 1";

@@ -1,4 +1,4 @@
-//! `skep` as a user calls it on the shared lab, and what it told.
+//! `skep` as a user calls it on a lab, and what it told.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::lab::{Lab, checkout};
 
-/// The shared lab, and a project whose playbook is the one that ships.
+/// A lab, and a project whose playbook is the one that ships.
 pub struct Cluster {
     /// The hosts.
     pub lab: Lab,
@@ -34,24 +34,36 @@ pub struct Told {
 }
 
 impl Cluster {
-    /// The lab as it is.
+    /// The shared lab as it is.
     pub fn found() -> Cluster {
-        let project = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("spark");
+        Cluster::of(Lab::shared(), "spark")
+    }
+
+    /// The shared lab with Spark on it: every test starts from here, so that none depends on another. Where it is there already,
+    /// that takes a second.
+    pub fn settled() -> Cluster {
+        Cluster::found().with_spark()
+    }
+
+    /// A lab for one test alone, with Spark on it.
+    pub fn own(name: &str) -> Cluster {
+        Cluster::of(Lab::with_engines(name, 3), name).with_spark()
+    }
+
+    fn of(lab: Lab, folder: &str) -> Cluster {
+        let project = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(folder);
         fs::create_dir_all(&project).expect("a folder");
         // The playbook of this checkout, where `skep run` and the unpacked one of `skep up` would find it.
         let link = project.join("playbooks");
         if !link.exists() {
             std::os::unix::fs::symlink(checkout().join("playbooks"), link).expect("a link");
         }
-        Cluster { lab: Lab::shared(), project }
+        Cluster { lab, project }
     }
 
-    /// The lab with Spark on it: every test starts from here, so that none depends on another. Where it is there already,
-    /// that takes a second.
-    pub fn settled() -> Cluster {
-        let cluster = Cluster::found();
-        cluster.skep(&["up", "--yes"]).ends(0);
-        cluster
+    fn with_spark(self) -> Cluster {
+        self.skep(&["up", "--yes"]).ends(0);
+        self
     }
 
     /// Calls `skep` with `--output json`.

@@ -102,8 +102,7 @@ pub fn has_two_workers(master: &serde_json::Value) {
 
 #[test]
 fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
-    let cluster = Cluster::settled();
-    let _removed = Removed(&cluster);
+    let cluster = Cluster::own("spark-stack");
     let run = ["run", "playbooks/spark-stack.yml"];
     cluster.skep(&run).ends(0);
     assert!(cluster.skep(&["plan", "playbooks/spark-stack.yml"]).ends(0).places().is_empty());
@@ -143,17 +142,6 @@ fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
     let ports = "docker service ls -q | xargs docker service inspect --format '{{range .Endpoint.Spec.Ports}}{{.}}{{end}}' | tr -d '\\n'";
     assert_eq!(cluster.on("node1", ports), "", "nothing is published to the world");
     typed_by_hand(&cluster);
-}
-
-/// Those who come after it find one Spark, whatever became of the other.
-struct Removed<'a>(&'a Cluster);
-
-impl Drop for Removed<'_> {
-    fn drop(&mut self) {
-        self.0.lab.try_on("node1", "docker stack rm spark-stack");
-        is_gone(self.0);
-        self.0.lab.try_on("node1", "docker secret rm spark jupyter; docker network rm spark-stack");
-    }
 }
 
 fn is_gone(cluster: &Cluster) {

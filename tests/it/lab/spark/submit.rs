@@ -39,7 +39,7 @@ pub struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     pub fn new(cluster: &'a Cluster) -> Self {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("submit");
+        let folder = cluster.project.join("submit");
         fs::remove_dir_all(&folder).ok();
         fs::create_dir_all(&folder).expect("a folder");
         let files = [("job.py", JOB), ("endless.py", ENDLESS), ("helper.py", "def twice(n):\n    return 2 * n\n")];
@@ -116,6 +116,9 @@ fn a_job_of_ones_own_computes_and_ends_with_who_submitted_it() {
     assert_eq!(cluster.on("node1", LEFT), "", "after a job that ended");
 
     let mut skep = desk.endless();
+    let told = cluster.skep(&["status"]).ends(0);
+    let one = &told.of("status").next().expect("a status")["status"]["spark"][0]["applications"][0];
+    assert_eq!((&one["name"], &one["state"]), (&"endless".into(), &"RUNNING".into()), "{one:#}");
     Command::new("kill").args(["-INT", &skep.id().to_string()]).status().expect("kill");
     assert_eq!(skep.wait().expect("an end").code(), Some(130), "{}", desk.read("errors"));
     assert_eq!(active(&cluster), [""; 0], "the application ended before skep did");
