@@ -86,9 +86,11 @@ fn a_fresh_host_gets_an_engine_and_a_second_run_costs_one_login_and_one_command(
     fresh.answers();
 
     let daemon = "systemctl show --property MainPID --value docker";
-    let (first, mark) = (fresh.on(daemon), fresh.on("journalctl --unit ssh --no-pager --output cat | wc -l"));
+    let (first, mark) =
+        (fresh.on(daemon), fresh.on("journalctl --sync; journalctl --unit ssh --no-pager --output cat | wc -l"));
     assert!(fresh.converges().contains("Nothing to do"));
-    let log = fresh.on(&format!("journalctl --unit ssh --no-pager --output cat | tail -n +$(({mark} + 1))"));
+    let log = fresh
+        .on(&format!("journalctl --sync; journalctl --unit ssh --no-pager --output cat | tail -n +$(({mark} + 1))"));
     let count = |word: &str| log.lines().filter(|line| line.starts_with(word)).count();
     assert_eq!((count("Accepted publickey"), count("Starting session: command")), (1, 1), "{log}");
 

@@ -79,7 +79,7 @@ impl Parts {
     /// How often the first host has logged in there.
     fn straight(&self, host: &str) -> usize {
         let first = self.on("node1", "docker info -f '{{.Swarm.NodeAddr}}'");
-        let told = self.on(host, "journalctl --no-pager -o cat -u ssh");
+        let told = self.on(host, "journalctl --sync; journalctl --no-pager -o cat -u ssh");
         told.lines().filter(|line| line.contains(&format!("from {first} ")) && line.starts_with("Accepted")).count()
     }
 }

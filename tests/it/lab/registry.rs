@@ -188,24 +188,24 @@ fn a_stack_brings_the_login_along(registry: &Registry) {
     );
     std::fs::write(parts.cluster.project.join("stack.yml"), file).expect("a Compose file");
     parts.on("node2", &format!("docker logout {host}; docker image rm {host}/app:1"));
-    let stack = |more: &str| {
+    let stack = |timeout: &str, more: &str| {
         format!(
-            "      - {{ id: stack, hosts: leader, timeout: 1m, stack: {{ name: web, file: stack.yml, {more} }} }}\n"
+            "      - {{ id: stack, hosts: leader, timeout: {timeout}, stack: {{ name: web, file: stack.yml, {more} }} }}\n"
         )
     };
-    registry.ask_allowed(&stack("registry_auth: false"));
+    registry.ask_allowed(&stack("1m", "registry_auth: false"));
     let failed = parts.run(1).troubles();
     assert!(failed.contains("web_app") && failed.contains("node2"), "{failed}");
-    registry.ask_allowed(&stack("registry_auth: true"));
+    registry.ask_allowed(&stack("5m", "registry_auth: true"));
     parts.run(0);
     assert_eq!(parts.on("node2", "docker ps -q --filter label=com.docker.swarm.service.name=web_app | wc -l"), "1");
     // Which image the registry meant then does not count any more.
-    registry.ask_allowed(&stack("registry_auth: true, resolve_image: never"));
+    registry.ask_allowed(&stack("5m", "registry_auth: true, resolve_image: never"));
     assert_eq!(parts.run(0).places(), [at("stack", "node1")].into());
     parts.nothing_to_do();
     let image = "docker service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}' web_app";
     assert_eq!(parts.on("node1", image), format!("{host}/app:1"));
-    registry.ask_as("honey", &stack("state: absent").replace("file: stack.yml, ", ""));
+    registry.ask_as("honey", &stack("5m", "state: absent").replace("file: stack.yml, ", ""));
     let gone = parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
     assert_eq!(gone.places(), [at("login", "node2"), at("stack", "node1")].into());
 }

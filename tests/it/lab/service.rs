@@ -7,7 +7,7 @@ const SERVICE: &str = r#"
       - { id: own, hosts: leader, network: { name: own, driver: overlay } }
       - id: service
         hosts: leader
-        timeout: 2m
+        timeout: 5m
         service:
           name: alone
           image: app:1

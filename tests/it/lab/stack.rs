@@ -14,7 +14,7 @@ const OBJECTS: &str = "
 ";
 
 const STACK: &str = "
-      - { id: stack, hosts: leader, timeout: 2m, stack: { name: web, file: stack.yml, resolve_image: never, variables: { SAY: SAYS } } }
+      - { id: stack, hosts: leader, timeout: 5m, stack: { name: web, file: stack.yml, resolve_image: never, variables: { SAY: SAYS } } }
 ";
 
 /// One service with a task on each host, one that runs once. No virtual addresses: not every kernel has them.

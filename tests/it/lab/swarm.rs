@@ -109,7 +109,7 @@ fn hosts_become_one_swarm_whatever_happens_and_stay_it() {
 
 fn cold_and_warm(hosts: &Hosts) {
     hosts.lab.on("node2", "echo LogLevel VERBOSE >/etc/ssh/sshd_config.d/test.conf; systemctl reload ssh");
-    let lines = "journalctl --unit ssh --no-pager --output cat";
+    let lines = "journalctl --sync; journalctl --unit ssh --no-pager --output cat";
     let cold = hosts.run("swarm.yml").ends(0);
     assert!(cold.contains("docker node update --label-add 'skep.path="), "{cold}");
     assert_eq!(

@@ -23,7 +23,7 @@ pub fn both_workers_come_back(cluster: &Cluster) {
         workers.iter().filter(|worker| worker["state"] == "ALIVE").count()
     };
     while alive(&master(cluster)) != 2 {
-        assert!(began.elapsed() < Duration::from_secs(300), "{:#}", master(cluster));
+        assert!(began.elapsed() < Duration::from_secs(600), "{:#}", master(cluster));
         thread::sleep(Duration::from_secs(1));
     }
 }
@@ -108,7 +108,7 @@ fn a_master_that_is_killed_comes_back_and_knows_its_applications() {
         while state(name) != wanted {
             let errors = format!("docker exec spark-driver tail -n 30 /tmp/{name}.err");
             assert!(
-                began.elapsed() < Duration::from_secs(300),
+                began.elapsed() < Duration::from_secs(600),
                 "{name} is {}: {}",
                 state(name),
                 cluster.on("node1", &errors)

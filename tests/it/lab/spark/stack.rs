@@ -74,7 +74,7 @@ fn both_workers_are_back(cluster: &Cluster) {
         "docker exec $({MASTER}) wget -q -O - http://127.0.0.1:8080/json/ | grep -o '\"state\" : \"ALIVE\"' | wc -l"
     );
     while !String::from_utf8_lossy(&cluster.lab.try_on("node1", &count).stdout).trim().ends_with('2') {
-        assert!(began.elapsed() < Duration::from_secs(400), "two workers within some minutes");
+        assert!(began.elapsed() < Duration::from_secs(600), "two workers within some minutes");
         thread::sleep(Duration::from_secs(1));
     }
 }

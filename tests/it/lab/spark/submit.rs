@@ -88,7 +88,7 @@ impl<'a> Desk<'a> {
         let began = Instant::now();
         while !holds() {
             assert!(
-                began.elapsed() < Duration::from_secs(300),
+                began.elapsed() < Duration::from_secs(600),
                 "{what}: {}\n{}",
                 self.read("out"),
                 self.read("errors")
