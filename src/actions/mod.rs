@@ -78,6 +78,11 @@ pub trait Action: Debug + Send + Sync {
         None
     }
 
+    /// What `register` keeps, of one that knows it before its change is made, too: a name.
+    fn leaves(&self, _on: &Target, _seen: &Readings<'_>) -> Option<crate::remote::Output> {
+        None
+    }
+
     /// What to do about a change that failed, given what it said last.
     fn hint(&self, _said: &str) -> Option<String> {
         None

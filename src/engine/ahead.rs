@@ -10,7 +10,7 @@ use super::run::Run;
 use super::turns::{Resolved, Turn};
 use super::{World, leader};
 use crate::playbook::{Alike, Known, Scope, Unresolved};
-use crate::reads::Wanted;
+use crate::reads::{Read, Wanted};
 
 /// How many turns are looked ahead to at least.
 const NEAR: usize = 64;
@@ -66,9 +66,15 @@ fn of_turn(run: &Run<'_>, turn: &Turn<'_>, known: &Arc<Known>, wanted: &mut BTre
         let (resolved, lacking) = &*alike.on(scope, |scope| foreseen(run, turn, scope));
         wanted.extend(lacking.iter().cloned());
         let Ok(resolved) = resolved else { continue };
-        let store = run.world.store();
-        wanted.extend(resolved.jobs(&host, &run.target(&host, leader)).flat_map(|job| job.missing(&store)));
+        let (store, target) = (run.world.store(), run.target(&host, leader));
+        let missing = resolved.jobs(&host, &target).flat_map(|job| job.missing(&store));
+        wanted.extend(missing.filter(|wanted| store.epoch() == 0 || !is_elsewhere(&wanted.read)));
     }
+}
+
+/// Each change makes it stale, and whoever is asked may be far away, or counts how often.
+fn is_elsewhere(read: &Read) -> bool {
+    matches!(read, Read::Probe(probe) if probe.elsewhere)
 }
 
 /// What a step comes to as far as it can be told, and what its expressions lack.

@@ -57,6 +57,8 @@ pub struct Job {
     pub cut: bool,
     /// What the last change said that did what it should.
     pub output: Option<Output>,
+    /// What is known to be left by it, whether or not it is there yet.
+    pub leaves: Option<Output>,
     /// What went wrong in the last changes; the state decides whether it matters.
     pub failure: Option<Failure>,
     /// The commands that failed, masked.
@@ -164,6 +166,7 @@ impl Job {
             action: one.action,
             environment: one.environment,
             output: None,
+            leaves: None,
             state: State::Open,
             started: Instant::now(),
             waiting: None,
@@ -236,14 +239,13 @@ impl Job {
         asks.into_iter().map(|ask| self.wanted(ask)).collect()
     }
 
-    /// What is to be done.
-    pub fn plan(&self, store: &Store) -> Plan {
-        self.with(store, |seen| self.action.plan(&self.target, seen))
-    }
-
-    /// What a settled job shows.
-    pub fn shows(&self, store: &Store) -> Option<Output> {
-        self.with(store, |seen| self.action.shows(&self.target, seen))
+    /// What is to be done, and what it shows where that is nothing.
+    pub fn decides(&mut self, store: &Store) -> (Plan, Option<Output>) {
+        let (action, on) = (&self.action, &self.target);
+        let (plan, shown, leaves) =
+            self.with(store, |seen| (action.plan(on, seen), action.shows(on, seen), action.leaves(on, seen)));
+        self.leaves = leaves;
+        (plan, shown)
     }
 
     /// When its time is over.
@@ -254,8 +256,9 @@ impl Job {
     /// What `register` keeps of it, once it has ended and a run or a plan can tell how.
     pub fn ending(&self) -> Option<Ending<'_>> {
         let State::Ended(ended) = &self.state else { return None };
-        let outcome = ended.outcome.filter(|_| !ended.untold)?;
-        let output = ended.shown.as_ref().or(self.output.as_ref());
+        let outcome = ended.outcome.filter(|_| !ended.untold || self.leaves.is_some())?;
+        let leaves = self.leaves.as_ref().filter(|_| matches!(outcome, Outcome::Changed | Outcome::Unchanged));
+        let output = leaves.or(ended.shown.as_ref()).or(self.output.as_ref());
         Some(Ending { outcome, output, item: self.value.as_ref() })
     }
 

@@ -38,13 +38,13 @@ enum Then {
     Differs,
 }
 
-fn decide(world: &World, job: &Job, before: Option<&str>, parts: &Parts) -> (Ended, Then) {
+fn decide(world: &World, job: &mut Job, before: Option<&str>, parts: &Parts) -> (Ended, Then) {
     if let Some(why) = world.left(&job.target.host.name) {
         return (Ended::unreachable(why), Then::TheSame);
     }
     let (plan, shown) = {
         let store = world.store();
-        (job.plan(&store), job.shows(&store))
+        job.decides(&store)
     };
     match plan {
         Plan::Settled => (settled(shown, before), Then::TheSame),

@@ -14,8 +14,9 @@ impl Run<'_> {
         let owners: BTreeSet<&str> = jobs.iter().map(|job| job.owner.name.as_str()).collect();
         for owner in owners {
             let endings = jobs.iter().filter(|job| job.owner.name == owner).map(Job::ending);
-            if let Some(endings) = endings.collect::<Option<Vec<_>>>() {
-                self.keep(turn.step, owner, &endings);
+            match endings.collect::<Option<Vec<_>>>() {
+                Some(endings) => self.keep(turn.step, owner, &endings),
+                None => self.forget(turn.step, owner),
             }
         }
     }
@@ -23,6 +24,13 @@ impl Run<'_> {
     /// Keeps how a step ended on a host that has no job of it.
     pub(super) fn register_none(&self, step: &Step, host: &str, outcome: Outcome) {
         self.keep(step, host, &[Ending { outcome, output: None, item: None }]);
+    }
+
+    /// What a step before it has left by that name counts no more, whatever this one will leave.
+    pub(super) fn forget(&self, step: &Step, host: &str) {
+        if let Some(name) = &step.register {
+            self.world.learn(|known| known.forget(host, name));
+        }
     }
 
     fn keep(&self, step: &Step, host: &str, endings: &[Ending<'_>]) {

@@ -92,7 +92,7 @@ fn plan(world: &World, jobs: &mut [Job]) {
 fn decide(world: &World, job: &mut Job, parts: &Parts) {
     let (plan, shown) = {
         let store = world.store();
-        (job.plan(&store), job.shows(&store))
+        job.decides(&store)
     };
     match plan {
         // What is as asked after a cut was made so on the way, as far as anybody can tell.

@@ -223,8 +223,9 @@ impl Run<'_> {
 
     /// Not meant for this host. In a plan that may be so only until an earlier step has registered something.
     fn skipped(&self, turn: &Turn<'_>, host: &Host, dirty: Option<&str>) {
-        if dirty.is_none() {
-            self.register_none(turn.step, &host.name, Outcome::Skipped);
+        match dirty {
+            None => self.register_none(turn.step, &host.name, Outcome::Skipped),
+            Some(_) => self.forget(turn.step, &host.name),
         }
         let message = dirty.map(|step| format!("not for this host as it is now, looked at again after {step}"));
         let after = dirty.map(str::to_owned);
@@ -241,8 +242,9 @@ impl Run<'_> {
             _ => Ended::failed(error.error().to_string(), None),
         };
         let ended = Ended { ignored: turn.step.ignore_errors, ..ended };
-        if !ended.untold {
-            self.register_none(turn.step, &host.name, Outcome::Failed);
+        match ended.untold {
+            false => self.register_none(turn.step, &host.name, Outcome::Failed),
+            true => self.forget(turn.step, &host.name),
         }
         tally::finish(&self.world, &turn.step.id, &host.name, None, &ended, 0);
         if ended.outcome == Some(Outcome::Failed) && !turn.step.ignore_errors {

@@ -145,7 +145,7 @@ fn find<'a>(vars: &'a Vars, name: &str) -> Option<&'a Var> {
 
 /// What the file asks for that a step renders, where its name is known already and it can be read.
 fn template_needs(playbook: &Playbook, step: &Step) -> Vec<(String, At)> {
-    let renders = ["file", "secret", "config"].contains(&step.action.name);
+    let renders = ["file", "secret", "config", "stack"].contains(&step.action.name);
     let file = step.params.get("template").and_then(Node::as_str).filter(|_| renders);
     let path = file.map(|file| playbook.folder.join(file));
     let Some((path, text)) = path.and_then(|path| Some((path.clone(), std::fs::read_to_string(path).ok()?))) else {

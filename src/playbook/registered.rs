@@ -101,4 +101,9 @@ impl Known {
         let value = serde_json::to_value(value).unwrap_or_default();
         self.registered.entry(host.to_owned()).or_default().insert(name.to_owned(), value);
     }
+
+    /// Nobody can tell what is left by that name.
+    pub fn forget(&mut self, host: &str, name: &str) {
+        self.registered.get_mut(host).map(|kept| kept.remove(name));
+    }
 }

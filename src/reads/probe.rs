@@ -14,18 +14,26 @@ pub struct Probe {
     pub environment: Vec<(String, String)>,
     /// Seconds it may take.
     pub seconds: u32,
+    /// Whether somebody elsewhere is asked, who is not to be asked more often than need be.
+    pub elsewhere: bool,
 }
 
 impl Probe {
     /// A line with no environment of its own, which may take 10 s.
     pub fn new(line: impl Into<String>) -> Self {
-        Self { line: line.into(), environment: Vec::new(), seconds: 10 }
+        Self { line: line.into(), environment: Vec::new(), seconds: 10, elsewhere: false }
     }
 
     /// The same, where it may take longer: whoever is asked is elsewhere, or slow.
     #[must_use]
     pub fn within(self, seconds: u32) -> Self {
         Self { seconds, ..self }
+    }
+
+    /// The same, where it asks somebody elsewhere: once a run has changed something, it waits for the step that needs it.
+    #[must_use]
+    pub fn elsewhere(self) -> Self {
+        Self { elsewhere: true, ..self }
     }
 
     /// The same, where a playbook says so: in whole seconds, and at least one.

@@ -124,8 +124,9 @@ pub(super) fn in_registry(name: &str) -> Probe {
     let loopback = registry.starts_with("localhost:") || registry.starts_with("127.");
     let insecure = "{{range .RegistryConfig.IndexConfigs}}{{if not .Secure}} {{.Name}} {{end}}{{end}}";
     Probe::new(format!(
-        "ours=$(docker image inspect --format '{{{{range .RepoDigests}}}}{{{{println .}}}}{{{{end}}}}' {name} 2>/dev/null | grep -e {}) ||\
-         \x20 exit {NOT_TOLD}\n\
+        "ours=$(docker image inspect --format '{{{{range .RepoDigests}}}}{{{{println .}}}}{{{{end}}}}' {name} 2>/dev/null |\n\
+         while read -r one; do case $one in {}*) echo \"$one\" ;; esac; done)\n\
+         [ -n \"$ours\" ] || exit {NOT_TOLD}\n\
          case {}\"$(docker info --format '{insecure}')\" in *{}*) i=--insecure ;; *) i= ;; esac\n\
          there=$(docker manifest inspect -v $i {name}) || there=\n\
          for one in $ours; do case $there in *\"${{one#*@}}\"*) exit 0 ;; esac; done\n\
@@ -133,12 +134,13 @@ pub(super) fn in_registry(name: &str) -> Probe {
          for one in $ours; do docker manifest inspect $i \"$one\" >/dev/null || continue\n\
          [ -z \"$there\" ] || exit 0\necho 'it has no such tag' >&2; exit 1\ndone\n\
          exit {NOT_TOLD}",
-        quote(&format!("^{repository}@")),
+        quote(&format!("{repository}@")),
         quote(&if loopback { format!(" {registry} ") } else { String::new() }),
         quote(&format!(" {registry} ")),
         name = quote(&name),
     ))
     .within(30)
+    .elsewhere()
 }
 
 /// The architecture in `os/arch[/variant]`, as images name theirs.

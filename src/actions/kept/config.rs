@@ -30,12 +30,12 @@ pub struct Parameters {
     /// Labels. Others that it has are left alone.
     #[serde(default)]
     labels: BTreeMap<String, Text>,
-    /// Whether a new content makes a new config beside the old one: `NAME-` and 8 digits of its digest. The step says that name, for
-    /// those that take it: with `register: it`, `"{{ it.stdout }}"`.
+    /// Whether a new content makes a new config beside the old one: `NAME-` and 8 digits of its digest. With `register: it` that name
+    /// is `"{{ it.stdout }}"`, for those that take it.
     #[serde(default)]
     versioned: bool,
-    /// How many versions stay, the newest first and that which is asked for among them; 3 where not given. Older ones are
-    /// removed, after asking, unless a service uses them.
+    /// How many versions stay, the newest first and that which is asked for among them; 3 where not given. With the next new content
+    /// older ones are removed, after asking (`--yes`), unless a service uses them.
     keep: Option<u32>,
     /// `present` (the default) or `absent`; with `versioned`, all its versions.
     #[serde(default)]

@@ -182,9 +182,10 @@ impl<P: Sorted + std::fmt::Debug> Action for Kept<P> {
         View::new(self, on, seen).map_or_else(|plan| plan, |view| view.plan())
     }
 
-    /// The name of the version that is asked for.
-    fn shows(&self, on: &Target, seen: &Readings<'_>) -> Option<Output> {
-        View::new(self, on, seen).ok()?.version().map(|name| Output { stdout: name.into(), ..Output::default() })
+    /// The name that the swarm knows it by: with its version.
+    fn leaves(&self, on: &Target, seen: &Readings<'_>) -> Option<Output> {
+        let name = View::new(self, on, seen).ok()?.into_name();
+        Some(Output { stdout: name.unwrap_or_default().into(), ..Output::default() })
     }
 
     fn template(&self) -> Option<&str> {

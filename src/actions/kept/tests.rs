@@ -131,12 +131,17 @@ fn a_new_content_is_a_new_version_and_old_unused_ones_go() {
         )
     );
     let own = row("s5", &name, 4, json!({"skep.name": "app", "skep.digest": digest}));
-    let case = secrets(&[own, old("s1", 1), old("s3", 3)]);
+    let case = secrets(&[own.clone(), old("s1", 1), old("s3", 3)]);
     assert_eq!(case.plan(&versioned), "settled");
-    let said = |secret: &Secret| case.readings(|seen| secret.shows(&case.target, seen)).map(|output| output.text());
-    assert_eq!((said(&versioned), said(&app())), (Some(name), None), "what others know it by");
+    let leaves = |secret: &Secret| case.readings(|seen| secret.leaves(&case.target, seen)).map(|output| output.text());
+    assert_eq!(leaves(&versioned), Some(name), "what others know it by");
+    assert_eq!(leaves(&app()), Some("app".into()));
+    // As many as are kept and one more, and nothing is new: to a second run nothing is left to do.
+    let four = [own, old("s2", 2), old("s3", 3), old("s6", 5)];
+    assert_eq!(secrets(&four).plan(&versioned), "settled");
     let gone: Secret = action(json!({"name": "app", "versioned": true, "state": "absent"}));
     assert!(secrets(&[old("s2", 2), old("s3", 3)]).plan(&gone).ends_with("$ docker secret rm s2 s3"));
+    assert_eq!(leaves(&gone), Some(String::new()));
 }
 
 #[test]

@@ -49,14 +49,14 @@ impl<'a> View<'a> {
         Ok(Self { sort, asked, host, seen, list, content, digest, name })
     }
 
-    /// Its name in the swarm, where that is not the name that was given.
-    pub(super) fn version(self) -> Option<String> {
-        (self.asked.state == Presence::Present && self.asked.versioned).then_some(self.name)
+    /// Its name in the swarm, where it is to be there.
+    pub(super) fn into_name(self) -> Option<String> {
+        (self.asked.state == Presence::Present).then_some(self.name)
     }
 
     /// Whether something may be removed: then who uses it must be known.
     pub(super) fn removes(&self) -> bool {
-        !self.in_the_way().is_empty() || !self.old().is_empty()
+        !self.in_the_way().is_empty() || self.found().is_none() && !self.old().is_empty()
     }
 
     pub(super) fn plan(self) -> Plan {
@@ -88,13 +88,14 @@ impl<'a> View<'a> {
         let first = replaced
             .first()
             .map(|found| self.remove("it differs, and nothing uses it", &replaced).differing(self.differs(found)));
-        let prune = (!old.is_empty()).then(|| self.remove(&self.too_many(&old), &old));
+        let new = !replaced.is_empty() || self.found().is_none();
+        // Beside a new one only: whoever changed nothing is asked about nothing.
+        let prune = (new && !old.is_empty()).then(|| self.remove(&self.too_many(&old), &old));
         let why = match (&first, self.asked.versioned) {
             (Some(_), _) => "it is to be as asked",
             (None, true) => "there is no version with this content",
             (None, false) => "it is not there",
         };
-        let new = first.is_some() || self.found().is_none();
         let (create, content) = (self.create(), self.content);
         let made = content.filter(|_| new).map(|content| content.into(why, create));
         let changes: Vec<Change> = first.into_iter().chain(made).chain(prune).collect();

@@ -187,14 +187,23 @@ impl<'de> Visitor<'de> for GivenVisitor {
         f.write_str("a name, or a mapping with source, target, uid, gid and mode")
     }
     fn visit_str<E: Error>(self, name: &str) -> Result<Given, E> {
-        Ok(Given(GivenMap { source: name.into(), target: None, uid: None, gid: None, mode: None }))
+        named(Given(GivenMap { source: name.into(), target: None, uid: None, gid: None, mode: None }))
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Given, A::Error> {
         let map = GivenMap::deserialize(MapAccessDeserializer::new(map))?;
         match map.mode.as_ref().map(|Text(mode)| u32::from_str_radix(mode, 8)) {
             Some(Err(_)) => Err(A::Error::custom("`mode` is octal: \"0400\"")),
-            _ => Ok(Given(map)),
+            _ => named(Given(map)),
         }
+    }
+}
+
+/// It must say of which: the step that makes it may have been skipped.
+fn named<E: Error>(given: Given) -> Result<Given, E> {
+    if given.0.source.is_empty() {
+        Err(E::custom("it names no secret or config: the name is empty"))
+    } else {
+        Ok(given)
     }
 }
 

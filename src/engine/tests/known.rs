@@ -94,6 +94,10 @@ async fn a_plan_says_nothing_of_what_only_the_run_will_register() {
     let after = "id: two\nshell: 'true'\nwhen: one.changed";
     let ran = plan.run(&steps("beta", &["id: one\nshell: 'true'\nregister: one", after])).await;
     assert!(last(&ran).1.contains("`one` is known after one"), "{:?}", ran.came);
+    // What another step has left by that name counts no more.
+    let other = "id: other\nshell: 'true'\nchanges: false\nregister: one";
+    let ran = plan.run(&steps("beta", &[other, "id: one\nshell: 'true'\nregister: one", after])).await;
+    assert!(last(&ran).1.contains("`one` is known after one"), "{:?}", ran.came);
     let skipped = "id: one\nshell: 'true'\nregister: one\nwhen: false";
     let ran = plan.run(&steps("beta", &[skipped, "id: two\nshell: 'true'\nwhen: one.skipped"])).await;
     assert_eq!(outcomes(&ran), [("one", "beta", Outcome::Skipped), ("two", "beta", Outcome::Changed)]);

@@ -1,6 +1,7 @@
 //! A service by itself, on the two engines of the test of stacks: made, changed by us and by others, given up, tried again, gone.
 
 use super::parts::{BEGIN, Parts};
+use crate::support::cluster::at;
 
 /// One task on each host, with a bit of everything. No virtual addresses: not every kernel has them.
 const SERVICE: &str = r#"
@@ -135,6 +136,9 @@ const VERSIONED: &str = "
 fn a_new_version_is_taken_and_an_old_one_again(parts: &Parts) {
     for says in ["one", "two", "one"] {
         parts.write(&(BEGIN.to_owned() + &VERSIONED.replace("SAYS", says)));
+        // Its name is known before it is made, and so is what its service will do.
+        let planned = parts.cluster.skep(&["plan", "parts.yml"]).ends(10);
+        assert!(planned.places().contains(&at("reads", "node1")), "{}", planned.text());
         parts.run(0);
         parts.nothing_to_do();
         let reads = "docker exec $(docker ps -q --filter label=com.docker.swarm.service.name=reads) cat /motd";
