@@ -24,6 +24,9 @@ const NO_IMAGE: &str = "no such image or tag there, or a login is needed: sudo d
 /// What a registry shows to those it knows.
 const LOG_IN: &str = "log in there first, as who the step works as: sudo docker login REGISTRY";
 
+/// What a swarm says to who comes while it changes the same thing itself, or elects a leader: a moment later it lets him.
+const PASSING: [&str; 2] = ["update out of sequence", "does not have a leader"];
+
 /// Docker's.
 const DOCKER: Hints = &[
     (&["no space left on device"], "make room there: docker system df; docker image prune; df -h"),
@@ -146,6 +149,11 @@ const FILES: Hints = &[
         "only root can give a file to somebody else: `owner` needs `become: true`; if it is root already, is it made unchangeable there? lsattr -d FOLDER; lsattr FOLDER",
     ),
 ];
+
+/// Whether what a command said passes by itself: it was as good as never given.
+pub fn passes(said: &str) -> bool {
+    PASSING.iter().any(|words| said.contains(words))
+}
 
 /// About what writing in a folder said.
 pub fn files(said: &str, folder: &str) -> Option<String> {

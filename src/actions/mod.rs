@@ -11,7 +11,7 @@ mod docker_engine;
 mod environment;
 mod file;
 mod hidden;
-mod hints;
+pub mod hints;
 mod hostname;
 mod image;
 mod kept;

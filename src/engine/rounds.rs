@@ -10,7 +10,7 @@ use super::fanout::Fanouts;
 use super::job::{Ended, Failure, Job, Mishap, State};
 use super::waits::{self, Parts};
 use super::{World, apply, look, pipe};
-use crate::actions::{Change, Plan, Refusal};
+use crate::actions::{Change, Plan, Refusal, hints};
 use crate::reads::Wanted;
 use crate::remote::Output;
 
@@ -110,7 +110,7 @@ fn decide(world: &World, job: &mut Job, parts: &Parts) {
 fn change(job: &mut Job, changes: Vec<Change>) {
     let failed = |change: &Change| job.failures.iter().filter(|command| **command == change.does.masked()).count() > 1;
     let differs_still = || job.made.iter().any(|made| is_for_the_same(made, &changes));
-    let in_vain = job.made.contains(&changes) || changes.iter().any(failed) || differs_still();
+    let in_vain = (!passed(job) && (job.made.contains(&changes) || differs_still())) || changes.iter().any(failed);
     if !in_vain || (job.failure.is_some() && job.try_again()) {
         job.state = State::Planned { changes, always: false };
         return;
@@ -123,6 +123,11 @@ fn change(job: &mut Job, changes: Vec<Change>) {
             ..Ended::failed(format!("{why}: still so after the change was made"), None)
         },
     });
+}
+
+/// Whether it only came at a bad moment.
+fn passed(job: &Job) -> bool {
+    job.failure.as_ref().and_then(|failure| failure.stderr.as_deref()).is_some_and(hints::passes)
 }
 
 fn is_for_the_same(made: &[Change], asked: &[Change]) -> bool {

@@ -57,6 +57,20 @@ async fn a_timeout_ends_the_command_and_says_what_to_do() {
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
+/// Once, and no more: a second time it is no moment any more.
+#[tokio::test]
+async fn what_comes_at_a_bad_moment_of_the_swarm_is_done_a_moment_later() {
+    for (times, code) in [(1, 0), (2, 1)] {
+        let fails = "echo x >>{{ root }}/tries; [ $(wc -l <{{ root }}/tries) -gt TIMES ] || { echo 'update out of sequence' >&2; exit 1; }";
+        let step = format!(
+            "id: one\nshell: \"{}; touch {{{{ root }}}}/made\"\ncreates: '{{{{ root }}}}/made'",
+            fails.replace("TIMES", &times.to_string())
+        );
+        let ran = Lab::new().run(&steps("beta", &[&step])).await;
+        assert_eq!(ran.came.code, code, "{:?}", ran.came);
+    }
+}
+
 const COUNTS: &str = "echo x >>{{ root }}/tries; test $(wc -l <{{ root }}/tries) -ge 3";
 
 #[tokio::test]
