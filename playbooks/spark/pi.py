@@ -30,7 +30,7 @@ def arguments():
     parser.add_argument("--name", default="pi", help="the application's name on the master's page")
     parser.add_argument("--shuffle-mib", type=int, default=200, help="how much to move between the workers")
     parser.add_argument("--samples", type=int, default=20_000_000, help="points thrown to find pi")
-    parser.add_argument("--wait", type=int, default=120, help="seconds until every worker must be there, and again until it has an executor")
+    parser.add_argument("--wait", type=int, default=300, help="seconds until every worker must be there, and again until it has an executor")
     return parser.parse_args()
 
 

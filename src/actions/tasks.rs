@@ -106,7 +106,7 @@ fn refused(of: &str, service: &Service, why: &str, on: &Target, seen: &Readings<
 }
 
 fn last_lines(service: &Service) -> Probe {
-    Probe::new(format!("docker service logs --raw --tail 20 {} 2>&1", service.id))
+    Probe::new(format!("docker service logs --raw --tail 20 {} 2>&1", service.id)).within(30)
 }
 
 fn log(service: &Service, on: &Target, seen: &Readings<'_>) -> String {

@@ -287,7 +287,7 @@ mod tests {
         let proxy = plan(Port::HangsUp);
         assert_eq!(proxy, "wait for 127.0.0.1:8080 to accept connections (it accepts and hangs up at once)");
         let silent = given(json!({"port": 22, "address": "fd00::1"}), Seen::Is(Value::Port(Port::Silent)));
-        assert_eq!(silent, "wait for [fd00::1]:22 to accept connections (no answer within 3 s)");
+        assert_eq!(silent, "wait for [fd00::1]:22 to accept connections (no answer within 5 s)");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::remote::pipe::{Writer, pipe};
 use crate::remote::{Output, Sink};
 
 /// How long who is there waits for those who are not: less than it takes to read again what is much.
-const GATHER: Duration = Duration::from_secs(5);
+const GATHER: Duration = Duration::from_secs(10);
 
 /// Tells what is read from what else may be: host, user and script.
 pub type Key = (String, String);

@@ -60,7 +60,10 @@ pub const LINE: &[Key] = &[
 pub const SAYING: &[Key] = &[Key::new("register", NAME, "the variable that keeps how it ended and what it said")];
 
 /// Keys that only some actions know, and which these are.
-pub const OF_SOME: [(&[Key], fn(&Kind) -> bool); 2] = [(LINE, |kind| kind.line), (SAYING, |kind| kind.says)];
+pub type OfSome = (&'static [Key], fn(&Kind) -> bool);
+
+/// All of these.
+pub const OF_SOME: [OfSome; 2] = [(LINE, |kind| kind.line), (SAYING, |kind| kind.says)];
 
 /// What a play says for all its steps, and an include for those of its file.
 #[derive(Default)]

@@ -11,7 +11,7 @@ use super::{Read, Readings, Seen, Value, http};
 use crate::remote::{Dial, Lost, Session, Tunnel};
 
 /// How long a connection may take, and after it an answer.
-const WITHIN: Duration = Duration::from_secs(3);
+const WITHIN: Duration = Duration::from_secs(5);
 
 /// Who is let in only to be hung up on is so at once: Docker's own proxy accepts for containers that do not listen yet.
 const HANGS_UP: Duration = Duration::from_millis(150);

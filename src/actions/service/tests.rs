@@ -49,7 +49,7 @@ fn case(spec: Option<&str>, update: &str, tasks: &str) -> Case {
         spec.map(row).unwrap_or_default()
     );
     let log = Output { code: 0, stdout: "no disk here\n".into(), stderr: Vec::new() };
-    let log_of = Read::Probe(Probe::new("docker service logs --raw --tail 20 s1 2>&1"));
+    let log_of = Read::Probe(Probe::new("docker service logs --raw --tail 20 s1 2>&1").within(30));
     Case::new(&["node1"]).answers("node1", &[Read::Docker(Look::Service("web".into()))], &said).seen(
         "node1",
         log_of,

@@ -23,7 +23,7 @@ fn planned(file: &str, parameters: Json, services: &[Json], tasks: &[Json]) -> S
     let log = Output { code: 0, stdout: "boom\n".into(), stderr: Vec::new() };
     let log = |id: &str| {
         let said = Seen::Is(Value::Output(log.clone()));
-        (Read::Probe(Probe::new(format!("docker service logs --raw --tail 20 {id} 2>&1"))), said)
+        (Read::Probe(Probe::new(format!("docker service logs --raw --tail 20 {id} 2>&1")).within(30)), said)
     };
     let mut all = json!({"name": "web", "file": "stack.yml"});
     all.as_object_mut().unwrap().extend(parameters.as_object().cloned().unwrap_or_default());

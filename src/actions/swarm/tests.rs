@@ -101,10 +101,10 @@ fn nobody_joins_where_a_port_is_barred_and_the_pair_and_the_port_are_named() {
     let to = |host: &str| {
         format!("hint: a security group or a firewall swallows the packets on their way to {host}; {rules}")
     };
-    let why = "refused: node2 cannot reach node1 at 10.0.0.1:2377/tcp: no answer within 3 s";
+    let why = "refused: node2 cannot reach node1 at 10.0.0.1:2377/tcp: no answer within 5 s";
     assert_eq!(swallowed, format!("{why}\n{}", to("node1")));
     let back = joining(Port::Open, Port::Open, Port::Silent).plan(&swarm());
-    let why = "refused: node1 cannot reach node2 at 10.0.0.2:7946/tcp: no answer within 3 s";
+    let why = "refused: node1 cannot reach node2 at 10.0.0.2:7946/tcp: no answer within 5 s";
     assert_eq!(back, format!("{why}\n{}", to("node2")));
     let rejected = joining(Port::Closed, Port::Open, Port::Closed).plan(&swarm());
     let why = "refused: node2 cannot reach node1 at 10.0.0.1:2377/tcp: connection refused\n\

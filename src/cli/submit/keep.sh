@@ -18,6 +18,8 @@ over() {
         kill -s TERM -- "-$group" 2>/dev/null || continue
         # Its file goes with it; a process that nobody has reaped is there for kill(1) long after its end.
         while [ $tenths -lt 100 ] && [ -e "$job" ] && kill -s 0 -- "-$group" 2>/dev/null; do sleep 0.1; tenths=$((tenths + 1)); done
+        # Whose file has gone is about to end with the job's own code.
+        [ -e "$job" ] || sleep 0.2
         kill -s KILL -- "-$group" 2>/dev/null || :
     done
     # Of what was sent there is the original.

@@ -30,7 +30,7 @@ fails() {
 }
 # leg NUMBER PORT LOGIN ADDRESS HOST_KEY FIFO
 leg() {
-  all | ssh -F none -T -p "$2" -l "$3" -o BatchMode=yes -o ConnectTimeout=5 -o ServerAliveInterval=5 -o ServerAliveCountMax=4 \
+  all | ssh -F none -T -p "$2" -l "$3" -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=5 -o ServerAliveCountMax=4 \
     -o IdentityFile=none -o PreferredAuthentications=publickey -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null \
     -o GlobalKnownHostsFile=/dev/null -o "KnownHostsCommand=/bin/echo %H $5" -o UpdateHostKeys=no -o LogLevel=ERROR \
     -o Ciphers=^aes128-gcm@openssh.com -- "$4" \

@@ -11,7 +11,7 @@ start() {
 }
 trap away EXIT
 trap 'exit 143' HUP INT TERM PIPE
-# Another run's, or one that was cut off, ends by itself within a minute.
+# Another run's, or one that was cut off, ends by itself within two minutes.
 docker wait "$n" >/dev/null 2>&1
 away
 @END@
