@@ -4,7 +4,7 @@
 use crate::support::cluster::{Told, at};
 
 use super::parts::{BEGIN, Parts};
-use super::power::Moment;
+use super::power::{Moment, comes};
 
 const IMAGES: &str = "
       - { id: image, hosts: 'managers[0]', image: { name: 'app:1', build: { context: app, args: { BASE: '{{ base_image }}' } } } }
@@ -45,7 +45,7 @@ impl Parts {
     }
 
     fn heals(&self) -> Told {
-        let told = self.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
+        let told = self.cluster.mends("node2", &["run", "parts.yml", "--yes"]);
         self.nothing_to_do();
         told
     }
@@ -114,8 +114,7 @@ fn hosts_that_lose_each_other(parts: &Parts) {
     parts.ask_for(PAUSE);
     // So long a node may say nothing before it is given up: three times this. Otherwise it may be, before anything is sent there.
     parts.on("node1", "docker swarm update --dispatcher-heartbeat 15s >/dev/null");
-    let run = parts.begin();
-    parts.cluster.lab.until("node1", "test -e /run/here");
+    let run = comes(&parts.cluster.lab, &["node1"], "test -e /run/here", || parts.begin());
     let cut = parts.cluster.lab.cut("node2", &["--peer", "node1"]);
     parts.on("node1", "touch /run/parted");
     // Until the swarm has given node2 up: what is to run on every node is for those that are up.
@@ -128,14 +127,14 @@ fn hosts_that_lose_each_other(parts: &Parts) {
     drop(cut);
     let told = parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
     assert!(told.ended("failed").is_empty(), "{}", told.troubles());
-    let running = "docker ps -q --filter label=com.docker.swarm.service.name=parted_app | wc -l";
-    assert_eq!((parts.on("node1", running), parts.on("node2", running)), ("1".into(), "1".into()));
+    let running = "[ $(docker ps -q --filter label=com.docker.swarm.service.name=parted_app | wc -l) = 1 ]";
+    ["node1", "node2"].iter().for_each(|host| parts.cluster.lab.until(host, running));
 }
 
 /// What no node may take is told in the swarm's own words, and with what to do.
 fn what_cannot_be_placed(parts: &Parts) {
     let steps = "
-      - { id: stack, hosts: leader, timeout: 20s, stack: { name: nowhere, file: nowhere.yml, resolve_image: never } }
+      - { id: stack, hosts: leader, timeout: 40s, stack: { name: nowhere, file: nowhere.yml, resolve_image: never } }
 ";
     parts.ask_for(steps);
     for (deploy, ports, hint) in [

@@ -143,7 +143,7 @@ fn apts_words_are_shown_and_whoever_holds_its_lock_is_named_and_waited_for() {
 
 #[test]
 fn a_run_whose_host_loses_power_in_the_middle_of_apt_is_completed_by_the_next() {
-    let fresh = Fresh::new("power");
+    let fresh = Fresh::new("apt-power");
     let mut run = fresh.in_the_middle();
     fresh.lab.unplug("node1");
     run.kill().and_then(|()| run.wait()).expect("skep is killed too");

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use super::power::comes;
 use crate::support::cluster::{Cluster, Told, at};
 use crate::support::lab::Lab;
 
@@ -259,8 +260,8 @@ fn whatever_is_under_way_when_power_goes_is_completed_by_the_next_run() {
     for (command, done, action) in CUTS {
         let moment = if done { "true" } else { "touch /run/before" };
         cluster.on("node1", &format!("{moment}; echo '{command}' >/run/cut"));
-        let run = cluster.begin(&["run", "fresh.yml", "--yes", "--wait", "3s"]);
-        cluster.lab.until("node1", "test -e /run/at-it");
+        let begin = || cluster.begin(&["run", "fresh.yml", "--yes", "--wait", "5s"]);
+        let run = comes(&cluster.lab, &["node1"], "test -e /run/at-it", begin);
         cluster.lab.unplug("node1");
         let said = run.ends(3);
         assert!(said.contains(&format!("node1  lost in the middle of {action}")), "{said}");

@@ -9,6 +9,9 @@ use crate::support::lab::Lab;
 
 use super::power::Moment;
 
+/// An engine that has just started may say that it had no time to.
+const LEAVE: &str = "until docker swarm leave --force || docker info --format '{{.Swarm.LocalNodeState}}' | grep -qx inactive; do sleep 1; done";
+
 /// What each task of the service runs.
 const TASK: &str = "/bin/sleep 7777777";
 
@@ -16,7 +19,7 @@ const PLAYBOOK: &str = "
 plays:
   - hosts: managers:workers
     steps:
-      - { id: swarm, timeout: 5m, swarm: { prune: '{{ prune | default(false) }}' } }
+      - { id: swarm, timeout: 15m, swarm: { prune: '{{ prune | default(false) }}' } }
 ";
 
 /// Four hosts; which of them are in the inventory, and as what, changes from scene to scene.
@@ -214,7 +217,7 @@ fn a_manager_that_is_down_is_removed(life: &Life) {
         "{}",
         told.text()
     );
-    life.on("node2", "systemctl start docker && docker swarm leave --force");
+    life.on("node2", &format!("systemctl start docker && {LEAVE}"));
     // From now on it is there again, and by somebody else's hand.
     let token = life.on("node3", "docker swarm join-token -q worker");
     life.on("node2", &format!("docker swarm join --token {token} {}:2377", life.cluster.lab.address("node3")));
@@ -244,11 +247,12 @@ fn a_host_is_removed_and_what_ran_there_runs_elsewhere(life: &Life) {
             || life.cluster.begin_of(&inventory, &["run", "life.yml", "-e", "prune=true", "--yes", "--wait", "5s"]);
         Moment::after(words, "node3").strikes(&life.cluster.lab, begin);
         ["node3", "node4"].iter().for_each(|host| life.cluster.lab.until(host, "docker node ls"));
-        is_ready_again(life);
+        ["node2", "node3"].iter().for_each(|host| is_ready_again(life, "node4", host));
     }
     let told = life.run(roles, &["-e", "prune=true", "--yes"]).ends(0);
     // node4 had proven its path to node1, and proves one to node3 now.
     let named = life.converges(roles, &["-e", "prune=true", "--yes"]).text();
+    is_ready_again(life, "node3", "node2");
     assert_eq!(
         life.nodes("node3"),
         ["node2 worker ready", "node3 manager ready", "node4 manager ready"],
@@ -270,12 +274,13 @@ fn it_comes_back_and_only_it_changes(life: &Life) {
 
 /// Who comes back before it was missed may be taken for down all the same, and for good (swarmkit's dispatcher writes down what
 /// it missed after it has greeted it): then skep's own hint is followed.
-fn is_ready_again(life: &Life) {
-    let ready = "for i in $(seq 120); do docker node ls | grep 'node3 .*Ready' && exit; sleep 0.5; done; exit 1";
-    if !life.cluster.lab.try_on("node4", ready).status.success() {
-        eprintln!("node3 is down though its engine runs: {}", life.on("node4", "docker node ls"));
-        life.on("node3", "systemctl restart docker");
-        life.cluster.lab.until("node4", "docker node ls | grep 'node3 .*Ready'");
+fn is_ready_again(life: &Life, asked: &str, host: &str) {
+    let is_ready = format!("docker node ls | grep '{host} .*Ready'");
+    let soon = format!("for i in $(seq 120); do {is_ready} && exit; sleep 0.5; done; exit 1");
+    if !life.cluster.lab.try_on(asked, &soon).status.success() {
+        eprintln!("{host} is down though its engine runs: {}", life.on(asked, "docker node ls"));
+        life.on(host, "systemctl restart docker");
+        life.cluster.lab.until(asked, &is_ready);
     }
 }
 
@@ -293,10 +298,10 @@ fn all_managers_but_one_are_lost(life: &Life) {
     }
     // What the hint says.
     life.on("node3", chosen.trim_start_matches("on node3: "));
-    life.on("node4", "systemctl start docker && docker swarm leave --force");
+    life.on("node4", &format!("systemctl start docker && {LEAVE}"));
     life.cluster.lab.until("node3", "docker node ls | grep node4 | grep -q Down");
     life.run(roles, &["--yes"]).ends(0);
-    life.cluster.lab.until("node3", "docker node ls | grep 'node1 .*Ready'");
+    ["node1", "node2"].iter().for_each(|host| is_ready_again(life, "node3", host));
     assert_eq!(life.nodes("node3")[1..], ["node2 worker ready", "node3 manager ready", "node4 manager ready"]);
     life.cluster.lab.until("node3", "docker service ls | grep -q 4/4");
 }

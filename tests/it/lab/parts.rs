@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use super::power::comes;
 use crate::support::cluster::{Begun, Cluster, at};
 use crate::support::lab::Lab;
 
@@ -18,7 +19,7 @@ plays:
   - hosts: all
     steps:
       - { id: engine, docker_engine: { source: distribution } }
-      - { id: swarm, swarm: {} }
+      - { id: swarm, timeout: 5m, swarm: {} }
       - { id: network, hosts: leader, network: { name: parts, driver: overlay, attachable: true } }
       - { id: system, hosts: 'managers[0]', image: { name: '{{ base_image }}', load: '{{ base_image_archive }}' } }
 ";
@@ -169,8 +170,7 @@ fn some_cannot_be_reached(parts: &Parts) {
 /// their own.
 fn lost_while_it_builds(parts: &Parts) {
     parts.app("RUN sleep 600.321; echo three >/said");
-    let run = parts.begin();
-    parts.cluster.lab.until("node1", "pgrep -f 'sleep 600.321'");
+    let run = comes(&parts.cluster.lab, &["node1"], "pgrep -f 'sleep 600[.]321'", || parts.begin());
     parts.cluster.lab.unplug("node1");
     run.ends(1);
     parts.cluster.lab.start("node1");
@@ -190,8 +190,7 @@ fn cut_while_it_is_carried(parts: &Parts) {
     let before = takers.map(|host| parts.images(host));
     for lost in [None, Some("node1"), Some("node2")] {
         takers.iter().for_each(|host| drop(parts.on(host, HALFWAY)));
-        let mut run = parts.begin();
-        takers.iter().for_each(|host| parts.cluster.lab.until(host, "test -e /run/halfway"));
+        let mut run = comes(&parts.cluster.lab, &takers, "test -e /run/halfway", || parts.begin());
         match lost {
             None => run.kill(),
             Some(host) => parts.cluster.lab.unplug(host),
@@ -207,7 +206,7 @@ fn cut_while_it_is_carried(parts: &Parts) {
         }
     }
     assert_eq!(parts.on("node3", "docker exec app-node3 cat /said"), "four", "it lost nothing but its neighbour");
-    parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(0);
+    parts.cluster.mends("node2", &["run", "parts.yml", "--yes"]);
     parts.nothing_to_do();
     assert_eq!(parts.on("node2", "docker exec app-node2 cat /said"), "four");
 }

@@ -44,21 +44,22 @@ impl Moment {
     pub(super) fn strikes(self, lab: &Lab, begin: impl Fn() -> Begun) -> String {
         let moment = if self.done { "true" } else { "touch /run/before" };
         lab.on(self.host, &format!("{SHIM}\n{moment}; echo '{}' >/run/slow", self.words));
-        strikes(lab, self.host, self.comes(lab, begin))
+        strikes(lab, self.host, comes(lab, &[self.host], "test -e /run/at-it", begin))
     }
+}
 
-    /// A run that is at it. One that ended before, since a busy host let nobody in for too long, is followed by another.
-    fn comes(self, lab: &Lab, begin: impl Fn() -> Begun) -> Begun {
-        let (began, mut run) = (Instant::now(), begin());
-        while !lab.try_on(self.host, "test -e /run/at-it").status.success() {
-            assert!(began.elapsed() < Duration::from_secs(600), "never came to {}", self.words);
-            if run.is_over() {
-                run = begin();
-            }
-            thread::sleep(Duration::from_millis(200));
+/// A run that has come so far on these hosts. One that ended before, since a busy host let nobody in for too long, is followed
+/// by another.
+pub(super) fn comes(lab: &Lab, hosts: &[&str], so_far: &str, begin: impl Fn() -> Begun) -> Begun {
+    let (began, mut run) = (Instant::now(), begin());
+    while !hosts.iter().all(|host| lab.try_on(host, so_far).status.success()) {
+        assert!(began.elapsed() < Duration::from_secs(600), "never so far: {so_far}");
+        if run.is_over() {
+            run = begin();
         }
-        run
+        thread::sleep(Duration::from_millis(200));
     }
+    run
 }
 
 /// The same for what is under way there now.

@@ -2,7 +2,7 @@
 //! many a small team has it. Then `registry`, for those who have none.
 
 use super::parts::{BEGIN, Parts};
-use super::power::{Moment, strikes};
+use super::power::{Moment, comes, strikes};
 use crate::support::cluster::at;
 
 /// What the registry lets in: the user `bee` with the password `honey`.
@@ -126,6 +126,7 @@ fn login_is_refused_then_made_once(registry: &Registry) {
     let failed = registry.parts.run(1);
     assert!(failed.troubles().contains("does not answer there"), "{}", failed.troubles());
     registry.parts.on("node1", "systemctl start docker-registry");
+    registry.parts.cluster.lab.until("node1", "curl -so /dev/null http://127.0.0.1:5000/");
     registry.ask_as("honey", STEPS);
 }
 
@@ -159,7 +160,9 @@ fn power_goes_while_it_is_logged_in_pushed_and_pulled(registry: &Registry) {
     parts.on("node2", &format!("docker logout {}; rm /root/.docker/skep-logins", registry.address));
     registry.ask_as("honey", "");
     Moment::after("login", "node2").strikes(lab, || parts.begin());
-    assert_eq!(parts.run(0).places(), [at("login", "node2")].into());
+    lab.until("node2", "docker info");
+    let told = parts.cluster.mends("node2", &["run", "parts.yml"]);
+    assert_eq!(told.places(), [at("login", "node2")].into(), "{}", told.text());
 
     parts.app("RUN head -c 80m /dev/urandom >/ballast; echo three >/said");
     registry.ask_as("honey", STEPS);
@@ -169,13 +172,12 @@ fn power_goes_while_it_is_logged_in_pushed_and_pulled(registry: &Registry) {
     {
         let before = registry.image("node2");
         parts.on(host, &HALFWAY.replace("FILES", files).replace("ENOUGH", &enough.to_string()));
-        let run = parts.begin();
-        lab.until(host, "test -e /run/halfway");
+        let run = comes(lab, &[host], "test -e /run/halfway", || parts.begin());
         strikes(lab, host, run);
         lab.until("node1", "curl -so /dev/null http://127.0.0.1:5000/");
         assert_eq!(registry.image("node2"), before, "{host} was lost");
     }
-    parts.run(0);
+    parts.cluster.mends("node2", &["run", "parts.yml"]);
     parts.nothing_to_do();
     assert_eq!((registry.said("node1"), registry.said("node2")), ("three".into(), "three".into()));
 }
@@ -193,7 +195,7 @@ fn a_stack_brings_the_login_along(registry: &Registry) {
             "      - {{ id: stack, hosts: leader, timeout: {timeout}, stack: {{ name: web, file: stack.yml, {more} }} }}\n"
         )
     };
-    registry.ask_allowed(&stack("1m", "registry_auth: false"));
+    registry.ask_allowed(&stack("2m", "registry_auth: false"));
     let failed = parts.run(1).troubles();
     assert!(failed.contains("web_app") && failed.contains("node2"), "{failed}");
     registry.ask_allowed(&stack("5m", "registry_auth: true"));

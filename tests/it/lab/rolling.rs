@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use crate::support::cluster::{Cluster, Told, at};
@@ -220,6 +220,9 @@ fn the_service_went_on(swarm: &Swarm) {
     for host in swarm.cluster.lab.hosts() {
         swarm.cluster.lab.until(&host, &format!("! pgrep -fx '{TASK}'"));
     }
-    thread::sleep(Duration::from_secs(2));
-    assert_eq!(swarm.tasks().last(), Some(&0));
+    let began = Instant::now();
+    while swarm.tasks().last() != Some(&0) {
+        assert!(began.elapsed() < Duration::from_secs(600), "it is not seen: {:?}", swarm.tasks());
+        thread::sleep(Duration::from_secs(1));
+    }
 }

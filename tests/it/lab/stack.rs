@@ -109,7 +109,7 @@ fn a_stack_comes_up_with_what_it_needs_changes_fails_in_its_own_words_and_goes()
         assert!(told.contains("web_once") && told.contains("exit (1)") && told.contains("/kept/on"), "{told}");
     }
     // One that comes up, and goes down again and again, has not come up.
-    with(&parts, "three", &(FILE.replace("networks: {", "  loops: { image: app:1, command: [sh, -c, sleep 2; echo it cannot last; exit 3], deploy: { endpoint_mode: dnsrr, restart_policy: { delay: 1s } } }\nnetworks: {")));
+    with(&parts, "three", &(FILE.replace("networks: {", "  loops: { image: app:1, command: [sh, -c, sleep 0.5; echo it cannot last; exit 3], deploy: { endpoint_mode: dnsrr, restart_policy: { delay: 0s } } }\nnetworks: {")));
     let told = parts.run(1).troubles();
     assert!(told.contains("web_loops") && told.contains("it cannot last") && told.contains("exit (3)"), "{told}");
     with(&parts, "three", FILE);

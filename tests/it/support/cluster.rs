@@ -98,6 +98,18 @@ impl Cluster {
         told
     }
 
+    /// Calls `skep` until it ends well, where a host was cut off. One that its swarm missed for a moment only may be taken for down, and
+    /// for good (swarmkit's dispatcher writes down what it missed after it has greeted it): then skep's own hint is followed.
+    pub fn mends(&self, host: &str, arguments: &[&str]) -> Told {
+        let told = self.skep(arguments);
+        if told.code == 0 || !told.troubles().contains("systemctl restart docker") {
+            return told.ends(0);
+        }
+        eprintln!("{host} is down though its engine runs: {}", told.troubles());
+        self.on(host, "systemctl restart docker");
+        self.skep(arguments).ends(0)
+    }
+
     /// Begins a call of `skep` on the lab, as a person without a terminal would see it.
     pub fn begin(&self, arguments: &[&str]) -> Begun {
         self.begin_of(&self.lab.inventory().to_string_lossy(), arguments)

@@ -33,11 +33,15 @@ impl Lab {
 
     /// The same with a Docker engine on each, for what is not about installing one.
     pub fn with_engines(name: &str, hosts: usize) -> Lab {
-        Lab::began(name, &["up", &hosts.to_string(), "--engine"])
+        let lab = Lab::began(name, &["up", &hosts.to_string(), "--engine"]);
+        lab.hosts().iter().for_each(|host| lab.until(host, "docker info"));
+        lab
     }
 
     fn began(name: &str, up: &[&str]) -> Lab {
         let lab = Lab::named(name, false);
+        // What a test that was ended has left is no fresh host.
+        lab.run(&["down"]);
         lab.control(up);
         lab
     }

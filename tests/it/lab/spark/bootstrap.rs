@@ -33,7 +33,9 @@ fn a_plan_shows_commands_and_changes_nothing(cluster: &Cluster) -> Told {
     let changed = "find / -xdev -newer /run/skep-before -type f -not -path '/var/log/*' -not -path '/var/cache/apt/*' -not -path '/run/*' \
         -not -path '/var/lib/systemd/*' -not -path '/proc/*' -not -path '/sys/*' -not -path '/tmp/*'";
     let hosts = cluster.lab.hosts();
-    hosts.iter().for_each(|host| drop(cluster.on(host, "touch /run/skep-before; sleep 0.1")));
+    hosts.iter().for_each(|host| {
+        drop(cluster.on(host, "systemctl is-system-running --wait >/dev/null; touch /run/skep-before; sleep 0.1"))
+    });
     let planned = cluster.plan().ends(10);
     for host in &hosts {
         assert_eq!(cluster.on(host, changed), "", "files that a plan changed on {host}");
@@ -81,6 +83,6 @@ fn the_job_ran_on_every_worker(cluster: &Cluster, done: &Told) {
 
 /// What the master's page tells, as its own host reaches it.
 pub fn master(cluster: &Cluster) -> Value {
-    let page = cluster.on("node1", "curl -sS --fail --max-time 10 http://127.0.0.1:8080/json/");
+    let page = cluster.on("node1", "curl -sS --fail --max-time 60 http://127.0.0.1:8080/json/");
     serde_json::from_str(&page).expect("JSON")
 }

@@ -68,7 +68,7 @@ impl Wrong {
     }
 
     fn logs(&self, service: &str) -> String {
-        self.on(&format!("docker service logs --raw wrong_{service} 2>&1"))
+        self.on(&format!("docker service logs --raw wrong_{service} 2>&1 || true"))
     }
 
     fn until(&self, what: &str, is_so: impl Fn() -> bool) {

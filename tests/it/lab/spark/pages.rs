@@ -14,7 +14,7 @@ use crate::support::cluster::Cluster;
 fn jupyterlab_wants_its_token_and_notebooks_reach_the_cluster() {
     let cluster = Cluster::settled();
     let status = |query: &str| {
-        let get = "curl -s -o /dev/null --max-time 10 -w '%{http_code}'";
+        let get = "curl -s -o /dev/null --max-time 60 -w '%{http_code}'";
         cluster.on("node1", &format!("{get} \"http://127.0.0.1:8888/api/contents{query}\""))
     };
     assert_eq!(status(""), "403", "without a token");
@@ -102,7 +102,7 @@ impl Forward {
     pub(super) fn get(&self, name: &str, path: &str) -> String {
         let address = self.pages.get(name).unwrap_or_else(|| panic!("no {name} among {:?}", self.pages));
         let mut stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+        stream.set_read_timeout(Some(Duration::from_secs(120))).expect("a limit");
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
             .expect("it takes a request");
         let mut page = Vec::new();

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 WORKERS, JOBS = 2, 20
 
-pi.wait_for_workers(WORKERS, 120)
+pi.wait_for_workers(WORKERS, 600)
 settings = {
     "spark.cores.max": WORKERS,
     "spark.locality.wait": "0s",
@@ -18,7 +18,7 @@ settings = {
 spark = SparkSession.builder.appName("row").config(map=settings).getOrCreate()
 # The executors have it from here.
 spark.sparkContext.addPyFile("/opt/jobs/pi.py")
-pi.wait_for_executors(spark, WORKERS, 120)
+pi.wait_for_executors(spark, WORKERS, 600)
 for job in range(JOBS):
     hosts = pi.hosts_at_barrier(spark, WORKERS)
     pi.shuffle(spark, 1, 2 * WORKERS)
