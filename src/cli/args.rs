@@ -106,7 +106,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "N", default_value = "50", value_parser = forks, help_heading = "Everywhere")]
     pub forks: usize,
     /// How long a machine may take to answer and to know its user: 30s, 10m; who is not let in tries again after 6 s,
-    /// 12 s, 24 s, and so on [default: 30s, for `up` 10m]
+    /// 12 s, 24 s, then every 30 s [default: 30s, for `up` 10m]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration, help_heading = "Everywhere")]
     pub wait: Option<Duration>,
 }

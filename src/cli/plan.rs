@@ -15,7 +15,8 @@ Examples:
   skep plan playbooks/spark.yml
   skep plan playbooks/spark.yml --limit workers
 
-`will` is certain; `may, after STEP` hangs on what that step does. Exit code 0: nothing to do, 10: there are changes.";
+`will` is certain; `may, after STEP` hangs on what that step does. Exit code 10: there are
+changes, 0: there are none; what is waited for, or cannot be told yet, is none.";
 
 /// Show what `run` would do, and with which commands, without doing it
 #[derive(Args, Debug)]

@@ -34,11 +34,11 @@ use work::Work;
 const EXAMPLES: &str = "\
 Examples:
   skep down                       shows what would go, and asks
-  skep down --yes --volumes       everything, notebooks and data included
+  skep down --yes --volumes       the volumes, too: notebooks and data
   skep down --docker              Docker's packages, too; its data stay unless --volumes is said as well
 
 What goes: stacks, services and containers that skep made, their networks, the swarm if nobody else's services
-run in it, the secrets made up for them. Volumes, images and Docker itself stay unless they are named here.";
+run in it, the secrets and configs made for them. Volumes, images and Docker itself stay unless they are named here.";
 
 /// Remove what skep made, after showing it
 #[derive(Args, Debug)]

@@ -49,7 +49,7 @@ pub struct Also {
     /// Also remove the volumes of the containers and stacks, and the data in them
     #[arg(long)]
     pub volumes: bool,
-    /// Also remove the images of the containers
+    /// Also remove the images of the containers, and those that skep built
     #[arg(long)]
     pub images: bool,
     /// Also remove Docker's packages; with --volumes all that Docker keeps on the host, whoever made it

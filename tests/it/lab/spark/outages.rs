@@ -15,7 +15,7 @@ fn master(cluster: &Cluster) -> Value {
     serde_json::from_slice(&page.stdout).unwrap_or_default()
 }
 
-/// The master has two workers that live, within the time that docs/spark.md gives them.
+/// The master has two workers that live, in some minutes.
 pub fn both_workers_come_back(cluster: &Cluster) {
     let began = Instant::now();
     let alive = |master: &Value| {
