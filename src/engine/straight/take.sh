@@ -7,7 +7,7 @@ exec 3<>"$d/in"
 echo "skep: takes $d/in" >&2
 read -r way || exit
 if [ "$way" = straight ]; then
-  exec 4<"$d/in" 3>&-
+  exec 4<"$d/in" 5>"$d/in" 6<&0 3>&-
   rm -rf "$d"
   # An end may be a break: without the word for it, nobody gets to see it, whoever is ended first.
   break_off() {
@@ -16,16 +16,20 @@ if [ "$way" = straight ]; then
     sleep 0.5
     kill -KILL 0
   }
+  # As long as somebody holds it for writing, the pipe has no end.
   {
-    trap break_off HUP INT TERM
-    cat <&4
-    code=$?
-    exec 4<&-
-    # By SIGPIPE: what reads it wanted no more, and says why.
-    [ "$code" = 141 ] || { [ "$code" = 0 ] && read -r end; } || break_off
-  } | { exec 4<&-
+    trap break_off HUP TERM
+    read -r end || break_off
+  } <&6 4<&- 6<&- &
+  holder=$!
+  exec 5>&- 6<&-
+  # What reads it reads the pipe itself: no copy is made on the way.
+  (
 @TO@
-  }
+  ) <&4 4<&-
+  code=$?
+  kill -KILL "$holder" 2>/dev/null
+  exit "$code"
 else
   exec 3>&-
   rm -rf "$d"
