@@ -45,9 +45,9 @@ impl Cluster {
         Cluster::found().with_spark()
     }
 
-    /// A lab for one test alone, with Spark on it.
+    /// A lab for one test alone, with engines on its hosts.
     pub fn own(name: &str) -> Cluster {
-        Cluster::of(Lab::with_engines(name, 3), name).with_spark()
+        Cluster::of(Lab::with_engines(name, 3), name)
     }
 
     fn of(lab: Lab, folder: &str) -> Cluster {

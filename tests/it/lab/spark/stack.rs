@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use super::outages::both_workers_come_back;
 use super::pages::Forward;
 use super::submit::Desk;
 use crate::support::cluster::{Cluster, at};
@@ -87,8 +88,9 @@ fn both_workers_are_back(cluster: &Cluster) {
     }
 }
 
-/// That of the containers, which is there all the time, and that of the stack.
+/// That of the containers and that of the stack, whose workers have a moment to come.
 fn a_screen_shows_both_clusters(cluster: &Cluster) {
+    both_workers_come_back(cluster);
     let told = cluster.skep(&["status"]).ends(0);
     let status = &told.of("status").next().expect("a status")["status"];
     let masters = status["spark"].as_array().expect("masters");
@@ -124,12 +126,6 @@ fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
     cluster.on("node1", "pkill -f '^sshd: ubuntu' || true");
     is_forwarded(&forward);
 
-    a_screen_shows_both_clusters(&cluster);
-    let desk = Desk::new(&cluster);
-    let several = String::from_utf8_lossy(&desk.submit(&["job.py"]).stderr).into_owned();
-    assert!(several.contains("several drivers of Spark run: ") && several.contains("--driver NAME"), "{several}");
-    desk.computes(&["--driver", "spark-stack"]);
-
     cluster.on("node1", &format!("docker kill $({MASTER}) >/dev/null"));
     thread::sleep(Duration::from_secs(5));
     both_workers_are_back(&cluster);
@@ -150,6 +146,17 @@ fn the_stack_computes_heals_by_itself_and_is_changed_by_nobody() {
     let ports = "docker service ls -q | xargs docker service inspect --format '{{range .Endpoint.Spec.Ports}}{{.}}{{end}}' | tr -d '\\n'";
     assert_eq!(cluster.on("node1", ports), "", "nothing is published to the world");
     typed_by_hand(&cluster);
+    beside_one_of_containers(&cluster);
+}
+
+/// Each is found, and by its name.
+fn beside_one_of_containers(cluster: &Cluster) {
+    cluster.skep(&["up", "--yes", "--until", "history"]).ends(0);
+    a_screen_shows_both_clusters(cluster);
+    let desk = Desk::new(cluster);
+    let several = String::from_utf8_lossy(&desk.submit(&["job.py"]).stderr).into_owned();
+    assert!(several.contains("several drivers of Spark run: ") && several.contains("--driver NAME"), "{several}");
+    desk.computes(&["--driver", "spark-stack"]);
 }
 
 fn is_gone(cluster: &Cluster) {
