@@ -117,9 +117,10 @@ fn hosts_that_lose_each_other(parts: &Parts) {
     let run = comes(&parts.cluster.lab, &["node1"], "test -e /run/here", || parts.begin());
     let cut = parts.cluster.lab.cut("node2", &["--peer", "node1"]);
     parts.on("node1", "touch /run/parted");
-    // Until the swarm has given node2 up: what is to run on every node is for those that are up.
+    // Until the swarm has given node2 up: what is to run on every node is for those that are up. Which of the two is named is whose
+    // news comes first.
     let said = run.ends(0);
-    assert!(said.contains(" of 2 (node2: "), "it is waited for: {said}");
+    assert!(said.contains("parted_app to run: 0 of 2 ("), "both are waited for: {said}");
     let told = parts.cluster.skep(&["status"]);
     let status = &told.of("status").next().expect("a status")["status"];
     let node2 = status["nodes"].as_array().expect("nodes").iter().find(|node| node["host"] == "node2");
