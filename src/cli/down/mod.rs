@@ -35,10 +35,11 @@ const EXAMPLES: &str = "\
 Examples:
   skep down                       shows what would go, and asks
   skep down --yes --volumes       the volumes, too: notebooks and data
-  skep down --docker              Docker's packages, too; its data stay unless --volumes is said as well
+  skep down --docker              Docker's packages, too; its data stay without --volumes
 
-What goes: stacks, services and containers that skep made, their networks, the swarm if nobody else's services
-run in it, the secrets and configs made for them. Volumes, images and Docker itself stay unless they are named here.";
+What goes: stacks, services and containers that skep made, their networks, the swarm if nobody
+else's services run in it, the secrets and configs made for them. Volumes, images and Docker itself
+stay unless they are named here.";
 
 /// Remove what skep made, after showing it
 #[derive(Args, Debug)]

@@ -40,8 +40,9 @@ Examples:
   skep submit --class org.example.Main app.jar 1000
   skep submit local:/opt/jobs/pi.py --workers 2   a file that is in the driver already
 
-Options come before the application. The exit code is the job's own; where it did not come to one, or ended with
-0 and --fetch failed: 2 bad input (nobody was contacted), 3 a host could not be reached, 1 all else, 130 interrupted.";
+Options come before the application. The exit code is the job's own; where it did not come to one,
+or ended with 0 and --fetch failed: 2 bad input (nobody was contacted), 3 a host could not be
+reached, 1 all else, 130 interrupted.";
 
 /// How long a job may take to end after Ctrl-C, the ten seconds in which it is asked to included.
 const ENDING: Duration = Duration::from_secs(20);
