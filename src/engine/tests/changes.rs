@@ -60,14 +60,19 @@ async fn a_timeout_ends_the_command_and_says_what_to_do() {
 /// Once, and no more: a second time it is no moment any more.
 #[tokio::test]
 async fn what_comes_at_a_bad_moment_of_the_swarm_is_done_a_moment_later() {
-    for (times, code) in [(1, 0), (2, 1)] {
-        let fails = "echo x >>{{ root }}/tries; [ $(wc -l <{{ root }}/tries) -gt TIMES ] || { echo 'update out of sequence' >&2; exit 1; }";
-        let step = format!(
-            "id: one\nshell: \"{}; touch {{{{ root }}}}/made\"\ncreates: '{{{{ root }}}}/made'",
-            fails.replace("TIMES", &times.to_string())
+    for (says, times, code) in [
+        ("update out of sequence", 1, 0),
+        ("update out of sequence", 2, 1),
+        ("rpc error: The swarm does not have a leader.", 1, 0),
+        ("no such node", 1, 1),
+    ] {
+        let fails = format!(
+            "echo x >>{{{{ root }}}}/tries; [ $(wc -l <{{{{ root }}}}/tries) -gt {times} ] || {{ echo '{says}' >&2; exit 1; }}"
         );
+        let made = "{{ root }}/made";
+        let step = format!("id: one\nshell: \"{fails}; touch {made}\"\ncreates: '{made}'");
         let ran = Lab::new().run(&steps("beta", &[&step])).await;
-        assert_eq!(ran.came.code, code, "{:?}", ran.came);
+        assert_eq!(ran.came.code, code, "{says}: {:?}", ran.came);
     }
 }
 

@@ -24,6 +24,16 @@ async fn what_docker_says_is_read_anew_after_a_change() {
     assert_eq!(ran.came.code, 0, "{:?}", ran.came);
 }
 
+/// Asked in the first look, and when its step is there: not once more for each change before it.
+#[tokio::test]
+async fn who_is_elsewhere_is_not_asked_again_ahead_of_a_step() {
+    let file = |name: &str| format!("id: {name}\nfile: {{ path: '{{{{ root }}}}/{name}', content: x }}");
+    let push = "id: push\nimage: { name: 'registry:5000/app:1', push: true }";
+    let ran = Lab::new().run(&steps("beta", &[&file("one"), &file("two"), &file("three"), push])).await;
+    let asking = |mark: &str| ran.calls.iter().filter(|(_, script)| script.contains(mark)).count();
+    assert_eq!((asking("docker manifest inspect"), asking("docker images -a") > 2), (2, true), "{:?}", ran.came);
+}
+
 #[tokio::test]
 async fn an_engine_that_does_not_answer_fails_what_asks_it_with_the_reason() {
     let lab = Lab { leader: None, managers: &[], ..Lab::new() };

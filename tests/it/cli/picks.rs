@@ -34,6 +34,30 @@ fn a_step_without_what_it_needs_is_refused_before_anybody_is_contacted() {
     }
 }
 
+/// The file that a step renders asks as well, whatever the action does with it.
+#[test]
+fn what_a_template_needs_its_step_needs() {
+    for action in [
+        "file: { path: /etc/motd, template: said.j2 }",
+        "secret: { name: said, template: said.j2 }",
+        "config: { name: said, template: said.j2 }",
+        "stack: { name: said, template: said.j2 }",
+    ] {
+        let playbook = format!(
+            "plays:\n- hosts: all\n  steps:\n  - {{ id: look, shell: nproc, changes: false, register: cores }}\n\
+             \x20 - id: told\n    {action}\n"
+        );
+        let template = "services: { web: { image: 'web:{{ cores.stdout }}' } }\n";
+        let folder = folder(&[("inventory/hosts.yml", INVENTORY), ("shop.yml", &playbook), ("said.j2", template)]);
+        let (code, out, errors) = skep(folder.path(), &["check", "shop.yml", "--step", "told"]);
+        assert_eq!((code, out.as_str()), (2, ""), "{action}: {errors}");
+        let (told, place) = ("`told` needs `cores`, which `look` registers", "--> said.j2:1:35");
+        assert!(errors.contains(told) && errors.contains(place), "{action}: {errors}");
+        let (code, _, errors) = skep(folder.path(), &["check", "shop.yml"]);
+        assert_eq!(code, 0, "{action}: {errors}");
+    }
+}
+
 #[test]
 fn a_list_says_whom_each_step_is_for() {
     let folder = shop();
