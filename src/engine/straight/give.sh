@@ -14,12 +14,13 @@ exec 7<>"$d/told"
 give >"$d/all" 7>&- 8>&- &
 giver=$!
 # What is there already, and what still comes, from where the last one has ended: whoever reads slowly holds up nobody else.
-# Until the first of it is there, it is rarely asked for: an engine that writes an image down first has all to do.
+# Until the first of it is there, hardly anything is done: an engine that writes an image down first needs all of a small machine.
 all() {
   {
+    until [ -s "$d/all" ] || [ -e "$d/code" ]; do sleep 0.2; done
     until [ -e "$d/code" ]; do
       cat || return
-      if [ -s "$d/all" ]; then sleep 0.05; else sleep 0.2; fi
+      sleep 0.05
     done
     cat
   } <"$d/all"
@@ -29,12 +30,13 @@ fails() {
   echo "skep: leg $1 has failed: ${why:-it broke off}" >&2
 }
 # leg NUMBER PORT LOGIN ADDRESS HOST_KEY FIFO
+# What comes there in drops is passed on in whole blocks: who takes it has less to do.
 leg() {
   all | ssh -F none -T -p "$2" -l "$3" -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=5 -o ServerAliveCountMax=4 \
     -o IdentityFile=none -o PreferredAuthentications=publickey -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null \
     -o GlobalKnownHostsFile=/dev/null -o "KnownHostsCommand=/bin/echo %H $5" -o UpdateHostKeys=no -o LogLevel=ERROR \
     -o Ciphers=^aes128-gcm@openssh.com -- "$4" \
-    "exec sh -c 'timeout 10 sh -c \": >\$0\" \"\$0\" && exec 3>\"\$0\" && echo open && LC_ALL=C dd bs=128k 2>&1 >&3 | sed -n \"s/ byte.*//p\"' $6" 2>"$d/$1.errors" | {
+    "exec sh -c 'timeout 10 sh -c \": >\$0\" \"\$0\" && exec 3>\"\$0\" && echo open && LC_ALL=C dd bs=128k iflag=fullblock 2>&1 >&3 | sed -n \"s/ byte.*//p\"' $6" 2>"$d/$1.errors" | {
     read -r word || word=
     # First within: who is to be told may be gone.
     echo "${word:-shut}" >&7

@@ -203,8 +203,8 @@ fn who_is_ended_sees_no_end_of_it_and_cleans_up() {
         ended.display()
     ));
     let (mut taker, fifo) = ground.begin_taker(&to);
-    let slow = Command::sh("head -c 100000 /dev/zero; sleep 30");
-    let mut giver = ground.begin(&give(&slow, 100_000, &[leg(22, &fifo)], false));
+    let slow = Command::sh("head -c 400000 /dev/zero; sleep 30");
+    let mut giver = ground.begin(&give(&slow, 400_000, &[leg(22, &fifo)], false));
     let mut line = String::new();
     BufReader::new(giver.stderr.as_mut().expect("errors")).read_line(&mut line).expect("a line");
     says(&mut taker, "straight\n");
