@@ -13,7 +13,25 @@ pub(super) fn hidden(text: &str) -> Cow<'_, str> {
             shown.to_mut().replace_range(from..to, &stars);
         }
     }
+    for (from, to) in without_colon(text) {
+        let stars = stars(&text[from..to]);
+        shown.to_mut().replace_range(from..to, &stars);
+    }
     shown
+}
+
+/// From where to where the values go in lines whose colon was forgotten: `password s3cret`.
+fn without_colon(text: &str) -> impl Iterator<Item = (usize, usize)> {
+    let lines = text.split_inclusive('\n').scan(0, |start, line| {
+        *start += line.len();
+        Some((*start - line.len(), line))
+    });
+    lines.filter_map(|(start, line)| {
+        let (key, value) = line.trim_end().trim_start_matches([' ', '-', '"', '\'']).split_once(' ')?;
+        let (end, value) = (start + line.trim_end().len(), value.trim_start());
+        let is_told = key.contains([':', '=']) || value.starts_with([':', '=']);
+        (!is_told && is_secret(key)).then_some((end - value.len(), end))
+    })
 }
 
 /// From where to where the value of `key=value` goes: to the end of the line where it stands alone there, as in INI, else to the
@@ -114,6 +132,8 @@ mod tests {
             ("web1 ansible_ssh_pass='s3 cret' a=1", "web1 ansible_ssh_pass=********* a=1"),
             ("[all:vars]\nansible_password = s3 cret\nport=1", "[all:vars]\nansible_password = *******\nport=1"),
             ("when: password == 'x'", "when: password == 'x'"),
+            ("a: 1\n- become_password  s3 cret\nport: 1", "a: 1\n- become_password  *******\nport: 1"),
+            ("password\npassword = x", "password\npassword = *"),
             ("password: \"never closed\nport: 1", "password: *************\n*******"),
             ("path: /x\npassive: true\ncompass: n\nclass: y", "path: /x\npassive: true\ncompass: n\nclass: y"),
         ] {
