@@ -16,9 +16,8 @@ fn with_remedy(kind: &ErrorKind, at: &At) -> Error {
     let say = |message: &str, hint: &str| Error::at(at, message).with_hint(hint);
     match kind {
         ErrorKind::TabInIndentation | ErrorKind::TabInPlainScalar | ErrorKind::TabAtBlockScalarStart => tab(at),
-        ErrorKind::MappingValueNotAllowed => {
-            say("`:` cannot stand here", "check the indentation, or put the text in quotes if the colon belongs to it")
-        }
+        ErrorKind::MappingValueNotAllowed => stray_colon(at),
+        ErrorKind::SimpleKeyExpected => no_colon(&line_from(at)),
         ErrorKind::InvalidColonPlacement => say("`:` cannot stand here", "is a `]` or `}` missing before it?"),
         ErrorKind::ExpectedFlowMappingSeparator => say(
             "a `,` or a `}` is missing before this",
@@ -63,10 +62,53 @@ fn with_remedy(kind: &ErrorKind, at: &At) -> Error {
         ErrorKind::UnclosedQuotedScalar => {
             say("this quote is never closed", "close it, or put the whole text in the other quotes")
         }
+        ErrorKind::InvalidTrailingDoubleQuotedScalar | ErrorKind::InvalidTrailingSingleQuotedScalar => {
+            Error::at(&line_from(at), "this stands behind the quote that ends the text")
+                .with_hint("put the whole text in quotes, of the other kind: `'\"a b\" c'`")
+        }
+        ErrorKind::MisplacedFlowCollectionEnd => {
+            say("nothing is open that this closes", "take it out, or put the text that it belongs to in quotes")
+        }
+        ErrorKind::InvalidBlockScalarHeader => {
+            say("behind `|` or `>` no text may stand on the same line", "begin the text on the next line, indented")
+        }
+        ErrorKind::CommentNotSeparated => say("a comment needs a space before its `#`", "or put the text in quotes"),
         ErrorKind::UnknownQuotedScalarEscape => Error::at(&unknown_escape(at), "unknown escape in this text")
             .with_hint("in double quotes a backslash is written `\\\\`; in single quotes it stands for itself"),
         other => Error::at(at, other.to_string()),
     }
+}
+
+/// A colon that ends no key. It may be a text's, or the line above lacks its own: then the two lines are one text to the parser.
+fn stray_colon(at: &At) -> Error {
+    let error = Error::at(at, "`:` cannot stand here")
+        .with_hint("check the indentation, or put the text in quotes if the colon belongs to it");
+    match above_without_colon(at) {
+        Some(above) => error.also(&above, "is a `:` missing here?"),
+        None => error,
+    }
+}
+
+/// What the line above the place says, if there is no colon in it nor in this line before the place.
+fn above_without_colon(at: &At) -> Option<At> {
+    let (above, line) = at.source.text[..at.start].rsplit_once('\n')?;
+    let above = above.trim_end();
+    let start = above.rfind('\n').map_or(0, |newline| newline + 1);
+    let said = above[start..].trim_start_matches([' ', '-']);
+    let lacks = !said.is_empty() && !said.starts_with('#') && ![said, line].iter().any(|text| text.contains(':'));
+    lacks.then(|| At { start: above.len() - said.len(), end: above.len(), ..at.clone() })
+}
+
+/// A line of a mapping that has none. What follows the key may be a secret.
+fn no_colon(at: &At) -> Error {
+    let key = at.text().split(' ').next().unwrap_or_default();
+    Error::at(at, "a `:` is missing here").with_hint(format!("write `{key}: …`"))
+}
+
+/// From the place to the end of its line.
+fn line_from(at: &At) -> At {
+    let line = at.source.text[at.start..].lines().next().unwrap_or_default();
+    At { end: at.start + line.trim_end().len(), ..at.clone() }
 }
 
 /// The parser points at the value in front of the tab.

@@ -39,6 +39,27 @@ const NO_YAML: &[Mistake] = &[
         "`:` cannot stand here",
         "check the indentation, or put the text in quotes if the colon belongs to it",
     ),
+    ("a: 1\nb 2\nc: 3\n", "2:1 b 2", "a `:` is missing here", "write `b: …`"),
+    ("a: 1\nsteps\n- b\n", "2:1 steps", "a `:` is missing here", "write `steps: …`"),
+    (
+        "a: \"b\" c\n",
+        "1:8 c",
+        "this stands behind the quote that ends the text",
+        "put the whole text in quotes, of the other kind: `'\"a b\" c'`",
+    ),
+    (
+        "a: {b: 1}}\n",
+        "1:10 ",
+        "nothing is open that this closes",
+        "take it out, or put the text that it belongs to in quotes",
+    ),
+    (
+        "a: | b\n",
+        "1:4 ",
+        "behind `|` or `>` no text may stand on the same line",
+        "begin the text on the next line, indented",
+    ),
+    ("a: 'b'#c\n", "1:7 ", "a comment needs a space before its `#`", "or put the text in quotes"),
     (
         "a:\n - b\n c: 1\n",
         "3:2 ",
@@ -170,8 +191,8 @@ fn mistakes_in_structs_are_told_where_they_are() {
 
 #[test]
 fn a_mistake_is_shown_with_its_line_a_caret_and_what_belongs_to_it() {
-    let shown =
-        ["a: 1\na: 2\n", "a: 1\n\tb: 2\n", "a: 'x\nb: 1\n"].map(|text| no_yaml(text).expect_err(text).to_string());
+    let shown = ["a: 1\na: 2\n", "a: 1\n\tb: 2\n", "a: 'x\nb: 1\n", "a:\n- b c\n\n  d: e\n"]
+        .map(|text| no_yaml(text).expect_err(text).to_string());
     assert_snapshot!(shown.join("\n\n----\n\n"), @r"
     error: key `a` is given twice
      --> play.yml:2:1
@@ -202,6 +223,19 @@ fn a_mistake_is_shown_with_its_line_a_caret_and_what_belongs_to_it() {
       |    ^
 
     hint: close it, or put the whole text in the other quotes
+
+    ----
+
+    error: `:` cannot stand here
+     --> play.yml:4:4
+      |
+    2 | - b c
+      |   --- is a `:` missing here?
+    3 |
+    4 |   d: e
+      |    ^
+
+    hint: check the indentation, or put the text in quotes if the colon belongs to it
     ");
 }
 
