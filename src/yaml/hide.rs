@@ -6,41 +6,43 @@ use std::borrow::Cow;
 /// the value (a comment behind it), for it must also do where the text is no YAML.
 pub(super) fn hidden(text: &str) -> Cow<'_, str> {
     let mut shown = Cow::Borrowed(text);
-    for (sign, letter) in text.match_indices([':', '=']) {
+    for (sign, letter) in text.match_indices([':', '=', ' ']) {
         if let Some(start) = key_before(text, sign).filter(|start| is_secret(&text[*start..sign])) {
-            let (from, to) = if letter == ":" { value(text, start, sign + 1) } else { assigned(text, start, sign + 1) };
+            let (from, to) = match letter {
+                ":" => value(text, start, sign + 1),
+                "=" => assigned(text, start, sign + 1),
+                _ => forgotten(text, start, sign + 1),
+            };
             let stars = stars(&text[from..to]);
             shown.to_mut().replace_range(from..to, &stars);
         }
     }
-    for (from, to) in without_colon(text) {
-        let stars = stars(&text[from..to]);
-        shown.to_mut().replace_range(from..to, &stars);
-    }
     shown
 }
 
-/// From where to where the values go in lines whose colon was forgotten: `password s3cret`.
-fn without_colon(text: &str) -> impl Iterator<Item = (usize, usize)> {
-    let lines = text.split_inclusive('\n').scan(0, |start, line| {
-        *start += line.len();
-        Some((*start - line.len(), line))
-    });
-    lines.filter_map(|(start, line)| {
-        let (key, value) = line.trim_end().trim_start_matches([' ', '-', '"', '\'']).split_once(' ')?;
-        let (end, value) = (start + line.trim_end().len(), value.trim_start());
-        let is_told = key.contains([':', '=']) || value.starts_with([':', '=']);
-        (!is_told && is_secret(key)).then_some((end - value.len(), end))
-    })
+/// From where to where the value goes in a line that its key begins and whose colon was forgotten: `password s3cret`.
+fn forgotten(text: &str, key: usize, from: usize) -> (usize, usize) {
+    let (start, end) = rest_of_line(text, from);
+    let begins = text[line_of(text, key)..key].trim_matches([' ', '-', '"', '\'']).is_empty();
+    if begins && !text[start..end].starts_with([':', '=']) { (start, end) } else { (from, from) }
+}
+
+/// Where the line begins that a place is in.
+fn line_of(text: &str, place: usize) -> usize {
+    text[..place].rfind('\n').map_or(0, |newline| newline + 1)
+}
+
+/// From where to where a line goes on behind a place and the spaces there.
+fn rest_of_line(text: &str, from: usize) -> (usize, usize) {
+    let end = text[from..].find('\n').map_or(text.len(), |length| from + length);
+    (end - text[from..end].trim_start_matches(' ').len(), end)
 }
 
 /// From where to where the value of `key=value` goes: to the end of the line where it stands alone there, as in INI, else to the
 /// end of the word. A comparison is none.
 fn assigned(text: &str, key: usize, from: usize) -> (usize, usize) {
-    let line = text[..key].rfind('\n').map_or(0, |newline| newline + 1);
-    let end = text[from..].find('\n').map_or(text.len(), |length| from + length);
-    let is_alone = text[line..key].trim().is_empty();
-    let start = from + text[from..end].len() - text[from..end].trim_start_matches(' ').len();
+    let (start, end) = rest_of_line(text, from);
+    let is_alone = text[line_of(text, key)..key].trim().is_empty();
     match text[start..].chars().next() {
         Some('=') => (from, from),
         _ if is_alone => (start, end),
@@ -71,8 +73,8 @@ pub fn is_secret(key: &str) -> bool {
 
 /// From where to where the value of a key goes that begins at `key`.
 fn value(text: &str, key: usize, from: usize) -> (usize, usize) {
-    let line = text[..key].rfind('\n').map_or(0, |newline| newline + 1);
-    let start = from + text[from..].len() - text[from..].trim_start_matches(' ').len();
+    let line = line_of(text, key);
+    let (start, _) = rest_of_line(text, from);
     let length = match text[start..].chars().next() {
         Some(quote @ ('"' | '\'')) => quoted(&text[start..], quote),
         Some(c) if text[line..key].contains('{') && !"[{".contains(c) => text[start..].find([',', '{', '}', '[', ']']),
