@@ -33,8 +33,14 @@ impl Calm {
 
 /// The reads of `turns` on `hosts`.
 pub fn wanted(run: &Run<'_>, turns: &[Turn<'_>], hosts: &BTreeSet<String>) -> Vec<Wanted> {
+    everywhere(run, turns).into_iter().filter(|wanted| hosts.contains(&wanted.host)).collect()
+}
+
+/// The reads of `turns` on whichever host: whoever leads is looked for on hosts that a run need not be about, and an image or a
+/// file may come from such a one.
+pub fn everywhere(run: &Run<'_>, turns: &[Turn<'_>]) -> BTreeSet<Wanted> {
     if !run.world.options.batched {
-        return Vec::new();
+        return BTreeSet::new();
     }
     let mut wanted: BTreeSet<Wanted> = leader::wanted(&run.world.inventory.hosts);
     for candidate in candidates(&run.world) {
@@ -43,7 +49,7 @@ pub fn wanted(run: &Run<'_>, turns: &[Turn<'_>], hosts: &BTreeSet<String>) -> Ve
             of_turn(run, turn, &known, &mut wanted);
         }
     }
-    wanted.into_iter().filter(|wanted| hosts.contains(&wanted.host)).collect()
+    wanted
 }
 
 fn candidates(world: &World) -> Vec<Option<String>> {

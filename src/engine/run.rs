@@ -119,7 +119,7 @@ impl Run<'_> {
         let look = async {
             let mut wanted = facts::wanted(&self.world, hosts);
             for some in turns.chunks(AT_ONCE) {
-                wanted.extend(ahead::wanted(self, some, hosts));
+                wanted.extend(ahead::everywhere(self, some));
                 tokio::task::yield_now().await;
             }
             look::fetch(&self.world, BTreeSet::new(), wanted).await;

@@ -103,11 +103,13 @@ pub(super) fn save_without(save: &str, layers: usize) -> String {
         .replace("@WITHOUT@", &layers.to_string())
 }
 
-/// Where an image that comes is unpacked, and then kept: the daemon's temporary files are within its root too.
+/// Where an image that comes is unpacked, and then kept: the daemon's temporary files are within its root too. Until that is known
+/// it is guessed, and asked in the same breath.
 fn rooms<'a>(on: &Target, seen: &Readings<'a>) -> Vec<&'a str> {
-    let Some(info) = seen.daemon(&on.host.name).is() else { return Vec::new() };
-    let root = if info.docker_root_dir.is_empty() { "/var/lib/docker" } else { &info.docker_root_dir };
-    [root].into_iter().chain(info.containerd_store().then_some("/var/lib/containerd")).collect()
+    let info = seen.daemon(&on.host.name).is();
+    let root = info.map(|info| info.docker_root_dir.as_str()).filter(|root| !root.is_empty());
+    let blobs = info.is_some_and(|info| info.containerd_store()).then_some("/var/lib/containerd");
+    [root.unwrap_or("/var/lib/docker")].into_iter().chain(blobs).collect()
 }
 
 /// Prints the MiB that are free for a path that is there.

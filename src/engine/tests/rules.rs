@@ -30,6 +30,19 @@ async fn a_rerun_with_nothing_to_do_sends_each_host_one_command() {
     }
 }
 
+/// Who leads, and who gives: they are asked with all others, though the run is about neither.
+#[tokio::test]
+async fn hosts_that_a_step_only_reads_of_are_in_the_first_look() {
+    let lab = Lab::new();
+    lab.write("alpha", "big", "x");
+    let path = lab.root.path().join("alpha/big").display().to_string();
+    let ran = lab.run(&steps("beta", &[&format!("id: one\nfile: {{ path: {path}, carry: alpha }}")])).await;
+    let asked = |event: &&Event| !matches!(event, Event::Looked { .. });
+    let before = ran.events.iter().take_while(asked).filter(|event| matches!(event, Event::HostConnecting { .. }));
+    assert_eq!(before.count(), 2, "nobody is asked only once another has answered: {:?}", ran.events);
+    assert_eq!((outcomes(&ran)[0].2, ran.calls.len()), (Outcome::Unchanged, 2));
+}
+
 #[tokio::test]
 async fn a_plan_changes_nothing_and_says_will_and_may() {
     let lab = Lab { options: Options { plan: true, ..options() }, ..Lab::new() };
