@@ -14,10 +14,10 @@ exec 7<>"$d/told"
 give >"$d/all" 7>&- 8>&- &
 giver=$!
 # What is there already, and what still comes, from where the last one has ended: whoever reads slowly holds up nobody else.
-# Until the first of it is there, hardly anything is done: an engine that writes an image down first needs all of a small machine.
+# Until the first of it is there, nothing is done: an engine that writes an image down first needs all of a small machine.
 all() {
   {
-    until [ -s "$d/all" ] || [ -e "$d/code" ]; do sleep 0.2; done
+    tail -c +1 -f --pid="$giver" "$d/all" 2>/dev/null | head -c 1 >/dev/null
     until [ -e "$d/code" ]; do
       cat || return
       sleep 0.05
