@@ -178,6 +178,17 @@ fn what_breaks_off_is_never_taken_for_the_whole() {
     }
 }
 
+/// There is no such image: nothing of it ever comes, and nobody waits for it.
+#[test]
+fn who_gives_nothing_at_all_ends_with_its_legs() {
+    let ground = Ground::new();
+    let (mut taker, fifo) = ground.taker("one");
+    let mut giver = ground.begin(&give(&Command::sh("exit 7"), 3_000_000, &[leg(22, &fifo)], false));
+    let told = words(&mut giver, &mut [&mut taker]);
+    assert!(matches!(&told[..], [Word::Open(0), Word::Failed(0, _)]), "{told:?}");
+    assert_eq!((giver.wait().expect("it ends").code(), ends(taker)), (Some(7), false));
+}
+
 /// The daemon is down, the disk is full: whoever gives is not kept waiting for who takes no more.
 #[test]
 fn who_ends_early_says_so_and_ends_its_leg() {
