@@ -4,6 +4,7 @@
 //! comments of that struct are the user's reference page.
 
 mod apt;
+mod cidr;
 pub mod container;
 mod diff;
 mod docker;

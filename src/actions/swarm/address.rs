@@ -1,61 +1,12 @@
 //! How the nodes of a swarm reach each other: an address of each host's own, in a private network that all share.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::actions::Refusal;
+use crate::actions::cidr::Net;
 use crate::inventory::{Host, Private};
 use crate::reads::{Interface, Machine, Readings, Seen};
-
-/// A network in CIDR notation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Net {
-    address: IpAddr,
-    prefix: u8,
-}
-
-impl fmt::Display for Net {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
-    }
-}
-
-impl Net {
-    pub(super) fn new(address: IpAddr, prefix: u8) -> Self {
-        Self { address, prefix }
-    }
-
-    /// The network of one address.
-    pub(super) fn of(address: IpAddr) -> Self {
-        Self::new(address, if address.is_ipv4() { 32 } else { 128 })
-    }
-
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = text.split_once('/')?;
-        let net = Self { address: address.parse().ok()?, prefix: prefix.parse().ok()? };
-        (net.prefix <= if net.address.is_ipv4() { 32 } else { 128 }).then_some(net)
-    }
-
-    pub(super) fn contains(&self, address: IpAddr) -> bool {
-        self.overlaps(&Self::of(address))
-    }
-
-    pub(super) fn overlaps(&self, other: &Self) -> bool {
-        let prefix = u32::from(self.prefix.min(other.prefix));
-        match (self.address, other.address) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => prefix == 0 || (a.to_bits() ^ b.to_bits()).leading_zeros() >= prefix,
-            (IpAddr::V6(a), IpAddr::V6(b)) => prefix == 0 || (a.to_bits() ^ b.to_bits()).leading_zeros() >= prefix,
-            _ => false,
-        }
-    }
-}
-
-/// Whether two networks in CIDR notation are the same: engines write some otherwise than they were asked for.
-pub fn same_net(one: &str, other: &str) -> bool {
-    let both = Net::parse(one).zip(Net::parse(other));
-    one == other || both.is_some_and(|(one, other)| one.prefix == other.prefix && one.overlaps(&other))
-}
 
 /// The address that `host` is to be known by in the swarm of `members`.
 ///

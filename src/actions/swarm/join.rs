@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::address::{Net, advertised};
+use super::address::advertised;
 use super::ports::Ways;
 use super::view::View;
 use super::{CONTROL, Role};
+use crate::actions::cidr::Net;
 use crate::actions::{Change, Does, Plan, Wait};
 use crate::reads::docker::Info;
 use crate::reads::{Machine, Seen};

@@ -26,7 +26,7 @@ use crate::reads::Readings;
 use crate::remote::Output;
 use view::View;
 
-pub(super) use address::{private, same_net};
+pub(super) use address::private;
 pub(super) use node::{role_of, settings};
 pub(super) use roles::{others, spared};
 pub(super) use underlay::underlay;

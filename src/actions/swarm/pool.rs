@@ -1,9 +1,10 @@
 //! Where the swarm's networks take their addresses from. Docker looks neither at routes nor at resolvers, and what it takes
 //! from a host that has a use for it, containers on that host can no longer reach.
 
-use super::address::{Net, of_docker};
+use super::address::of_docker;
 use super::view::View;
 use crate::actions::Refusal;
+use crate::actions::cidr::Net;
 use crate::reads::Machine;
 use crate::reads::docker::Info;
 
