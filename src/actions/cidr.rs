@@ -1,7 +1,10 @@
-//! Networks in CIDR notation (RFC 4632, RFC 4291): which is the same as which, and which overlap.
+//! Networks in CIDR notation (RFC 4632, RFC 4291): how they are written, which is the same as which, and which overlap.
 
 use std::fmt;
 use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 /// A network in CIDR notation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +12,32 @@ pub struct Net {
     address: IpAddr,
     /// How many bits all its addresses have in common.
     pub prefix: u8,
+}
+
+/// A network that is asked for, as it was written: `10.77.0.0/16`, `fd00:77::/64`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String", inline)]
+pub struct Cidr {
+    /// As it was written.
+    pub text: String,
+    /// What that is.
+    pub net: Net,
+}
+
+impl TryFrom<String> for Cidr {
+    type Error = String;
+
+    /// Newer engines refuse an address within a network where the network is meant, and older ones take it as it is.
+    fn try_from(text: String) -> Result<Self, String> {
+        match Net::parse(&text) {
+            None => Err(format!("{text} is no network in CIDR notation; write 10.77.0.0/16 or fd00:77::/64")),
+            Some(net) if net != net.whole() => {
+                Err(format!("{text} is an address within a network; write {}", net.whole()))
+            }
+            Some(net) => Ok(Self { text, net }),
+        }
+    }
 }
 
 impl fmt::Display for Net {
@@ -35,6 +64,25 @@ impl Net {
         (net.prefix <= if net.address.is_ipv4() { 32 } else { 128 }).then_some(net)
     }
 
+    /// Whether its addresses are those of IPv6.
+    pub fn is_ipv6(&self) -> bool {
+        self.address.is_ipv6()
+    }
+
+    /// The same, by its first address.
+    fn whole(&self) -> Self {
+        let prefix = u32::from(self.prefix);
+        let address = match self.address {
+            IpAddr::V4(own) => {
+                IpAddr::from((own.to_bits() & u32::MAX.checked_shl(32 - prefix).unwrap_or(0)).to_be_bytes())
+            }
+            IpAddr::V6(own) => {
+                IpAddr::from((own.to_bits() & u128::MAX.checked_shl(128 - prefix).unwrap_or(0)).to_be_bytes())
+            }
+        };
+        Self { address, ..*self }
+    }
+
     /// Whether that address is in it.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.overlaps(&Self::of(address))
@@ -55,4 +103,29 @@ impl Net {
 pub fn same_net(one: &str, other: &str) -> bool {
     let both = Net::parse(one).zip(Net::parse(other));
     one == other || both.is_some_and(|(one, other)| one.prefix == other.prefix && one.overlaps(&other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Net, String> {
+        Cidr::try_from(text.to_owned()).map(|cidr| cidr.net)
+    }
+
+    #[test]
+    fn what_is_no_network_is_told_with_what_to_write() {
+        for text in ["0.0.0.0/0", "10.77.0.0/16", "10.77.0.1/32", "fd00:1:0:0::/64", "::/0", "fd00::1/128"] {
+            assert!(read(text).is_ok(), "{text}");
+        }
+        for text in ["10.77.0.0", "10.77/16", "10.77.0.0/33", "fd00:2::/200", "/16", ""] {
+            assert!(read(text).unwrap_err().contains("is no network in CIDR notation; write 10.77.0.0/16"), "{text}");
+        }
+        assert_eq!(
+            read("10.77.1.5/20").unwrap_err(),
+            "10.77.1.5/20 is an address within a network; write 10.77.0.0/20"
+        );
+        assert!(read("fd00:2::5/64").unwrap_err().ends_with("write fd00:2::/64"));
+        assert!(read("10.0.0.1/0").unwrap_err().ends_with("write 0.0.0.0/0"));
+    }
 }

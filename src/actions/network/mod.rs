@@ -4,11 +4,12 @@
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::cidr::same_net;
+use super::cidr::{Cidr, same_net};
 use super::swarm::{private, underlay};
 use super::values::Text;
 use super::{Action, Ask, Change, Object, Plan, Target, peers};
@@ -23,8 +24,22 @@ use crate::remote::{Command, quote};
 /// container there uses it; that is Docker's way, and `docker run --network` works all the same. A network that differs is
 /// replaced only while nothing uses it.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "Parameters")]
+#[schemars(with = "Parameters")]
+pub struct Network(Parameters);
+
+impl std::ops::Deref for Network {
+    type Target = Parameters;
+
+    fn deref(&self) -> &Parameters {
+        &self.0
+    }
+}
+
+/// The parameters of [`Network`].
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Network {
+pub struct Parameters {
     /// Its name.
     name: String,
     /// `overlay` for a network across the swarm's hosts, `bridge` (the default) for one on a single host, or another driver.
@@ -33,11 +48,11 @@ pub struct Network {
     /// Whether containers that are not part of a service may join an overlay.
     #[serde(default)]
     attachable: bool,
-    /// Ranges of addresses in CIDR notation; Docker chooses one where none is given.
+    /// Ranges of addresses in CIDR notation, of a bridge one of each family; Docker chooses one where none is given.
     #[serde(default)]
-    subnets: Vec<String>,
+    subnets: Vec<Cidr>,
     /// The address of the gateway in the first subnet.
-    gateway: Option<String>,
+    gateway: Option<IpAddr>,
     /// Whether an overlay's traffic between hosts is encrypted (IPsec; costs throughput). An overlay between hosts that meet
     /// on public addresses is refused without it: VXLAN has no authentication of its own.
     #[serde(default)]
@@ -45,7 +60,7 @@ pub struct Network {
     /// Whether it has no way out of the hosts.
     #[serde(default)]
     internal: bool,
-    /// Whether it has IPv6 too.
+    /// Whether it has IPv6 too; what `subnets` has of it needs this.
     #[serde(default)]
     ipv6: bool,
     /// Bytes that a packet of the network *below* may carry; Docker takes the overlay's own header off by itself. Without it, an
@@ -79,6 +94,42 @@ const USUAL: u32 = 1500;
 
 fn bridge() -> String {
     "bridge".into()
+}
+
+impl TryFrom<Parameters> for Network {
+    type Error = String;
+
+    /// What Docker would refuse only after the network that is there has made way, or take without a word and not do.
+    fn try_from(asked: Parameters) -> Result<Self, String> {
+        match asked.mistake() {
+            Some(mistake) => Err(mistake),
+            None => Ok(Self(asked)),
+        }
+    }
+}
+
+impl Parameters {
+    fn mistake(&self) -> Option<String> {
+        let overlays = [("attachable", self.attachable), ("encrypted", self.encrypted)];
+        if let Some((field, _)) = overlays.into_iter().find(|(_, asked)| *asked && self.driver != "overlay") {
+            return Some(format!("`{field}` is for overlays: add `driver: overlay`, or leave it out"));
+        }
+        if let Some(six) = self.subnets.iter().find(|subnet| subnet.net.is_ipv6() && !self.ipv6) {
+            return Some(format!("{} is of IPv6: add `ipv6: true`", six.text));
+        }
+        let of_ipv6 = self.subnets.iter().filter(|subnet| subnet.net.is_ipv6()).count();
+        if self.driver == "bridge" && of_ipv6.max(self.subnets.len() - of_ipv6) > 1 {
+            return Some("a bridge has one subnet of IPv4 and one of IPv6 at most".into());
+        }
+        let gateway = self.gateway?;
+        match self.subnets.first() {
+            None => Some("`gateway` needs `subnets`: it is an address in the first of them".into()),
+            Some(first) if !first.net.contains(gateway) => {
+                Some(format!("`gateway` {gateway} is not in {}", first.text))
+            }
+            Some(_) => None,
+        }
+    }
 }
 
 impl Action for Network {
@@ -232,12 +283,13 @@ impl Network {
         }
         if self.other_subnets(found) {
             let is = found.subnets().iter().map(|s| s.subnet.as_str()).collect::<Vec<_>>().join(", ");
-            field("subnets", is, self.subnets.join(", "));
+            field("subnets", is, self.subnets.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join(", "));
         }
         if let Some(gateway) = &self.gateway {
-            let of = |subnet: &&Subnet| self.subnets.first().is_none_or(|asked| same_net(asked, &subnet.subnet));
-            let is = found.subnets().iter().find(of).map(|s| s.gateway.clone()).unwrap_or_default();
-            field("gateway", is, gateway.clone());
+            let of = |subnet: &&Subnet| self.subnets.first().is_none_or(|asked| same_net(&asked.text, &subnet.subnet));
+            let is = found.subnets().iter().find(of).map(|s| s.gateway.as_str()).unwrap_or_default();
+            let same = is.parse() == Ok(*gateway);
+            field("gateway", if same { gateway.to_string() } else { is.to_owned() }, gateway.to_string());
         }
         for (name, asked) in self.asked_options() {
             field(&format!("options.{name}"), is_or_none(found.options.get(&name)), asked);
@@ -251,9 +303,9 @@ impl Network {
     /// Whether one is not there, or one more is of a family that was asked for: of the other one Docker takes what is free.
     fn other_subnets(&self, found: &Found) -> bool {
         let is = || found.subnets().iter().map(|subnet| subnet.subnet.as_str());
-        let asked = |is: &str| self.subnets.iter().any(|asked| same_net(asked, is));
-        let lacks = self.subnets.iter().any(|asked| !is().any(|is| same_net(asked, is)));
-        let of_family = |is: &str| self.subnets.iter().any(|asked| asked.contains(':') == is.contains(':'));
+        let asked = |is: &str| self.subnets.iter().any(|asked| same_net(&asked.text, is));
+        let lacks = self.subnets.iter().any(|asked| !is().any(|is| same_net(&asked.text, is)));
+        let of_family = |is: &str| self.subnets.iter().any(|asked| asked.net.is_ipv6() == is.contains(':'));
         lacks || is().any(|is| of_family(is) && !asked(is))
     }
 
@@ -271,8 +323,8 @@ impl Network {
         options.extend(mtu.map(|mtu| (MTU.to_owned(), mtu.to_string())));
         let mut command = Command::new("docker").args(["network", "create", "--driver", &self.driver]);
         command = command.args(flags.iter().filter(|(on, _)| *on).map(|(_, flag)| *flag));
-        command = command.args(self.subnets.iter().flat_map(|subnet| ["--subnet", subnet]));
-        command = command.args(self.gateway.iter().flat_map(|gateway| ["--gateway", gateway]));
+        command = command.args(self.subnets.iter().flat_map(|subnet| ["--subnet", &subnet.text]));
+        command = command.args(self.gateway.iter().flat_map(|gateway| ["--gateway".to_owned(), gateway.to_string()]));
         if self.encrypted {
             command = command.args(["--opt", "encrypted"]);
         }

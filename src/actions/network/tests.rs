@@ -117,6 +117,40 @@ fn subnets_are_compared_one_by_one_and_family_by_family() {
             .contains("gateway: 172.18.0.1 -> 172.18.0.9")
     );
 }
+
+/// Beforehand: Docker says so only once the network that is there has made way, or not at all.
+#[test]
+fn what_docker_would_not_do_is_a_mistake() {
+    let mistake = |parameters: serde_json::Value| {
+        let mut all = json!({"name": "web"});
+        all.as_object_mut().unwrap().extend(parameters.as_object().cloned().unwrap());
+        serde_json::from_value::<Network>(all).map_err(|error| error.to_string()).err()
+    };
+    let told = |parameters| mistake(parameters).unwrap_or_default();
+    assert_eq!(
+        told(json!({"attachable": true})),
+        "`attachable` is for overlays: add `driver: overlay`, or leave it out"
+    );
+    assert!(told(json!({"driver": "macvlan", "encrypted": true})).starts_with("`encrypted` is for overlays"));
+    assert_eq!(told(json!({"subnets": ["fd00:1::/64"]})), "fd00:1::/64 is of IPv6: add `ipv6: true`");
+    assert!(told(json!({"subnets": ["10.1.0.0/24", "10.2.0.0/24"]})).starts_with("a bridge has one subnet of IPv4"));
+    assert_eq!(
+        told(json!({"subnets": ["10.1.0.0/240"]})).split(';').next(),
+        Some("10.1.0.0/240 is no network in CIDR notation")
+    );
+    assert!(told(json!({"gateway": "10.1.0.1"})).starts_with("`gateway` needs `subnets`"));
+    assert_eq!(
+        told(json!({"subnets": ["10.1.0.0/24"], "gateway": "10.2.0.1"})),
+        "`gateway` 10.2.0.1 is not in 10.1.0.0/24"
+    );
+    for fine in [
+        json!({"subnets": ["10.1.0.0/24", "fd00:1::/64"], "ipv6": true, "gateway": "10.1.0.1"}),
+        json!({"driver": "overlay", "attachable": true, "subnets": ["10.1.0.0/24", "10.2.0.0/24"]}),
+    ] {
+        assert_eq!(mistake(fine), None);
+    }
+}
+
 #[test]
 fn the_narrowest_node_decides_on_the_mtu_and_a_wider_network_differs() {
     let absent = format!("{INFO}[]\n@skep 200 /networks\n");

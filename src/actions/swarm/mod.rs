@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::cidr::Cidr;
 use super::values::Text;
 use super::{Action, Ask, Object, Plan, Target, hints};
 use crate::reads::Readings;
@@ -51,7 +52,7 @@ pub struct Swarm {
     /// Where overlay networks take their addresses from, in CIDR notation; can be chosen only when the swarm is started. Without
     /// it, a range that no host has a route to.
     #[serde(default)]
-    pool: Vec<String>,
+    pool: Vec<Cidr>,
     /// The prefix length of each overlay network in the pool; 24 where not given.
     subnet_size: Option<u8>,
     /// Labels of the host's node; others that it has are left alone.

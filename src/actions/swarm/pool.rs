@@ -4,7 +4,7 @@
 use super::address::of_docker;
 use super::view::View;
 use crate::actions::Refusal;
-use crate::actions::cidr::Net;
+use crate::actions::cidr::{Net, same_net};
 use crate::reads::Machine;
 use crate::reads::docker::Info;
 
@@ -15,20 +15,20 @@ impl View<'_> {
     /// The pools to start the swarm with: those asked for, or one that overlaps nothing on any member.
     pub(super) fn pools(&self) -> Result<Vec<String>, Refusal> {
         for pool in &self.asked.pool {
-            let Some(net) = Net::parse(pool) else {
-                let why = format!("`pool`: {pool} is not a network in CIDR notation");
-                return Err(refused(why, "write 10.200.0.0/16"));
-            };
-            if let Some((taken, host)) = self.taken().find(|(taken, _)| taken.overlaps(&net)) {
-                let why = format!("the pool {pool} would cut containers off from {taken} on {host}");
+            if let Some((taken, host)) = self.taken().find(|(taken, _)| taken.overlaps(&pool.net)) {
+                let why = format!("the pool {} would cut containers off from {taken} on {host}", pool.text);
                 return Err(refused(why, "choose another `pool`, or leave it out and one that is free is taken"));
             }
         }
         match self.free_pool() {
-            _ if !self.asked.pool.is_empty() => Ok(self.asked.pool.clone()),
+            _ if !self.asked.pool.is_empty() => Ok(self.asked_pools()),
             Some(pool) => Ok(vec![pool]),
             None => Err(refused("no private range is free of routes on all hosts".into(), "give one as `pool`")),
         }
+    }
+
+    fn asked_pools(&self) -> Vec<String> {
+        self.asked.pool.iter().map(|pool| pool.text.clone()).collect()
     }
 
     fn free_pool(&self) -> Option<String> {
@@ -49,13 +49,15 @@ impl View<'_> {
         let cluster = leading.swarm.cluster.as_ref()?;
         let leader = self.leader()?.0;
         let hint = "it can be chosen only when a swarm is started; write the one it has, or let all nodes leave and start anew";
-        if let Some(is) =
-            cluster.default_addr_pool.as_ref().filter(|is| !self.asked.pool.is_empty() && **is != self.asked.pool)
+        if let Some(is) = cluster
+            .default_addr_pool
+            .as_ref()
+            .filter(|is| !self.asked.pool.is_empty() && !same_nets(is, &self.asked_pools()))
         {
             let why = format!(
                 "the swarm of {leader} has the pool {}, asked is {}",
                 is.join(", "),
-                self.asked.pool.join(", ")
+                self.asked_pools().join(", ")
             );
             return Some(refused(why, hint));
         }
@@ -126,6 +128,10 @@ fn routes(machine: &Machine) -> impl Iterator<Item = (&str, Net)> {
 fn addresses(machine: &Machine) -> impl Iterator<Item = (&str, Net)> {
     let each = machine.interfaces.iter().flat_map(|nic| nic.addresses.iter().map(move |own| (&nic.name, own)));
     each.map(|(name, (address, prefix))| (name.as_str(), Net::new(*address, *prefix)))
+}
+
+fn same_nets(these: &[String], those: &[String]) -> bool {
+    these.len() == those.len() && these.iter().zip(those).all(|(one, other)| same_net(one, other))
 }
 
 /// The first range that overlaps none of those taken.
