@@ -3,6 +3,7 @@
 mod alive;
 mod compare;
 mod create;
+mod mistakes;
 mod parameters;
 #[cfg(test)]
 mod tests;

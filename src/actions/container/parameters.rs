@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::actions::environment::unnamed;
+use super::mistakes::mistake;
 use crate::actions::values::{Ports, Size, Span, Text, Words, ports};
 
 /// Runs a container, or removes one.
@@ -210,19 +210,7 @@ impl TryFrom<Parameters> for Container {
 
     fn try_from(mut asked: Parameters) -> Result<Self, String> {
         asked.networks.iter_mut().for_each(Attach::named_as_kept);
-        if asked.state == Wanted::Running && asked.image.is_none() {
-            return Err("missing key `image` in `container`".into());
-        }
-        if ports(&asked.ports).is_none() {
-            return Err("`ports` are written as \"8080:80\", \"127.0.0.1:8080:80\" or \"53:53/udp\"".into());
-        }
-        if asked.restart.as_deref().is_some_and(|policy| !is_policy(policy)) {
-            return Err("`restart` is one of no, always, unless-stopped, on-failure and on-failure:3".into());
-        }
-        if let Some(path) = asked.restart_if_newer.iter().find(|path| !path.starts_with('/')) {
-            return Err(format!("`restart_if_newer` takes absolute paths on the host, and {path} is none"));
-        }
-        match unnamed(&asked.env).or_else(|| shared(&asked.networks)) {
+        match mistake(&asked) {
             Some(mistake) => Err(mistake),
             None => Ok(Self(asked)),
         }
@@ -236,20 +224,6 @@ impl Attach {
             self.name = "bridge".into();
         }
     }
-}
-
-/// What shares the network of another container has no endpoint of its own: nobody could tell whether it is still there.
-fn shared(networks: &[Attach]) -> Option<String> {
-    let name = &networks.iter().find(|network| network.name.starts_with("container:"))?.name;
-    Some(format!(
-        "`networks` takes names of networks, and `{name}` is the network of another container: give both a network of their own"
-    ))
-}
-
-/// Whether Docker knows when a container is started again by this.
-fn is_policy(text: &str) -> bool {
-    let known = ["no", "always", "unless-stopped", "on-failure"].contains(&text);
-    known || text.strip_prefix("on-failure:").is_some_and(|times| times.parse::<u32>().is_ok())
 }
 
 impl Container {

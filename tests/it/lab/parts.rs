@@ -90,6 +90,8 @@ const APP: &str = "
         hosts: managers[0]
         image: { name: 'parts/app:1', build: { context: app, args: { BASE: '{{ base_image }}' } } }
       - { id: carried, hosts: workers, image: { name: 'parts/app:1', carry: 'managers[0]' } }
+      - { id: six, network: { name: six, ipv6: true, subnets: ['fd00:66:0::/64', 10.66.0.0/24], gateway: 'fd00:66::1' } }
+      - { id: wide, hosts: leader, network: { name: wide, driver: overlay, ipv6: true, subnets: [10.67.0.0/24, 'fd00:67::/64'] } }
       - id: runs
         container: { name: 'app-{{ inventory_hostname }}', image: 'parts/app:1', networks: [parts], command: sleep infinity, restart: unless-stopped, init: true }
 ";
