@@ -1,7 +1,7 @@
 //! Networks in CIDR notation (RFC 4632, RFC 4291): how they are written, which is the same as which, and which overlap.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -74,10 +74,12 @@ impl Net {
         let prefix = u32::from(self.prefix);
         let address = match self.address {
             IpAddr::V4(own) => {
-                IpAddr::from((own.to_bits() & u32::MAX.checked_shl(32 - prefix).unwrap_or(0)).to_be_bytes())
+                let mask = u32::MAX.checked_shl(32 - prefix).unwrap_or(0);
+                Ipv4Addr::from_bits(own.to_bits() & mask).into()
             }
             IpAddr::V6(own) => {
-                IpAddr::from((own.to_bits() & u128::MAX.checked_shl(128 - prefix).unwrap_or(0)).to_be_bytes())
+                let mask = u128::MAX.checked_shl(128 - prefix).unwrap_or(0);
+                Ipv6Addr::from_bits(own.to_bits() & mask).into()
             }
         };
         Self { address, ..*self }

@@ -1,4 +1,4 @@
-//! Forms that parameters of several actions take: words, text, sizes, durations, published ports.
+//! Forms that parameters of several actions take: words, text, sizes, durations, published ports, mounts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -189,6 +189,19 @@ pub fn ports(lines: &[Text]) -> Option<Ports> {
     Some(all)
 }
 
+/// Understands `volume:/path`, `/folder:/path:ro` and `/path`: source, target and options, empty where not given. A source is an
+/// absolute folder, or a name as Docker takes it for a volume (its `RestrictedNamePattern`); a target is absolute.
+pub fn mounted(line: &str) -> Option<(&str, &str, &str)> {
+    let mut parts = line.splitn(3, ':');
+    let (first, second) = (parts.next()?, parts.next());
+    let (source, target) = second.map_or(("", first), |target| (first, target));
+    let inner = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let named =
+        source.len() > 1 && source.starts_with(|c: char| c.is_ascii_alphanumeric()) && source.chars().all(inner);
+    let comes = second.is_none() || source.starts_with('/') || named;
+    (comes && target.starts_with('/')).then(|| (source, target, parts.next().unwrap_or_default()))
+}
+
 fn range(text: &str) -> Option<Vec<u16>> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (first.parse().ok()?, last.parse().ok()?);
@@ -237,6 +250,16 @@ mod tests {
         assert_eq!(of("81-82:91-92").as_deref(), Some(r#"{"91/tcp": [("", "81")], "92/tcp": [("", "82")]}"#));
         assert_eq!(of("127.0.0.1::80").as_deref(), Some(r#"{"80/tcp": [("127.0.0.1", "")]}"#));
         assert_eq!(of("http"), None);
+    }
+
+    #[test]
+    fn mounts_are_read_like_docker_does() {
+        assert_eq!(mounted("data:/data"), Some(("data", "/data", "")));
+        assert_eq!(mounted("/srv/web:/web:ro,z"), Some(("/srv/web", "/web", "ro,z")));
+        assert_eq!(mounted("/scratch"), Some(("", "/scratch", "")));
+        for wrong in ["data", "data:data", "./web:/web", "~/web:/web", "a:/web", ":/web", "/web:", ""] {
+            assert_eq!(mounted(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

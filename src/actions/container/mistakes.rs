@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::parameters::{Attach, Parameters, Wanted};
 use crate::actions::environment::unnamed;
-use crate::actions::values::ports;
+use crate::actions::values::{mounted, ports};
 
 /// The first mistake, if there is one.
 pub(super) fn mistake(asked: &Parameters) -> Option<String> {
@@ -40,13 +40,7 @@ fn unplaced(asked: &Parameters) -> Option<String> {
 
 /// A volume without a path in the container, or from a folder that is not absolute: nobody knows where a relative one would begin.
 fn unmounted(volumes: &[String]) -> Option<String> {
-    let known = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    let is_name = |name: &str| name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(known);
-    let is_right = |volume: &&String| {
-        let (from, to) = volume.split_once(':').unwrap_or(("", volume));
-        to.starts_with('/') && (from.is_empty() || from.starts_with('/') || is_name(from))
-    };
-    let wrong = volumes.iter().find(|volume| !is_right(volume))?;
+    let wrong = volumes.iter().find(|volume| mounted(volume).is_none())?;
     Some(format!("`volumes` are written as volume:/path or /folder:/path:ro, all paths absolute, and not as {wrong}"))
 }
 

@@ -63,7 +63,7 @@ pub struct Parameters {
     /// Files on the host with more of them, a `NAME=value` a line. They are read when the container is made.
     #[serde(default)]
     pub(super) env_files: Vec<String>,
-    /// Volumes and folders of the host: `volume:/path`, `/folder:/path:ro`.
+    /// Volumes and folders of the host: `volume:/path`, `/folder:/path:ro`; all paths are absolute.
     #[serde(default)]
     pub(super) volumes: Vec<String>,
     /// File systems in memory: `/run`, `/tmp:size=64m`.
@@ -87,7 +87,7 @@ pub struct Parameters {
     pub(super) healthcheck: Option<Healthcheck>,
     /// Who runs in it: `name`, `uid` or `uid:gid`.
     pub(super) user: Option<Text>,
-    /// More lines for its `/etc/hosts`: `name:address`.
+    /// More lines for its `/etc/hosts`: `name:address`, or `name:host-gateway` for the host that it runs on.
     #[serde(default)]
     pub(super) extra_hosts: Vec<String>,
     /// Whether it has a terminal. A shell without one ends at once.
@@ -109,7 +109,7 @@ pub struct Parameters {
     /// Whether its root file system cannot be written.
     #[serde(default)]
     pub(super) read_only: bool,
-    /// The folder it starts in.
+    /// The folder it starts in, absolute.
     pub(super) workdir: Option<String>,
 }
 

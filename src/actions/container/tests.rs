@@ -62,13 +62,13 @@ fn web() -> Container {
 fn one_that_is_not_there_is_run_and_no_value_of_its_environment_shows() {
     let web: Container = action(json!({
         "name": "web", "image": "img", "command": "sh -c 'sleep 9'", "hostname": "sparkmaster", "ports": ["127.0.0.1:8080:8080", 7077],
-        "networks": [{"name": "sparknet", "aliases": ["m"]}], "env": {"TOKEN": "s3cret", "PATH": "/bin"}, "volumes": ["v:/v"],
+        "networks": [{"name": "sparknet", "aliases": ["m"]}], "env": {"TOKEN": "s3cret", "PATH": "/bin"}, "volumes": ["vv:/v"],
         "restart": "unless-stopped", "memory": "1g", "cpus": 1.5, "tty": true, "healthcheck": {"test": "true", "interval": 5},
         "log": {"driver": "json-file", "options": {"max-size": "10m"}}}));
     let plan = absent().plan(&web);
     let expected = format!(
         "change\n  it is not there\n    $ docker run -d --name web --label 'skep.digest={}' --hostname sparkmaster -p 127.0.0.1:8080:8080 \
-         -p 7077 -v v:/v --restart unless-stopped --memory 1g --cpus 1.5 -t --log-driver json-file --log-opt 'max-size=10m' \
+         -p 7077 -v vv:/v --restart unless-stopped --memory 1g --cpus 1.5 -t --log-driver json-file --log-opt 'max-size=10m' \
          --health-cmd true --health-interval 5s --network sparknet --network-alias m -e •••••• -e TOKEN img sh -c 'sleep 9'",
         web.digest()
     );
@@ -119,12 +119,12 @@ fn the_same_container_that_is_dead_is_made_again_without_asking_and_any_other_is
 #[test]
 fn what_is_no_longer_asked_for_is_shown_by_name() {
     let row = json!({"Config": {"Env": ["A=s3cret", "PATH=/bin", "HTTP_PROXY=x"], "Labels": {DIGEST: "other", "b": "1", "maker": "m"}},
-        "HostConfig": {"Memory": 5, "NanoCpus": 500_000_000, "RestartPolicy": {"Name": "always"}, "Binds": ["v:/v"],
+        "HostConfig": {"Memory": 5, "NanoCpus": 500_000_000, "RestartPolicy": {"Name": "always"}, "Binds": ["vv:/v"],
             "PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}},
         "NetworkSettings": {"Networks": {"old": {"EndpointID": "e2"}}}});
     let plan = case(&found(&web(), &row)).plan(&web());
     let lines = "memory: 5 -> no limit\n    cpus: 0.500 -> no limit\n    restart: always -> no\n    ports: 8080:80/tcp -> none\n    \
-                 volumes: v:/v -> none\n    networks.old: attached -> not asked for\n    env.A: set -> not asked for\n    \
+                 volumes: vv:/v -> none\n    networks.old: attached -> not asked for\n    env.A: set -> not asked for\n    \
                  labels.b: set -> not asked for\n    $ docker stop c1";
     assert!(plan.contains(lines), "{plan}");
 }

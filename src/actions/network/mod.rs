@@ -285,11 +285,12 @@ impl Network {
             let is = found.subnets().iter().map(|s| s.subnet.as_str()).collect::<Vec<_>>().join(", ");
             field("subnets", is, self.subnets.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join(", "));
         }
-        if let Some(gateway) = &self.gateway {
+        if let Some(gateway) = self.gateway {
             let of = |subnet: &&Subnet| self.subnets.first().is_none_or(|asked| same_net(&asked.text, &subnet.subnet));
             let is = found.subnets().iter().find(of).map(|s| s.gateway.as_str()).unwrap_or_default();
-            let same = is.parse() == Ok(*gateway);
-            field("gateway", if same { gateway.to_string() } else { is.to_owned() }, gateway.to_string());
+            if is.parse() != Ok(gateway) {
+                field("gateway", is.to_owned(), gateway.to_string());
+            }
         }
         for (name, asked) in self.asked_options() {
             field(&format!("options.{name}"), is_or_none(found.options.get(&name)), asked);

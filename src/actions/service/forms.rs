@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor, value::MapAccessDeserializer};
 
 use super::parameters::Parameters;
-use crate::actions::values::{Text, ports};
+use crate::actions::values::{Text, mounted, ports};
 use crate::expr::size;
 
 /// Ports to publish: one, or those of a range.
@@ -215,16 +215,9 @@ pub(super) fn mounts(asked: &Parameters) -> Result<Vec<(String, String)>, String
 
 /// `volume:/path`, `/folder:/path:ro`, `/path`
 fn volume(line: &str) -> Result<(String, String), String> {
-    let parts: Vec<&str> = line.split(':').collect();
-    let (source, target, options) = match parts.as_slice() {
-        [target] => ("", *target, ""),
-        [source, target] => (*source, *target, ""),
-        [source, target, options] => (*source, *target, *options),
-        _ => return Err(unfit("volumes", line)),
-    };
-    if line.contains([',', '"']) || !target.starts_with('/') || !["", "rw", "ro"].contains(&options) {
-        return Err(unfit("volumes", line));
-    }
+    let fits = |options: &str| !line.contains([',', '"']) && ["", "rw", "ro"].contains(&options);
+    let mounted = mounted(line).filter(|(.., options)| fits(options));
+    let (source, target, options) = mounted.ok_or_else(|| unfit("volumes", line))?;
     let kind = if source.starts_with('/') { "bind" } else { "volume" };
     Ok((target.to_owned(), mount(kind, source, target, options == "ro", 0)))
 }

@@ -49,16 +49,10 @@ impl View<'_> {
         let cluster = leading.swarm.cluster.as_ref()?;
         let leader = self.leader()?.0;
         let hint = "it can be chosen only when a swarm is started; write the one it has, or let all nodes leave and start anew";
-        if let Some(is) = cluster
-            .default_addr_pool
-            .as_ref()
-            .filter(|is| !self.asked.pool.is_empty() && !same_nets(is, &self.asked_pools()))
-        {
-            let why = format!(
-                "the swarm of {leader} has the pool {}, asked is {}",
-                is.join(", "),
-                self.asked_pools().join(", ")
-            );
+        let asked = self.asked_pools();
+        let other = |is: &&Vec<String>| !asked.is_empty() && !same_nets(is, &asked);
+        if let Some(is) = cluster.default_addr_pool.as_ref().filter(other) {
+            let why = format!("the swarm of {leader} has the pool {}, asked is {}", is.join(", "), asked.join(", "));
             return Some(refused(why, hint));
         }
         let (is, asked) = (cluster.subnet_size?, self.asked.subnet_size?);
