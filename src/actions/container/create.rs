@@ -5,6 +5,7 @@ use super::parameters::{Attach, Container, Healthcheck};
 use crate::actions::Change;
 use crate::actions::environment::environment;
 use crate::actions::values::{Text, Words};
+use crate::reads::docker::Container as Found;
 use crate::remote::Command;
 
 impl Container {
@@ -14,15 +15,23 @@ impl Container {
             Some((first, others)) => (Some(first), others),
             None => (None, &[][..]),
         };
+        let docker = |verb: &[&str]| Command::new("docker").args(verb.iter().copied()).args(["--name", &self.name]);
         if others.is_empty() {
-            return vec![Change::run(why, self.command(&["run", "-d"], first))];
+            return vec![Change::run(why, self.asked(docker(&["run", "-d"]), first))];
         }
         // Engines before 25 take one network when a container is made; it must not run before it has all.
-        let mut changes = vec![Change::run(why, self.command(&["create"], first))];
+        let mut changes = vec![Change::run(why, self.asked(docker(&["create"]), first))];
         changes
             .extend(others.iter().map(|network| Change::run("it belongs to this network too", self.connect(network))));
         changes.push(Change::run("it has all its networks", Command::new("docker").args(["start", &self.name])));
         changes
+    }
+
+    /// Removes `found` once Docker has made the new one as it is asked for, which never runs and has no name: what Docker
+    /// refuses of it is told while the old one is still there.
+    pub(super) fn make_way(&self, found: &Found) -> Command {
+        let create = self.asked(Command::sh("id=$(docker create"), self.networks.first());
+        removal(found, create.syntax(") && docker rm -v \"$id\" >/dev/null && docker"))
     }
 
     fn connect(&self, network: &Attach) -> Command {
@@ -32,8 +41,8 @@ impl Container {
         command.args([&network.name, &self.name])
     }
 
-    fn command(&self, verb: &[&str], network: Option<&Attach>) -> Command {
-        let mut command = Command::new("docker").args(verb.iter().copied()).args(["--name", &self.name]);
+    /// `command` with all that is asked for.
+    fn asked(&self, mut command: Command, network: Option<&Attach>) -> Command {
         command = command.args(["--label".to_owned(), format!("{DIGEST}={}", self.digest())]);
         command = command.args(self.flags());
         if let Some(network) = network {
@@ -101,6 +110,14 @@ fn health(check: &Healthcheck, flags: &mut Flags) {
     flags.one("--health-timeout", check.timeout.as_ref().map(|span| &span.text));
     flags.one("--health-start-period", check.start_period.as_ref().map(|span| &span.text));
     flags.one("--health-retries", check.retries.map(|retries| retries.to_string()).as_ref());
+}
+
+/// `docker` with what stops it in its own time, then removes it. Volumes stay.
+pub(super) fn removal(found: &Found, docker: Command) -> Command {
+    match found.running() {
+        true => docker.args(["stop", &found.id]).syntax("&& docker").args(["rm", &found.id]),
+        false => docker.args(["rm", "-f", &found.id]),
+    }
 }
 
 #[derive(Default)]

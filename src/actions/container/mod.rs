@@ -109,8 +109,8 @@ impl Container {
             changes.push(Change::run("its image is not here", Command::new("docker").args(["pull", image])));
         }
         let again = differs.is_empty() && self.made_alike(found) && !found.running() && !found.has_anonymous_volume();
-        let removal = Change { removes: !again && !never_ran(found), ..remove(why, found) };
-        changes.push(removal.differing(differs));
+        let removal = if again { remove(why, found) } else { Change::run(why, self.make_way(found)) };
+        changes.push(Change { removes: !again && !never_ran(found), ..removal }.differing(differs));
         changes.extend(self.run("in place of the one removed"));
         Plan::Change(changes)
     }
@@ -121,11 +121,6 @@ fn never_ran(found: &Found) -> bool {
     matches!(found.state.status.as_str(), "created" | "dead")
 }
 
-/// Stops it in its own time, then removes it. Volumes stay.
 fn remove(why: &str, found: &Found) -> Change {
-    let command = match found.running() {
-        true => Command::new("docker").args(["stop", &found.id]).syntax("&&").args(["docker", "rm", &found.id]),
-        false => Command::new("docker").args(["rm", "-f", &found.id]),
-    };
-    Change { removes: !never_ran(found), ..Change::run(why, command) }
+    Change { removes: !never_ran(found), ..Change::run(why, create::removal(found, Command::new("docker"))) }
 }

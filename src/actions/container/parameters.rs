@@ -12,7 +12,8 @@ use crate::actions::values::{Ports, Size, Span, Text, Words, ports};
 /// Runs a container, or removes one.
 ///
 /// It is settled if it was made with the same parameters from the same image and is healthy or, without a health check, has
-/// been up for 5 seconds. Where it differs, the difference is shown field by field and a new one takes its place; volumes are
+/// been up for 5 seconds. Where it differs, the difference is shown field by field and a new one takes its place, once Docker
+/// has made one like it, without a name, that never runs: what it refuses is told while the old one is still there. Volumes are
 /// never removed. A container that was not made by `skep` is compared in the fields asked for only. One that lost its
 /// overlay network (Docker does not mend that by itself) is made anew.
 ///

@@ -91,8 +91,10 @@ fn a_lost_network_is_a_difference_that_makes_it_anew_by_id() {
     let lost = json!({"NetworkSettings": {"Networks": {"sparknet": {"EndpointID": ""}}}});
     let plan = case(&found(&web(), &lost)).plan(&web());
     let head = "change\n  it differs from what is asked (removes)\n    networks.sparknet: its attachment was lost -> attached\n    \
-                $ docker stop c1 && docker rm c1\n  in place of the one removed\n    $ docker run -d --name web";
-    assert!(plan.starts_with(head), "{plan}");
+                $ id=$(docker create --label ";
+    let tail = "--network sparknet img ) && docker rm -v \"$id\" >/dev/null && docker stop c1 && docker rm c1\n  \
+                in place of the one removed\n    $ docker run -d --name web";
+    assert!(plan.starts_with(head) && plan.contains(tail), "{plan}");
 }
 
 #[test]
@@ -125,7 +127,7 @@ fn what_is_no_longer_asked_for_is_shown_by_name() {
     let plan = case(&found(&web(), &row)).plan(&web());
     let lines = "memory: 5 -> no limit\n    cpus: 0.500 -> no limit\n    restart: always -> no\n    ports: 8080:80/tcp -> none\n    \
                  volumes: vv:/v -> none\n    networks.old: attached -> not asked for\n    env.A: set -> not asked for\n    \
-                 labels.b: set -> not asked for\n    $ docker stop c1";
+                 labels.b: set -> not asked for\n    $ id=$(docker create ";
     assert!(plan.contains(lines), "{plan}");
 }
 

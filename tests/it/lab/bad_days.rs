@@ -39,6 +39,9 @@ const CUTS: [(Moment, &str); 9] = [
     (Moment::after("stack deploy", "node1"), "stack: { name: web, file: stack.yml, resolve_image: never }"),
 ];
 
+/// The container that belongs to no swarm.
+const ALONE: &str = "docker ps -q --no-trunc --filter name=^/app$";
+
 impl Parts {
     fn ask_for(&self, steps: &str) {
         self.write(&(BEGIN.to_owned() + IMAGES + steps));
@@ -60,6 +63,7 @@ fn whatever_happens_is_told_and_the_next_run_completes_it() {
     CUTS.iter().for_each(|cut| power_goes(&parts, *cut));
     nothing_was_lost_and_nothing_is_left(&parts);
     daemons(&parts);
+    what_takes_its_place_is_refused(&parts);
     hosts_that_lose_each_other(&parts);
     what_cannot_be_placed(&parts);
     for host in ["node1", "node2"] {
@@ -93,15 +97,28 @@ fn daemons(parts: &Parts) {
     assert!(told.ended("changed").contains(&at("engine", "node2")), "{:?}", told.ended("changed"));
 
     // The swarm replaces its own task there, as it does on a node that is down; what is no task of a swarm is let be.
-    let alone = "docker ps -q --no-trunc --filter name=^/app$";
-    let before = parts.on("node2", alone);
+    let before = parts.on("node2", ALONE);
     parts.on("node2", "systemctl kill --signal=STOP docker");
     let told = parts.run(1);
     parts.on("node2", "systemctl kill --signal=CONT docker");
     assert_eq!(told.ended("failed"), [at("engine", "node2")].into(), "{}", told.text());
     assert!(told.troubles().contains("10 s"), "{}", told.troubles());
     parts.heals();
-    assert_eq!((before.len(), parts.on("node2", alone)), (64, before), "its container was let be");
+    assert_eq!((before.len(), parts.on("node2", ALONE)), (64, before), "its container was let be");
+}
+
+/// What the engine alone can know of a container is told before the one that is there goes.
+fn what_takes_its_place_is_refused(parts: &Parts) {
+    let (before, all) = (parts.on("node2", ALONE), "docker ps -aq | wc -l");
+    let many = parts.on("node2", all);
+    for (asked, said) in [("cap_add: [NOT_ONE]", "NOT_ONE"), ("log: { driver: none-such }", "none-such")] {
+        let app = "name: app, image: 'app:1', networks: [parts], command: sleep infinity, volumes: [/data]";
+        parts.ask_for(&format!("\n      - {{ id: app, hosts: node2, container: {{ {app}, {asked} }} }}\n"));
+        let troubles = parts.cluster.skep(&["run", "parts.yml", "--yes"]).ends(1).troubles();
+        assert!(troubles.contains(said), "{troubles}");
+        assert_eq!((parts.on("node2", ALONE), parts.on("node2", all)), (before.clone(), many.clone()), "{troubles}");
+    }
+    assert_eq!(parts.on("node2", "docker volume ls -q"), "kept", "nor is a volume left of it");
 }
 
 const PAUSE: &str = "
