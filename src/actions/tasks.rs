@@ -13,7 +13,7 @@ const FAILED: usize = 3;
 /// service update` watches a new one for as long.
 const STAYS: u64 = 5;
 /// For how many seconds after that. Then a task is taken for what it says: its time is told by its node's clock, the service's by the
-/// manager's.
+/// manager's. Each task before it that failed is a reason to watch for as long again: a slow machine takes its time to fail.
 const WATCHED: u64 = 60;
 /// Within so many seconds the swarm has begun to do what a service was asked for.
 const BEGUN: u64 = 2;
@@ -85,9 +85,7 @@ pub(super) fn logs(found: &Stack) -> impl Iterator<Item = Probe> {
 /// To the swarm a task that ends soon after an update has failed it, however well it ended.
 fn is_paused(service: &Service, found: &Stack) -> bool {
     let slots = slots(service, found);
-    let has_ended_well = service.once
-        && slots.len() == 1
-        && slots.values().all(|tasks| tasks.first().is_some_and(|task| is_done(service, task)));
+    let has_ended_well = service.once && slots.len() == 1 && slots.values().all(|tasks| is_done(service, tasks));
     ["paused", "rollback_paused"].contains(&service.update.as_str()) && !has_ended_well
 }
 
@@ -129,18 +127,26 @@ fn not_updated(service: &Service, found: &Stack) -> String {
     format!("was not updated ({}), {why}", service.update)
 }
 
-/// Tasks that failed before the service was asked to be otherwise say nothing of what it is now.
 fn crash(service: &Service, tasks: &[&Task]) -> Option<String> {
-    let counts = |task: &Task| task.seconds().is_some_and(|seconds| seconds < service.age);
     let newest = tasks.first()?;
     let is_old = service.age > REPLACED && !is_updating(service);
-    if has_failed(newest) && stays_so(service, newest) && (counts(newest) || is_old) {
+    if has_failed(newest) && stays_so(service, newest) && (is_of_now(service, newest) || is_old) {
         return Some(format!("has failed on {} for good: {}", newest.node, newest.error));
     }
-    let ended = tasks.iter().skip_while(|task| matches!(task.state(), "Ready" | "New" | "Pending" | "Assigned"));
-    let failed: Vec<_> = ended.take_while(|task| has_failed(task) && counts(task)).collect();
+    let failed = failures(service, tasks, &["Ready", "New", "Pending", "Assigned"]);
     let last = failed.first().filter(|_| failed.len() >= FAILED)?;
     Some(format!("fails again and again on {}: {}", last.node, last.error))
+}
+
+/// Those that failed one after the other, the newest first, from behind those that are `now` in one of these states.
+fn failures<'a>(service: &Service, tasks: &[&'a Task], now: &[&str]) -> Vec<&'a Task> {
+    let ended = tasks.iter().skip_while(|task| now.contains(&task.state()));
+    ended.take_while(|task| has_failed(task) && is_of_now(service, task)).copied().collect()
+}
+
+/// Tasks that failed before the service was asked to be otherwise say nothing of what it is now.
+fn is_of_now(service: &Service, task: &Task) -> bool {
+    task.seconds().is_some_and(|seconds| seconds < service.age)
 }
 
 fn has_failed(task: &Task) -> bool {
@@ -168,8 +174,7 @@ fn hint(why: &str) -> &'static str {
 /// What a service still lacks.
 fn not_yet(service: &Service, found: &Stack) -> Option<String> {
     let slots = slots(service, found);
-    let is_done = |tasks: &&Vec<&Task>| tasks.first().is_some_and(|task| is_done(service, task));
-    let done = slots.values().filter(is_done).count();
+    let done = slots.values().filter(|tasks| is_done(service, tasks)).count();
     let asked = service.replicas.map_or(slots.len(), |replicas| usize::try_from(replicas).unwrap_or(usize::MAX));
     let verb = if service.once { "to have ended well" } else { "to run" };
     if asked == 0 && service.replicas.is_none() {
@@ -179,15 +184,18 @@ fn not_yet(service: &Service, found: &Stack) -> Option<String> {
     if done >= asked && !is_updating(service) {
         return (service.age < BEGUN).then(|| format!("the swarm to begin with {}", service.name));
     }
-    let newest = || slots.values().filter_map(|tasks| tasks.first()).filter(|task| !self::is_done(service, task));
+    let newest = || slots.values().filter(|tasks| !is_done(service, tasks)).filter_map(|tasks| tasks.first());
     // One that runs has only to stay.
     let late = newest().find(|task| task.state() != "Running").or_else(|| newest().next());
     let late = late.map(|task| format!(" ({})", told(task))).unwrap_or_default();
     Some(format!("{} {verb}: {done} of {asked}{late}", service.name))
 }
 
-fn is_done(service: &Service, task: &Task) -> bool {
-    let is_young = || service.age < WATCHED && task.seconds().is_some_and(|seconds| seconds < STAYS);
+/// Of the tasks of one slot.
+fn is_done(service: &Service, tasks: &[&Task]) -> bool {
+    let Some(task) = tasks.first() else { return false };
+    let watched = || WATCHED * (1 + failures(service, tasks, &["Running"]).len() as u64);
+    let is_young = || task.seconds().is_some_and(|seconds| seconds < STAYS) && service.age < watched();
     match task.state() {
         "Running" => task.desired == "Running" && !service.once && !is_young(),
         "Complete" => service.once || service.restart == Restart::OnFailure,

@@ -184,6 +184,19 @@ fn a_task_that_has_just_come_up_has_yet_to_stay_and_one_that_none_takes_has_its_
     assert_eq!(at("2026-01-01T00:00:50Z", "Running 7 seconds ago"), "settled");
     assert_eq!(at("2025-01-01T00:00:00Z", "Running 2 seconds ago"), "settled", "long after, a clock may be wrong");
     assert_eq!(at("2026-01-01T00:00:59Z", "Running 5 minutes ago"), "wait for the swarm to begin with web_app");
+    // Each that failed since is a reason to watch for as long again.
+    let failing = |updated: &str, failed: &str| {
+        let mut services = deployed(FILE);
+        services[0]["UpdatedAt"] = updated.into();
+        let mut tasks = running();
+        tasks[0] = task("web_app.1", "Running", "Running 2 seconds ago", "");
+        tasks.insert(1, task("web_app.1", "Shutdown", failed, "task: non-zero exit (3)"));
+        planned(FILE, json!({"tried": true}), &services, &tasks)
+    };
+    let waits = "wait for web_app to run: 1 of 2 (node2: running)";
+    assert_eq!(failing("2025-12-31T23:59:30Z", "Failed 20 seconds ago"), waits);
+    assert_eq!(failing("2025-12-31T23:59:30Z", "Failed 5 minutes ago"), "settled", "that was before");
+    assert_eq!(failing("2025-12-31T23:50:00Z", "Failed 20 seconds ago"), "settled");
     let mut late = running();
     late[0] = task("web_app.1", "Running", "Running 2 seconds ago", "");
     late[2] = task("web_app.2", "Running", "Pending 2 seconds ago", "");
